@@ -1,0 +1,44 @@
+namespace Tessera.Proxy;
+
+/// <summary>What is fixed for the life of a <see cref="ProxyServer"/>. Times in milliseconds, sizes in bytes.</summary>
+public sealed record ProxyOptions
+{
+    /// <summary>Threads that serve connections, 1 to 256; each has listening sockets of its own.</summary>
+    public int Reactors { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Client connections in all; one more is accepted and closed at once.</summary>
+    public int MaxConnections { get; init; } = 65_536;
+
+    /// <summary>Request line and headers together; more gets 431.</summary>
+    public int MaxHeadBytes { get; init; } = 32 * 1_024;
+
+    /// <summary>Header fields of one request; more gets 431.</summary>
+    public int MaxHeaderCount { get; init; } = 100;
+
+    /// <summary>From the first byte of a request head to its last; then 408.</summary>
+    public int HeadTimeoutMs { get; init; } = 60_000;
+
+    /// <summary>A keep-alive connection without a request; nginx's keepalive_timeout.</summary>
+    public int IdleTimeoutMs { get; init; } = 75_000;
+
+    /// <summary>Between two reads of a request body; nginx's client_body_timeout.</summary>
+    public int BodyTimeoutMs { get; init; } = 60_000;
+
+    /// <summary>Between two writes to a client; nginx's send_timeout.</summary>
+    public int SendTimeoutMs { get; init; } = 60_000;
+
+    /// <summary>Idle upstream connections kept per endpoint and reactor.</summary>
+    public int MaxIdleUpstreamConnections { get; init; } = 256;
+
+    /// <summary>How long an idle upstream connection is kept.</summary>
+    public int UpstreamIdleTimeoutMs { get; init; } = 60_000;
+
+    /// <summary>Buffer that relays bodies.</summary>
+    public int RelayBufferBytes { get; init; } = 256 * 1_024;
+
+    /// <summary>An access log is rotated at this size.</summary>
+    public long AccessLogMaxBytes { get; init; } = 64L * 1_024 * 1_024;
+
+    /// <summary>Rotated access logs that are kept.</summary>
+    public int AccessLogBackups { get; init; } = 3;
+}

@@ -1,0 +1,165 @@
+using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+
+namespace Tessera.Stack.Discovery;
+
+/// <param name="Version">Grows by one with each change.</param>
+public sealed record CatalogSnapshot(
+    long Version, ImmutableSortedDictionary<string, Instance> Instances);
+
+/// <summary>One change: <paramref name="Before"/> is null for a new instance, <paramref name="After"/> for a removed one.</summary>
+public sealed record CatalogChange(long Version, Instance? Before, Instance? After)
+{
+    public Instance Subject => After ?? Before!;
+}
+
+/// <summary>
+/// All instances that are known, as one immutable snapshot, and the stream of its changes. Whoever
+/// wants to follow starts from a snapshot and gets every change after it. Safe from any thread.
+/// </summary>
+public sealed class Catalog
+{
+    /// <summary>A subscriber that is this far behind loses its subscription, not the others' time.</summary>
+    public const int MaxPendingChanges = 16_384;
+
+    private readonly Lock _lock = new();
+    private readonly List<Channel<CatalogChange>> _subscribers = [];
+    private readonly List<Action<CatalogChange>> _observers = [];
+    private CatalogSnapshot _current =
+        new(0, ImmutableSortedDictionary.Create<string, Instance>(StringComparer.Ordinal));
+
+    public CatalogSnapshot Current => Volatile.Read(ref _current);
+
+    /// <summary>
+    /// Calls <paramref name="observer"/> on the reporting thread, within the report: when
+    /// <see cref="Report"/> returns, every observer has acted. It must be quick and must not throw.
+    /// </summary>
+    public void Observe(Action<CatalogChange> observer)
+    {
+        lock (_lock)
+        {
+            _observers.Add(observer);
+        }
+    }
+
+    /// <summary>Records the newest state of an instance. A state that would go back is a bug and throws.</summary>
+    public void Report(Instance instance)
+    {
+        lock (_lock)
+        {
+            _current.Instances.TryGetValue(instance.Id, out Instance? before);
+            if (before is not null && before.State > instance.State)
+            {
+                throw new InvalidOperationException(
+                    $"{instance.Name} ({instance.Id}) cannot go from {before.State} to {instance.State}");
+            }
+
+            if (before != instance)
+            {
+                Publish(_current.Instances.SetItem(instance.Id, instance), before, instance);
+            }
+        }
+    }
+
+    /// <summary>Forgets an instance; unknown ids are ignored.</summary>
+    public void Remove(string id)
+    {
+        lock (_lock)
+        {
+            if (_current.Instances.TryGetValue(id, out Instance? before))
+            {
+                Publish(_current.Instances.Remove(id), before, null);
+            }
+        }
+    }
+
+    /// <summary>
+    /// The snapshot of now and all changes after it, until cancelled. Ends with an
+    /// <see cref="InvalidOperationException"/> when the reader fell <see cref="MaxPendingChanges"/> behind.
+    /// </summary>
+    public (CatalogSnapshot Snapshot, IAsyncEnumerable<CatalogChange> Changes) Subscribe(
+        CancellationToken cancellation)
+    {
+        var channel = Channel.CreateBounded<CatalogChange>(
+            new BoundedChannelOptions(MaxPendingChanges) { SingleReader = true });
+        lock (_lock)
+        {
+            _subscribers.Add(channel);
+            return (_current, ReadAsync(channel, cancellation));
+        }
+    }
+
+    /// <summary>The first snapshot that satisfies <paramref name="condition"/>, now or later.</summary>
+    public async Task<CatalogSnapshot> WaitAsync(
+        Func<CatalogSnapshot, bool> condition, CancellationToken cancellation)
+    {
+        (CatalogSnapshot snapshot, IAsyncEnumerable<CatalogChange> changes) = Subscribe(cancellation);
+        await using IAsyncEnumerator<CatalogChange> reader =
+            changes.GetAsyncEnumerator(CancellationToken.None);
+        while (!condition(snapshot))
+        {
+            await reader.MoveNextAsync();
+            cancellation.ThrowIfCancellationRequested();
+            snapshot = Current;
+        }
+
+        return snapshot;
+    }
+
+    private void Publish(
+        ImmutableSortedDictionary<string, Instance> instances, Instance? before, Instance? after)
+    {
+        var change = new CatalogChange(_current.Version + 1, before, after);
+        Volatile.Write(ref _current, new CatalogSnapshot(change.Version, instances));
+        foreach (Action<CatalogChange> observer in _observers)
+        {
+            observer(change);
+        }
+
+        for (int i = _subscribers.Count - 1; i >= 0; i--)
+        {
+            if (!_subscribers[i].Writer.TryWrite(change))
+            {
+                _subscribers[i].Writer.TryComplete(new InvalidOperationException(
+                    $"this follower is more than {MaxPendingChanges} changes behind"));
+                _subscribers.RemoveAt(i);
+            }
+        }
+    }
+
+    private async IAsyncEnumerable<CatalogChange> ReadAsync(
+        Channel<CatalogChange> channel, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        try
+        {
+            while (await WaitToReadAsync(channel, cancellation))
+            {
+                while (channel.Reader.TryRead(out CatalogChange? change))
+                {
+                    yield return change;
+                }
+            }
+        }
+        finally
+        {
+            lock (_lock)
+            {
+                _subscribers.Remove(channel);
+            }
+        }
+    }
+
+    private static async ValueTask<bool> WaitToReadAsync(
+        Channel<CatalogChange> channel, CancellationToken cancellation)
+    {
+        try
+        {
+            return await channel.Reader.WaitToReadAsync(cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+}

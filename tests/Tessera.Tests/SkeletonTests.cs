@@ -1,0 +1,1 @@
+namespace Tessera.Tests; public class SkeletonTests { [Xunit.Fact] public void Runs() { } }
