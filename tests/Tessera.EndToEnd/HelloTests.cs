@@ -109,7 +109,8 @@ public sealed class HelloTests
     {
         string folder = Path.Combine(host.Root, "hello");
         Directory.CreateDirectory(folder);
-        string example = File.ReadAllText(Path.Combine(Repository.Example("hello"), "compose.yaml"));
+        string example = File.ReadAllText(
+            Path.Combine(Repository.Example("hello"), "compose.yaml"));
         example.ShouldContain("\"8080:80\"");
         File.WriteAllText(
             Path.Combine(folder, "compose.yaml"),

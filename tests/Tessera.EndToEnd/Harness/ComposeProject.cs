@@ -22,7 +22,9 @@ public sealed class ComposeProject : IAsyncDisposable
 
     public string File => Path.Combine(Folder, "compose.yaml");
 
-    /// <summary>A command ran that may have started something, and none took it down since.</summary>
+    /// <summary>
+    /// A command ran that may have started something, and none took it down since.
+    /// </summary>
     public bool HasState => _mayHaveState;
 
     public void Write(string yaml, string file = "compose.yaml") =>

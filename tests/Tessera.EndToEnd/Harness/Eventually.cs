@@ -7,7 +7,9 @@ public static class Eventually
 {
     public static readonly TimeSpan DefaultLimit = TimeSpan.FromSeconds(15);
 
-    /// <summary>Polls until <paramref name="condition"/> holds; fails with <paramref name="what"/>.</summary>
+    /// <summary>
+    /// Polls until <paramref name="condition"/> holds; fails with <paramref name="what"/>.
+    /// </summary>
     public static Task HoldsAsync(string what, Func<bool> condition, TimeSpan? limit = null) =>
         HoldsAsync(what, () => Task.FromResult(condition()), limit);
 

@@ -44,7 +44,8 @@ public static class FreePorts
 
     public static bool IsFree(int port)
     {
-        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        using var probe = new Socket(
+            AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         try
         {
             // Without SO_REUSEADDR, so that a port somebody listens on is never taken for free.

@@ -27,7 +27,9 @@ public sealed record HttpAnswer(int Status, string Head, byte[] Body, long BodyL
     /// <summary>The first field of that name; null without one.</summary>
     public string? Header(string name) => FindHeader(Head, name);
 
-    /// <summary>The line of a request's head as the application echoed it; null without one.</summary>
+    /// <summary>
+    /// The line of a request's head as the application echoed it; null without one.
+    /// </summary>
     public string? EchoedHeader(string name) => FindHeader(Text.Replace("\r\n", "\n",
         StringComparison.Ordinal).Replace("\n", "\r\n", StringComparison.Ordinal), name);
 

@@ -77,7 +77,9 @@ public sealed class LoadClient : IAsyncDisposable
                 await connection.SendAsync(request);
                 HttpAnswer answer = await connection.ReadAnswerAsync();
                 instance = answer.Instance;
-                failure = answer.Status == 200 ? "" : $"status {answer.Status}: {answer.Text.Trim()}";
+                failure = answer.Status == 200
+                    ? ""
+                    : $"status {answer.Status}: {answer.Text.Trim()}";
                 if (!answer.KeepAlive)
                 {
                     Close(ref connection);

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Tessera.EndToEnd.Harness;
 
-/// <summary>Processes as /proc shows them (proc(5)). Processes that end meanwhile are left out.</summary>
+/// <summary>
+/// Processes as /proc shows them (proc(5)). Processes that end meanwhile are left out.
+/// </summary>
 public static class Processes
 {
     /// <summary>
@@ -54,7 +56,9 @@ public static class Processes
 
     public static int OpenFiles(int pid) => Directory.GetFiles($"/proc/{pid}/fd").Length;
 
-    /// <summary>Sends a signal by its name without SIG; a process that is gone is no error.</summary>
+    /// <summary>
+    /// Sends a signal by its name without SIG; a process that is gone is no error.
+    /// </summary>
     public static async Task SignalAsync(int pid, string signal)
     {
         using Process kill = Process.Start(new ProcessStartInfo("/bin/sh")

@@ -49,10 +49,12 @@ public sealed class RawHttp : IDisposable
     }
 
     /// <summary>One request on a connection of its own.</summary>
-    public static async Task<HttpAnswer> GetAsync(int port, string path = "/", TimeSpan? limit = null)
+    public static async Task<HttpAnswer> GetAsync(
+        int port, string path = "/", TimeSpan? limit = null)
     {
         using RawHttp http = await ConnectAsync(port, limit);
-        await http.SendAsync($"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        await http.SendAsync(
+            $"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         return await http.ReadAnswerAsync();
     }
 

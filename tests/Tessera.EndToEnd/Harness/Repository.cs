@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Tessera.EndToEnd.Harness;
 
-/// <summary>Where things lie: the repository, the program under test and the test applications.</summary>
+/// <summary>
+/// Where things lie: the repository, the program under test and the test applications.
+/// </summary>
 public static class Repository
 {
     private static readonly Lazy<string> LazyBinary = new(FindBinary);

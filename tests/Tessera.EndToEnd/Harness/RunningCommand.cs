@@ -24,8 +24,8 @@ public sealed record CommandResult(
 }
 
 /// <summary>
-/// A command that was started and may still run, with what it wrote so far. Everything may be called
-/// from the test's own flow only; the output is collected on other threads under a lock.
+/// A command that was started and may still run, with what it wrote so far. Everything may be
+/// called from the test's own flow only; the output is collected on other threads under a lock.
 /// </summary>
 public sealed class RunningCommand : IAsyncDisposable
 {
@@ -69,8 +69,9 @@ public sealed class RunningCommand : IAsyncDisposable
         limit);
 
     /// <summary>
-    /// Waits for the end of the command and of its output; a command that takes longer is killed and
-    /// fails the test, and so does a pipe that something else keeps open after the command's end.
+    /// Waits for the end of the command and of its output; a command that takes longer is killed
+    /// and fails the test, and so does a pipe that something else keeps open after the command's
+    /// end.
     /// </summary>
     public async Task<CommandResult> WaitAsync(TimeSpan? limit = null)
     {

@@ -7,8 +7,8 @@ namespace Tessera.EndToEnd.Harness;
 
 /// <summary>
 /// One machine of its own for a test: a state folder, public ports and projects that nobody else
-/// uses. Its end takes every project down and the daemon with them, and fails the test when anything
-/// is left: a process, a socket, a FIFO, a file.
+/// uses. Its end takes every project down and the daemon with them, and fails the test when
+/// anything is left: a process, a socket, a FIFO, a file.
 /// </summary>
 public sealed class TesseraHost : IAsyncLifetime
 {
@@ -23,7 +23,9 @@ public sealed class TesseraHost : IAsyncLifetime
         Variables["TESSERA_HOME"] = Home;
     }
 
-    /// <summary>Temporary folder of everything; its path is in the environment of all that runs.</summary>
+    /// <summary>
+    /// Temporary folder of everything; its path is in the environment of all that runs.
+    /// </summary>
     public string Root { get; }
 
     public string Home => Path.Combine(Root, "home");
@@ -106,7 +108,8 @@ public sealed class TesseraHost : IAsyncLifetime
         }
 
         await TryUntilEmptyAsync();
-        problems.AddRange(Processes.FindMarked(Root).Select(p => "process " + Processes.Describe(p)));
+        problems.AddRange(
+            Processes.FindMarked(Root).Select(pid => "process " + Processes.Describe(pid)));
         problems.AddRange(StateFiles().Where(IsLeftover).Select(f => "file " + f));
         return problems;
     }
@@ -154,7 +157,9 @@ public sealed class TesseraHost : IAsyncLifetime
         || name.StartsWith("TESSERA_", StringComparison.Ordinal)
         || name.StartsWith("TESTINGPLATFORM", StringComparison.Ordinal);
 
-    /// <summary>The daemon's log and its lock may stay: a person may want to read the one after all.</summary>
+    /// <summary>
+    /// The daemon's log and its lock may stay: a person may want to read the one after all.
+    /// </summary>
     private static bool IsLeftover(string path) =>
         !path.StartsWith("daemon.log", StringComparison.Ordinal)
         && path is not "daemon.lock" and not "projects" and not "logs"
@@ -186,7 +191,8 @@ public sealed class TesseraHost : IAsyncLifetime
 
     private async Task EndLeftoversAsync()
     {
-        // A supervisor may start another one while the first is being ended: look until all is still.
+        // A supervisor may start another one while the first is being ended: look until all is
+        // still.
         for (int round = 0; round < 20; round++)
         {
             IReadOnlyList<int> left = Processes.FindMarked(Root);
