@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace Tessera.Tests.Tidy;
 
 /// <summary>
-/// Finds members by indentation, which the formatting of this repository makes reliable: a member
-/// of a type starts with a line that opens a parameter list, its body is the block that follows.
+/// Finds functions by their modifiers: a line that has one and opens a parameter list begins a
+/// function, whose body is the block or the expression that follows.
 /// </summary>
 public static partial class FunctionLengths
 {
@@ -16,7 +16,7 @@ public static partial class FunctionLengths
         for (int i = 0; i < file.Code.Length; i++)
         {
             Match head = Head().Match(file.Code[i]);
-            if (!head.Success || IsStatement().IsMatch(file.Code[i]))
+            if (!head.Success || IsTypeOrExpression().IsMatch(file.Code[i]))
             {
                 continue;
             }
@@ -50,12 +50,10 @@ public static partial class FunctionLengths
     }
 
     [GeneratedRegex(
-        @"^(    |        )(?!\s)(\[[^\]]*\]\s*)?[\w@][^=;]*?\b(?<name>\w+)(<[^(]*>)?\(")]
+        @"^\s+(\[[^\]]*\]\s*)?((public|private|protected|internal|static|async|override|sealed"
+        + @"|unsafe|virtual|abstract|partial|new)\s+)+[^=;]*?\b(?<name>\w+)(<[^(]*>)?\(")]
     private static partial Regex Head();
 
-    [GeneratedRegex(
-        @"^\s*(return|if|while|for|foreach|switch|using|lock|await|throw|yield|else|catch|fixed|do"
-        + @"|base|this|new|case|when|var)\b|^\s*[\w.]+\(|^\s*[\w.!?]+\.[\w<>]+\("
-        + @"|\b(record|class|struct)\b")]
-    private static partial Regex IsStatement();
+    [GeneratedRegex(@"\b(record|class|struct)\b|^\s+new\b|\bdelegate\b")]
+    private static partial Regex IsTypeOrExpression();
 }
