@@ -78,18 +78,18 @@ public sealed record RemoveInstance(SlotName Slot, string Cause, TimeSpan? Grace
 }
 
 /// <summary>
-/// Waits until a service has reached a condition; fails when it never will (its instance failed, or
-/// ended with another code than 0).
+/// Waits until a service has reached a condition; fails when it never will (its instance failed, is
+/// unhealthy, or ended with another code than 0). Carried out by the plan's executor.
 /// </summary>
 public sealed record AwaitService(
-    string Project, string Service, DependencyCondition Condition, string Cause) : Operation(Cause)
+    string Project, Service Service, DependencyCondition Condition, string Cause) : Operation(Cause)
 {
     public override string Verb => "await";
 
     public override string Subject => Condition switch
     {
-        DependencyCondition.ServiceHealthy => $"{Service} ready",
-        DependencyCondition.ServiceCompletedSuccessfully => $"{Service} completed",
-        _ => $"{Service} started",
+        DependencyCondition.ServiceHealthy => $"{Service.Name} ready",
+        DependencyCondition.ServiceCompletedSuccessfully => $"{Service.Name} completed",
+        _ => $"{Service.Name} started",
     };
 }
