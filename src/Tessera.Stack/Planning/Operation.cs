@@ -54,7 +54,11 @@ public sealed record ReplaceInstance(SlotName Slot, Service Service, string Caus
 
 /// <summary>Unroutes, drains and stops; the slot stays, with its logs. Not restarted until started.</summary>
 /// <param name="GracePeriod">Overrides the service's <c>stop_grace_period</c>.</param>
-public sealed record StopInstance(SlotName Slot, string Cause, TimeSpan? GracePeriod = null)
+/// <param name="ReturnsWithDaemon">
+/// It ends because the daemon ends: the next daemon starts it again as its restart policy says.
+/// </param>
+public sealed record StopInstance(
+    SlotName Slot, string Cause, TimeSpan? GracePeriod = null, bool ReturnsWithDaemon = false)
     : Operation(Cause)
 {
     public override string Verb => "stop";

@@ -77,6 +77,11 @@ public static class Planner
         InReverse(request.Desired, [.. request.Observed.Where(i => !IsEnded(i))], request.Services,
             "stop", (instance, cause) => new StopInstance(instance.Slot, cause, request.GracePeriod));
 
+    /// <summary>The end of the daemon: as <c>stop</c>, but the next daemon starts it all again.</summary>
+    public static Plan Shutdown(Project project, ImmutableArray<Instance> observed) =>
+        InReverse(project, [.. observed.Where(i => !IsEnded(i))], [], "the daemon ends",
+            (instance, cause) => new StopInstance(instance.Slot, cause, ReturnsWithDaemon: true));
+
     /// <summary><c>start</c>: what exists and has ended runs again, dependencies first.</summary>
     public static Plan Start(PlanRequest request)
     {
