@@ -7,7 +7,9 @@ namespace Tessera.Proxy.Http;
 /// <summary>Character classes of RFC 9110 and the one scan that every head goes through.</summary>
 internal static class ByteScan
 {
-    /// <summary>tchar of RFC 9110 section 5.6.2: what methods and field names are made of.</summary>
+    /// <summary>
+    /// tchar of RFC 9110 section 5.6.2: what methods and field names are made of.
+    /// </summary>
     public static readonly SearchValues<byte> Token = SearchValues.Create(
         "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8);
 
@@ -22,13 +24,15 @@ internal static class ByteScan
     public static readonly SearchValues<byte> IPv6 =
         SearchValues.Create("0123456789ABCDEFabcdef:."u8);
 
-    /// <summary>What a request target cannot contain; control characters never get that far.</summary>
+    /// <summary>
+    /// What a request target cannot contain; control characters never get that far.
+    /// </summary>
     public static readonly SearchValues<byte> NotInTarget = SearchValues.Create(" \t#"u8);
 
     /// <summary>
-    /// Index of the first control character at or after <paramref name="from"/>, or -1. HTAB is not
-    /// counted as one. A valid line holds none before its CR, so this one pass finds both the end of
-    /// the line and everything that makes it invalid: bare LF, NUL, DEL and the rest.
+    /// Index of the first control character at or after <paramref name="from"/>, or -1. HTAB is
+    /// not counted as one. A valid line holds none before its CR, so this one pass finds both the
+    /// end of the line and everything that makes it invalid: bare LF, NUL, DEL and the rest.
     /// </summary>
     public static int IndexOfControl(ReadOnlySpan<byte> bytes, int from)
     {

@@ -61,9 +61,9 @@ public struct ChunkedDecoder
     public readonly bool IsComplete => _state == State.Complete;
 
     /// <summary>
-    /// Takes all of <paramref name="data"/> that belongs to this body. <paramref name="consumed"/> is
-    /// its length: everything after <see cref="ChunkStatus.NeedMore"/>, up to the end of the body
-    /// after <see cref="ChunkStatus.Complete"/>, and the valid bytes after
+    /// Takes all of <paramref name="data"/> that belongs to this body. <paramref name="consumed"/>
+    /// is its length: everything after <see cref="ChunkStatus.NeedMore"/>, up to the end of the
+    /// body after <see cref="ChunkStatus.Complete"/>, and the valid bytes after
     /// <see cref="ChunkStatus.Invalid"/>.
     /// </summary>
     public ChunkStatus Advance(ReadOnlySpan<byte> data, out int consumed)
@@ -85,9 +85,9 @@ public struct ChunkedDecoder
     }
 
     /// <summary>
-    /// As <see cref="Advance"/>, but stops after each run of chunk data, which lies at
-    /// [<paramref name="dataStart"/>, <paramref name="dataStart"/> + <paramref name="dataLength"/>).
-    /// After <see cref="ChunkStatus.NeedMore"/> call it again with what follows
+    /// As <see cref="Advance"/>, but stops after each run of chunk data, which is
+    /// <paramref name="dataLength"/> bytes from <paramref name="dataStart"/>. After
+    /// <see cref="ChunkStatus.NeedMore"/> call it again with what follows
     /// <paramref name="consumed"/>, until nothing does.
     /// </summary>
     public ChunkStatus Next(
@@ -209,7 +209,9 @@ public struct ChunkedDecoder
         return isWithinLimits && !ByteScan.IsControl(value) ? State.Extension : State.Invalid;
     }
 
-    /// <summary>The trailer section obeys the rules of a head's fields (RFC 9112 section 7.1.2).</summary>
+    /// <summary>
+    /// The trailer section obeys the rules of a head's fields (RFC 9112 section 7.1.2).
+    /// </summary>
     private State StepTrailer(byte value)
     {
         if (++_count > MaxTrailerBytes)

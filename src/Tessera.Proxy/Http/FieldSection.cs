@@ -85,7 +85,7 @@ internal sealed class FieldSection
         int nameLength = line.IndexOfAnyExcept(ByteScan.Token);
         if (nameLength <= 0 || line[nameLength] != ':')
         {
-            return Fail(400, nameLength < 0 ? "header without colon" : DescribeBadName(line, nameLength));
+            return Fail(400, DescribeBadName(line, nameLength));
         }
 
         if (Count == Fields.Length)
@@ -120,7 +120,8 @@ internal sealed class FieldSection
         field.End = end + 2;
         field.Kind = kind;
         field.IsHopByHop = HeaderKinds.IsHopByHop(kind);
-        return kind == HeaderKind.Other || Note(kind, bytes[valueStart..valueEnd], line[nameLength..]);
+        return kind == HeaderKind.Other
+            || Note(kind, bytes[valueStart..valueEnd], line[nameLength..]);
     }
 
     /// <summary>
@@ -157,13 +158,21 @@ internal sealed class FieldSection
         return true;
     }
 
-    private static string DescribeBadName(ReadOnlySpan<byte> line, int nameLength) => line[nameLength] switch
+    private static string DescribeBadName(ReadOnlySpan<byte> line, int nameLength)
     {
-        (byte)' ' or (byte)'\t' when nameLength == 0 => "whitespace before header name or folded header",
-        (byte)' ' or (byte)'\t' => "whitespace in header name",
-        (byte)':' => "empty header name",
-        _ => "invalid character in header name",
-    };
+        if (nameLength < 0)
+        {
+            return "header without colon";
+        }
+
+        return line[nameLength] switch
+        {
+            (byte)' ' or (byte)'\t' when nameLength == 0 => "whitespace before header name",
+            (byte)' ' or (byte)'\t' => "whitespace in header name",
+            (byte)':' => "empty header name",
+            _ => "invalid character in header name",
+        };
+    }
 
     private bool Note(HeaderKind kind, ReadOnlySpan<byte> value, ReadOnlySpan<byte> colonAndValue)
     {
@@ -307,7 +316,10 @@ internal sealed class FieldSection
         }
     }
 
-    /// <summary>Takes the next element of a comma-separated list, empty ones skipped (RFC 9110 section 5.6.1).</summary>
+    /// <summary>
+    /// Takes the next element of a comma-separated list, empty ones skipped (RFC 9110 section
+    /// 5.6.1).
+    /// </summary>
     private static bool TakeElement(ref ReadOnlySpan<byte> list, out ReadOnlySpan<byte> element)
     {
         while (!list.IsEmpty)

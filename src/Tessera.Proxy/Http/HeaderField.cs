@@ -21,7 +21,9 @@ public struct HeaderField
 
     public HeaderKind Kind;
 
-    /// <summary>True when the field ends here and is not passed on (RFC 9110 section 7.6.1).</summary>
+    /// <summary>
+    /// True when the field ends here and is not passed on (RFC 9110 section 7.6.1).
+    /// </summary>
     public bool IsHopByHop;
 
     public readonly ReadOnlySpan<byte> Name(ReadOnlySpan<byte> received) =>

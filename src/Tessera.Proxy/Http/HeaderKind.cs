@@ -8,8 +8,9 @@ public enum HeaderKind : byte
     Other = 0,
 
     /// <summary>
-    /// A request field whose name has an underscore. CGI and WSGI servers cannot tell X_Real_IP from
-    /// X-Real-IP, so a client could forge what the proxy vouches for: such a field is not passed on.
+    /// A request field whose name has an underscore. CGI and WSGI servers cannot tell X_Real_IP
+    /// from X-Real-IP, so a client could forge what the proxy vouches for: such a field is not
+    /// passed on.
     /// </summary>
     Underscored,
 

@@ -31,8 +31,12 @@ internal static class HostSyntax
         return close > 1 && !host[1..close].ContainsAnyExcept(ByteScan.IPv6) ? close + 1 : -1;
     }
 
-    /// <summary>Nothing, or a colon and up to five digits; RFC 3986 lets the port be empty.</summary>
+    /// <summary>
+    /// Nothing, or a colon and up to five digits; RFC 3986 lets the port be empty.
+    /// </summary>
     private static bool IsPort(ReadOnlySpan<byte> text) =>
         text.IsEmpty
-        || (text[0] == ':' && text.Length <= 6 && !text[1..].ContainsAnyExceptInRange((byte)'0', (byte)'9'));
+        || (text[0] == ':'
+            && text.Length <= 6
+            && !text[1..].ContainsAnyExceptInRange((byte)'0', (byte)'9'));
 }

@@ -1,6 +1,8 @@
 namespace Tessera.Proxy.Http;
 
-/// <summary>Request methods that the proxy treats by name; all others are relayed as they are.</summary>
+/// <summary>
+/// Request methods that the proxy treats by name; all others are relayed as they are.
+/// </summary>
 public enum HttpMethod
 {
     Other,

@@ -9,7 +9,9 @@ namespace Tessera.Proxy.Http;
 /// </summary>
 public sealed class RequestHead
 {
-    /// <summary>Leading empty lines that are skipped; some clients send one after a POST body.</summary>
+    /// <summary>
+    /// Leading empty lines that are skipped; some clients send one after a POST body.
+    /// </summary>
     private const int MaxEmptyLines = 4;
 
     /// <summary>Longer methods get 501 (RFC 9112 section 3).</summary>
@@ -28,7 +30,9 @@ public sealed class RequestHead
     /// <param name="maxHeaders">Field lines of one head, 1 or more; one more gets 431.</param>
     public RequestHead(int maxHeaders) => _fields = new FieldSection(maxHeaders, isRequest: true);
 
-    /// <summary>400, 414, 431, 501 or 505 after <see cref="ParseStatus.Invalid"/>, else 0.</summary>
+    /// <summary>
+    /// 400, 414, 431, 501 or 505 after <see cref="ParseStatus.Invalid"/>, else 0.
+    /// </summary>
     public int ErrorStatus { get; private set; }
 
     /// <summary>Why the head is invalid, for the error log; empty while it is not.</summary>
@@ -63,14 +67,17 @@ public sealed class RequestHead
 
     public int OriginFormLength { get; private set; }
 
-    /// <summary>The path alone, up to "?"; length 0 for "*" and for an absolute form without path.</summary>
+    /// <summary>
+    /// The path alone, up to "?"; length 0 for "*" and for an absolute form without path.
+    /// </summary>
     public int PathStart { get; private set; }
 
     public int PathLength { get; private set; }
 
     /// <summary>
     /// Host with port as sent: the authority of an absolute target, which wins over the Host field
-    /// (RFC 9112 section 3.2.2), else the value of Host. Length 0 when an HTTP/1.0 request has none.
+    /// (RFC 9112 section 3.2.2), else the value of Host. Length 0 when an HTTP/1.0 request has
+    /// none.
     /// </summary>
     public int HostStart { get; private set; }
 
@@ -89,22 +96,29 @@ public sealed class RequestHead
 
     public bool IsChunked => _fields.IsChunked;
 
-    /// <summary>How the body ends; a request without length has no body (RFC 9112 section 6.3).</summary>
+    /// <summary>
+    /// How the body ends; a request without length has no body (RFC 9112 section 6.3).
+    /// </summary>
     public BodyFraming Body =>
         IsChunked ? BodyFraming.Chunked
         : ContentLength > 0 ? BodyFraming.Length
         : BodyFraming.None;
 
-    /// <summary>True when the client expects the connection to stay open (RFC 9112 section 9.3).</summary>
+    /// <summary>
+    /// True when the client expects the connection to stay open (RFC 9112 section 9.3).
+    /// </summary>
     public bool KeepAlive =>
         !_fields.HasClose && (MinorVersion == 1 || _fields.HasKeepAlive);
 
-    /// <summary>The client waits for 100 before its body; an HTTP/1.0 client cannot (RFC 9110 section 10.1.1).</summary>
+    /// <summary>
+    /// The client waits for 100 before its body; an HTTP/1.0 client cannot (RFC 9110 section
+    /// 10.1.1).
+    /// </summary>
     public bool ExpectsContinue => _fields.ExpectsContinue && MinorVersion == 1;
 
     /// <summary>
-    /// Connection: upgrade with a protocol in Upgrade that may be tunnelled; never h2c, and never in
-    /// HTTP/1.0 (RFC 9110 section 7.8).
+    /// Connection: upgrade with a protocol in Upgrade that may be tunnelled; never h2c, and never
+    /// in HTTP/1.0 (RFC 9110 section 7.8).
     /// </summary>
     public bool IsUpgrade =>
         _fields.HasUpgradeOption && _fields.HasUpgrade && MinorVersion == 1;
@@ -116,9 +130,9 @@ public sealed class RequestHead
     public bool IsHopByHop(int index) => _fields.Fields[index].IsHopByHop;
 
     /// <summary>
-    /// Goes on where the last call stopped; <paramref name="received"/> starts at the same byte each
-    /// time and only grows. After any other result than <see cref="ParseStatus.Incomplete"/>, call
-    /// <see cref="Reset"/> before the next head.
+    /// Goes on where the last call stopped; <paramref name="received"/> starts at the same byte
+    /// each time and only grows. After any other result than <see cref="ParseStatus.Incomplete"/>,
+    /// call <see cref="Reset"/> before the next head.
     /// </summary>
     /// <param name="maxHeadBytes">Longest head that is taken, in bytes.</param>
     public ParseStatus Parse(ReadOnlySpan<byte> received, int maxHeadBytes)
@@ -195,7 +209,9 @@ public sealed class RequestHead
         MinorVersion = 0;
     }
 
-    /// <summary>method SP request-target SP HTTP-version, with single spaces (RFC 9112 section 3).</summary>
+    /// <summary>
+    /// method SP request-target SP HTTP-version, with single spaces (RFC 9112 section 3).
+    /// </summary>
     private bool ParseRequestLine(ReadOnlySpan<byte> bytes, int start, int end)
     {
         ReadOnlySpan<byte> line = bytes[start..end];
@@ -252,7 +268,9 @@ public sealed class RequestHead
         return isOtherVersion && Reject(505, "HTTP version not supported");
     }
 
-    /// <summary>The four forms of RFC 9112 section 3.2, of which a reverse proxy serves three.</summary>
+    /// <summary>
+    /// The four forms of RFC 9112 section 3.2, of which a reverse proxy serves three.
+    /// </summary>
     private bool ParseTarget(ReadOnlySpan<byte> target)
     {
         // A server that answered CONNECT with 2xx would turn its connection into a tunnel, on which

@@ -51,14 +51,18 @@ public sealed class ResponseHead
     /// </summary>
     public bool KeepAlive => !_fields.HasClose && (MinorVersion == 1 || _fields.HasKeepAlive);
 
-    /// <summary>True when the server lets the connection become a tunnel (RFC 9110 section 15.2.2).</summary>
+    /// <summary>
+    /// True when the server lets the connection become a tunnel (RFC 9110 section 15.2.2).
+    /// </summary>
     public bool IsUpgrade =>
         StatusCode == 101 && _fields.HasUpgradeOption && _fields.HasUpgrade && MinorVersion == 1;
 
     /// <summary>True when the field is for this hop only (RFC 9110 section 7.6.1).</summary>
     public bool IsHopByHop(int index) => _fields.Fields[index].IsHopByHop;
 
-    /// <summary>How the body ends, which the request's method takes part in (RFC 9112 section 6.3).</summary>
+    /// <summary>
+    /// How the body ends, which the request's method takes part in (RFC 9112 section 6.3).
+    /// </summary>
     public BodyFraming BodyFor(HttpMethod requestMethod)
     {
         if (requestMethod == HttpMethod.Head || StatusCode is < 200 or 204 or 304)
@@ -73,9 +77,9 @@ public sealed class ResponseHead
     }
 
     /// <summary>
-    /// Goes on where the last call stopped; <paramref name="received"/> starts at the same byte each
-    /// time and only grows. After any other result than <see cref="ParseStatus.Incomplete"/>, call
-    /// <see cref="Reset"/> before the next head.
+    /// Goes on where the last call stopped; <paramref name="received"/> starts at the same byte
+    /// each time and only grows. After any other result than <see cref="ParseStatus.Incomplete"/>,
+    /// call <see cref="Reset"/> before the next head.
     /// </summary>
     /// <param name="maxHeadBytes">Longest head that is taken, in bytes.</param>
     public ParseStatus Parse(ReadOnlySpan<byte> received, int maxHeadBytes)
