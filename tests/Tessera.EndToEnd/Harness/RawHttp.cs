@@ -48,6 +48,9 @@ public sealed class RawHttp : IDisposable
         }
     }
 
+    /// <summary>Speaks over a socket that is connected already, and closes it in the end.</summary>
+    public static RawHttp Over(Socket connected) => new(connected, DefaultLimit);
+
     /// <summary>One request on a connection of its own.</summary>
     public static async Task<HttpAnswer> GetAsync(
         int port, string path = "/", TimeSpan? limit = null)
