@@ -27,9 +27,13 @@ public sealed class DaemonLauncher(TesseraHome home, string executable, TimeProv
     /// with each request.
     /// </summary>
     private static readonly string[] PassedVariables =
-        ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "DOCKER_HOST"];
+    [
+        "PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR",
+        // By name: what marks an instance must not mark a daemon that one of them starts.
+        "TESSERA_REACTORS", "TESSERA_DEBUG",
+    ];
 
-    private static readonly string[] PassedPrefixes = ["TESSERA_", "DOTNET_", "LC_", "XDG_"];
+    private static readonly string[] PassedPrefixes = ["DOTNET_", "LC_", "XDG_"];
 
     /// <summary>The executable beside this assembly, so that <c>dotnet tessera.dll</c> works too.</summary>
     public static string OwnExecutable { get; } = Path.Combine(AppContext.BaseDirectory, "tessera");
@@ -180,9 +184,8 @@ public sealed class DaemonLauncher(TesseraHome home, string executable, TimeProv
         foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
         {
             string name = (string)variable.Key;
-            // An instance's own name is not the daemon's, when one of them runs 'tessera up'.
-            if (name != "TESSERA_INSTANCE" && (PassedVariables.Contains(name)
-                || PassedPrefixes.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal))))
+            if (PassedVariables.Contains(name)
+                || PassedPrefixes.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal)))
             {
                 yield return (name, (string)variable.Value!);
             }

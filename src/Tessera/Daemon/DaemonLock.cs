@@ -1,4 +1,5 @@
 using System.Globalization;
+using Tessera.Cli;
 using Tessera.Stack;
 
 namespace Tessera.Daemon;
@@ -36,7 +37,7 @@ internal sealed class DaemonLock : IDisposable
                 throw new UserErrorException(
                     $"another daemon{ReadOwner(home.LockFile)} already runs on {home.Path}; "
                     + "name another folder with TESSERA_HOME, or end that one with "
-                    + "`tessera daemon stop`", UserErrorException.Failed);
+                    + "`tessera daemon stop`", ExitCode.DaemonAlreadyRuns);
             }
 
             // The last owner may have deleted the file between our open and our lock; then we hold
