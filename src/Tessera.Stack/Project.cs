@@ -192,6 +192,9 @@ public sealed record Service
     /// </summary>
     public required string ProcessHash { get; init; }
 
+    /// <summary>Digest of the whole definition: equal means that nothing at all has changed.</summary>
+    public string DefinitionHash { get; init; } = "";
+
     /// <summary>
     /// Ports of an instance, the first of which is its <c>PORT</c>: targets of <see cref="Ports"/>,
     /// then <see cref="Expose"/>, without repetition. 0 stands for "a port without a number", when

@@ -42,6 +42,7 @@ public interface IController
 /// <param name="Wait">Done only when every service is ready.</param>
 /// <param name="DryRun">Yields the plan's lines and changes nothing.</param>
 /// <param name="WaitTimeout">Limit of <paramref name="Wait"/>; null waits as long as it takes.</param>
+/// <param name="Timeout">Overrides each service's <c>stop_grace_period</c> where one is replaced.</param>
 public sealed record UpRequest(
     string CanonicalProject,
     ImmutableSortedDictionary<string, string> BaseEnvironment,
@@ -53,7 +54,8 @@ public sealed record UpRequest(
     bool ForceRecreate = false,
     bool NoRecreate = false,
     bool NoDeps = false,
-    TimeSpan? WaitTimeout = null);
+    TimeSpan? WaitTimeout = null,
+    TimeSpan? Timeout = null);
 
 /// <param name="Timeout">Overrides each service's <c>stop_grace_period</c>.</param>
 public sealed record DownRequest(

@@ -95,6 +95,12 @@ public sealed record Instance
     /// <summary>The command line it runs, for people.</summary>
     public string Command { get; init; } = "";
 
+    /// <summary>
+    /// For an instance that ended: nothing follows it in its slot until a command says so. False
+    /// while a restart is on its way, so that requests wait for it instead of failing.
+    /// </summary>
+    public bool IsFinal { get; init; }
+
     public bool IsAlive => State is InstanceState.Starting or InstanceState.Running
         or InstanceState.Draining or InstanceState.Stopping;
 

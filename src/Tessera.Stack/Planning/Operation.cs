@@ -54,7 +54,11 @@ public sealed record ReplaceInstance(SlotName Slot, Service Service, string Caus
 
 /// <summary>Unroutes, drains and stops; the slot stays, with its logs. Not restarted until started.</summary>
 /// <param name="GracePeriod">Overrides the service's <c>stop_grace_period</c>.</param>
-public sealed record StopInstance(SlotName Slot, string Cause, TimeSpan? GracePeriod = null)
+/// <param name="ReturnsWithDaemon">
+/// It ends because the daemon ends: the next daemon starts it again as its restart policy says.
+/// </param>
+public sealed record StopInstance(
+    SlotName Slot, string Cause, TimeSpan? GracePeriod = null, bool ReturnsWithDaemon = false)
     : Operation(Cause)
 {
     public override string Verb => "stop";
@@ -78,18 +82,18 @@ public sealed record RemoveInstance(SlotName Slot, string Cause, TimeSpan? Grace
 }
 
 /// <summary>
-/// Waits until a service has reached a condition; fails when it never will (its instance failed, or
-/// ended with another code than 0).
+/// Waits until a service has reached a condition; fails when it never will (its instance failed, is
+/// unhealthy, or ended with another code than 0). Carried out by the plan's executor.
 /// </summary>
 public sealed record AwaitService(
-    string Project, string Service, DependencyCondition Condition, string Cause) : Operation(Cause)
+    string Project, Service Service, DependencyCondition Condition, string Cause) : Operation(Cause)
 {
     public override string Verb => "await";
 
     public override string Subject => Condition switch
     {
-        DependencyCondition.ServiceHealthy => $"{Service} ready",
-        DependencyCondition.ServiceCompletedSuccessfully => $"{Service} completed",
-        _ => $"{Service} started",
+        DependencyCondition.ServiceHealthy => $"{Service.Name} ready",
+        DependencyCondition.ServiceCompletedSuccessfully => $"{Service.Name} completed",
+        _ => $"{Service.Name} started",
     };
 }
