@@ -50,10 +50,13 @@ public sealed partial class CommandTests(TesseraHost host) : IClassFixture<Tesse
 
         CommandResult up = await project.UpAsync();
         up.Errors.ShouldContain("orphan", Case.Insensitive);
-        (await project.RunAsync("ps", "-q")).OutputLines.Length.ShouldBeGreaterThanOrEqualTo(1);
+        Dictionary<string, int> kept = await project.PidsAsync();
+        kept.Count.ShouldBe(3);
         await project.UpAsync("--remove-orphans");
 
-        (await project.PsAsync()).Select(row => row.Name).ShouldBe(["orphans-single-1"]);
+        InstanceRow left = (await project.PsAsync()).ShouldHaveSingleItem();
+        left.Name.ShouldBe("orphans-single-1");
+        left.Pid.ShouldBe(kept[left.Name]);
     }
 
     [Fact]

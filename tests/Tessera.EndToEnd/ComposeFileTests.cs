@@ -65,7 +65,9 @@ public sealed class ComposeFileTests(TesseraHost host) : IClassFixture<TesseraHo
         CommandResult missing = await host.RunAsync("-f", "/nonexistent/compose.yaml", "up");
         missing.ShouldExitWith(2);
         missing.Errors.ShouldContain("/nonexistent/compose.yaml");
-        (await host.RunAsync("up", "--no-such-option")).ShouldExitWith(2);
+        CommandResult option = await host.RunAsync("up", "--no-such-option");
+        option.ShouldExitWith(2);
+        option.Errors.ShouldContain("option");
         (await host.RunAsync("no-such-command")).ShouldExitWith(2);
     }
 
@@ -152,7 +154,7 @@ public sealed class ComposeFileTests(TesseraHost host) : IClassFixture<TesseraHo
             services:
               web:
                 command: sh -c 'echo $$PORT; sleep 1000'
-                environment: [A=${NOT_SET:-b}]
+                environment: ["A=${NOT_SET:-b}"]
                 ports: ["8080-8081:80-81"]
             """, "readback");
         CommandResult first = (await project.RunAsync("config")).ShouldSucceed();
@@ -162,6 +164,7 @@ public sealed class ComposeFileTests(TesseraHost host) : IClassFixture<TesseraHo
 
         second.Output.ShouldBe(first.Output);
         second.Output.ShouldContain("$$PORT");
+        second.Output.ShouldNotContain("x-tessera-source");
     }
 
     [Fact]

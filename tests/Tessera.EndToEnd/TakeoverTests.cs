@@ -230,6 +230,9 @@ public sealed class TakeoverTests
                 .Output.Contains(last, StringComparison.Ordinal));
         string[] lines = (await project.RunAsync("logs", "--no-log-prefix", "lines"))
             .ShouldSucceed().OutputLines;
-        lines.ShouldBe(Enumerable.Range(1, LineCount).Select(n => $"line {n}"));
+        int right = lines.Zip(Enumerable.Range(1, LineCount), (line, n) => line == $"line {n}")
+            .TakeWhile(isRight => isRight).Count();
+        lines.Length.ShouldBe(LineCount);
+        right.ShouldBe(LineCount, $"out of order: {string.Join(", ", lines.Skip(right).Take(5))}");
     }
 }
