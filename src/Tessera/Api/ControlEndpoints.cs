@@ -139,7 +139,7 @@ internal sealed class ControlEndpoints(IController controller, Action<Exception>
         catch (BadHttpRequestException fault)
         {
             throw new UserErrorException(fault.StatusCode == StatusCodes.Status413PayloadTooLarge
-                ? $"the project is larger than {ControlProtocol.MaxRequestBytes} bytes"
+                ? ControlProtocol.RequestTooLarge
                 : $"the request cannot be read: {fault.Message}");
         }
     }

@@ -42,6 +42,9 @@ public static class ControlProtocol
     /// <summary>Longest path that fits in sockaddr_un, see unix(7); the last byte is its NUL.</summary>
     public const int MaxSocketPathBytes = 107;
 
+    public static string RequestTooLarge { get; } =
+        $"the project is larger than {MaxRequestBytes / 1024 / 1024} MiB once it is resolved";
+
     public static string VersionMismatch(string daemonVersion) =>
         $"the daemon speaks version '{daemonVersion}' of the control API, this command version "
         + $"'{Version}'; end that daemon with 'tessera daemon stop --keep-instances' (instances run "

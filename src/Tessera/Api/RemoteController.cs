@@ -109,7 +109,14 @@ public sealed class RemoteController : IController, IDisposable
 
     private static HttpRequestMessage Post<T>(string path, T body, JsonTypeInfo<T> type)
     {
-        var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, type));
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(body, type);
+        if (json.Length > ControlProtocol.MaxRequestBytes)
+        {
+            // Said here: a server that refuses a body while it is sent can only hang up.
+            throw new UserErrorException(ControlProtocol.RequestTooLarge);
+        }
+
+        var content = new ByteArrayContent(json);
         content.Headers.ContentType = new MediaTypeHeaderValue(ControlProtocol.JsonMediaType);
         return new HttpRequestMessage(HttpMethod.Post, path) { Content = content };
     }

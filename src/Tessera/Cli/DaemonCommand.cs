@@ -1,15 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 
 namespace Tessera.Cli;
 
 /// <summary><c>tessera daemon</c>, and <c>stop</c> and <c>status</c> of the one that runs.</summary>
 internal static class DaemonCommand
 {
-    private static readonly TimeSpan EndPollInterval = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(30);
-
     public static Command Create(Func<ParseResult, Session> open)
     {
         var onDemand = new Option<bool>("--on-demand") { Hidden = true };
@@ -48,12 +44,12 @@ internal static class DaemonCommand
                 return ExitCode.Ok;
             }
 
-            int? pid = await FindPidAsync(session, controller);
+            DaemonView? daemon = await DaemonEnd.FindAsync(session, controller);
             await session.ShowAsync(controller.StopDaemonAsync(
                 parse.GetValue(keepInstances), session.Cancellation));
-            if (pid is not null)
+            if (daemon is not null)
             {
-                await WaitForEndAsync(session, pid.Value);
+                await DaemonEnd.WaitAsync(session, daemon.Pid);
             }
 
             return ExitCode.Ok;
@@ -85,35 +81,5 @@ internal static class DaemonCommand
             return ExitCode.Ok;
         });
         return command;
-    }
-
-    /// <summary>Null when the daemon is of another version and words its status differently.</summary>
-    private static async Task<int?> FindPidAsync(Session session, IController controller)
-    {
-        try
-        {
-            return (await controller.GetDaemonAsync(session.Cancellation)).Pid;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>Its answer ends before it does: only then are its socket, lock and ports free.</summary>
-    private static async Task WaitForEndAsync(Session session, int pid)
-    {
-        string process = string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}");
-        long begin = session.Caller.Time.GetTimestamp();
-        while (Directory.Exists(process))
-        {
-            if (session.Caller.Time.GetElapsedTime(begin) > EndLimit)
-            {
-                session.Warn($"the daemon (pid {pid}) has not ended yet");
-                return;
-            }
-
-            await Task.Delay(EndPollInterval, session.Caller.Time, session.Cancellation);
-        }
     }
 }

@@ -38,7 +38,14 @@ internal static class DownCommand
                 return ExitCode.Ok;
             }
 
+            DaemonView? daemon = await DaemonEnd.FindAsync(session, controller);
             await session.ShowAsync(controller.DownAsync(request, session.Cancellation));
+            if (daemon is { OnDemand: true } && !session.IsDryRun && names.IsEmpty
+                && daemon.Projects.All(name => name == project))
+            {
+                await DaemonEnd.WaitAsync(session, daemon.Pid);
+            }
+
             return ExitCode.Ok;
         });
         return command;

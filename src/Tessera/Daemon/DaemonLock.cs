@@ -72,7 +72,9 @@ internal sealed class DaemonLock : IDisposable
         return int.TryParse(owner, CultureInfo.InvariantCulture, out int pid) ? $" (pid {pid})" : "";
     }
 
-    /// <summary>Reads past the lock: sharing everything makes .NET take no lock of its own.</summary>
+    /// <summary>
+    /// Reads past the lock: sharing everything makes .NET take no lock of its own.
+    /// </summary>
     private static string? Read(string path)
     {
         try
