@@ -227,6 +227,60 @@ public sealed partial class CommandTests(TesseraHost host) : IClassFixture<Tesse
     }
 
     [Fact]
+    public async Task Up_in_the_foreground_ends_when_everything_has_ended()
+    {
+        await using ComposeProject project = host.Project("""
+            services:
+              one: { command: "sh -c 'echo first words; exit 0'" }
+              two: { command: "sh -c 'sleep 0.3; echo last words; exit 3'" }
+            """, "ending");
+
+        CommandResult up = await project.RunAsync("up");
+
+        up.ShouldSucceed();
+        up.Output.ShouldContain("first words");
+        up.Output.ShouldContain("last words");
+        (up.Output + up.Errors).ShouldContain("exited with code 3");
+    }
+
+    [Theory]
+    [InlineData("", true)]
+    [InlineData("1", false)]
+    public async Task On_a_terminal_output_is_coloured_unless_no_color_is_set(
+        string noColor, bool isColoured)
+    {
+        await using ComposeProject project = host.Project("""
+            services:
+              talks:
+                command: sh -c 'echo hello; sleep 1000'
+                stop_grace_period: 0s
+            """, "coloured");
+        await project.UpAsync();
+        await UntilLoggedAsync(project, "hello");
+
+        using Process terminal = Process.Start(new ProcessStartInfo("script")
+        {
+            ArgumentList =
+            {
+                "-qec",
+                $"{Repository.Binary} -f {project.File} -p {project.Name} logs",
+                "/dev/null",
+            },
+            Environment =
+            {
+                ["TESSERA_HOME"] = host.Home, ["TERM"] = "xterm", ["NO_COLOR"] = noColor,
+            },
+            RedirectStandardOutput = true,
+            RedirectStandardInput = true,
+        })!;
+        string output = await terminal.StandardOutput.ReadToEndAsync();
+        await terminal.WaitForExitAsync();
+
+        output.ShouldContain("hello");
+        output.Contains("\u001b[", StringComparison.Ordinal).ShouldBe(isColoured, output);
+    }
+
+    [Fact]
     public async Task Down_of_a_project_that_does_not_run_is_no_error()
     {
         await using ComposeProject project = host.Project(TwoServices, "nothing");
