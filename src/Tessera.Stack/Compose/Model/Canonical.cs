@@ -39,7 +39,8 @@ internal sealed class Canonical(
 
         new Defaults(projectName, source.ProjectDirectory, variables).Apply(document);
         document.Set(TesseraSchema.SourceName, Source());
-        return DocumentJson.Write(ComposeSchema.Document.ToCanonical(document));
+        return DocumentJson.Write(
+            ComposeSchema.Document.ToCanonical(document, CanonicalForm.Complete));
     }
 
     /// <summary>Leaves the services of enabled profiles and returns the others.</summary>

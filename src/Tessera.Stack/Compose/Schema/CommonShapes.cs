@@ -45,8 +45,8 @@ internal static class CommonShapes
 
     public static MapShape Ulimits { get; } = new(new RecordShape(
         new Key("single", ScalarShape.Integer),
-        new Key("soft", ScalarShape.Integer, Keep: true),
-        new Key("hard", ScalarShape.Integer, Keep: true))
+        new Key("soft", ScalarShape.Integer, Keep.Yes),
+        new Key("hard", ScalarShape.Integer, Keep.Yes))
     {
         ShortForm = "an integer",
         Expand = (node, _, _) =>
@@ -78,7 +78,6 @@ internal static class CommonShapes
     /// <summary>Entries whose names follow the rule for services, networks and volumes.</summary>
     public static MapShape Named(Shape value) => new(value)
     {
-        KeepsEmpty = true,
         AllowsName = IsName,
     };
 

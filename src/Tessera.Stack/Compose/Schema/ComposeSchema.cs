@@ -16,13 +16,13 @@ internal static class ComposeSchema
                 new Key("gateway", ScalarShape.String),
                 new Key("ip_range", ScalarShape.String),
                 new Key("aux_addresses", StringMap)))),
-            new Key("options", StringMap)), Keep: true),
+            new Key("options", StringMap)), Keep.ExceptInYaml),
         new Key("external", External),
         new Key("internal", ScalarShape.Boolean),
         new Key("attachable", ScalarShape.Boolean),
         new Key("labels", Mapping),
-        new Key("enable_ipv4", ScalarShape.Boolean, Keep: true),
-        new Key("enable_ipv6", ScalarShape.Boolean, Keep: true)) { AllowsNull = true };
+        new Key("enable_ipv4", ScalarShape.Boolean, Keep.Yes),
+        new Key("enable_ipv6", ScalarShape.Boolean, Keep.Yes)) { AllowsNull = true };
 
     public static RecordShape Volume { get; } = new(
         new Key("name", ScalarShape.String),
@@ -62,10 +62,10 @@ internal static class ComposeSchema
         new Key("version", ScalarShape.String),
         new Key("name", ScalarShape.String),
         new Key("include", new ListShape(Include), IsPending: true),
-        new Key("services", Named(ServiceSchema.Service), Keep: true),
+        new Key("services", Named(ServiceSchema.Service), Keep.Yes),
         new Key("networks", Named(Network), IsPending: true),
         new Key("volumes", Named(Volume), IsPending: true),
         new Key("secrets", Named(FileObject), IsPending: true),
         new Key("configs", Named(FileObject), IsPending: true),
-        new Key("models", Named(Model), IsPending: true));
+        new Key("models", Named(Model), IsPending: true)) { KeepsExtensionsInJson = true };
 }

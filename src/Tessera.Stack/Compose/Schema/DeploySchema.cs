@@ -13,7 +13,7 @@ internal static class DeploySchema
         new Key("options", Mapping));
 
     private static readonly RecordShape UpdateConfig = new(
-        new Key("parallelism", ScalarShape.Integer, Keep: true),
+        new Key("parallelism", ScalarShape.Integer, Keep.Yes),
         new Key("delay", ScalarShape.Duration),
         new Key("failure_action", ScalarShape.String),
         new Key("monitor", ScalarShape.Duration),
@@ -31,8 +31,8 @@ internal static class DeploySchema
             new Key("devices", new ListShape(DeviceRequest)),
             new Key("generic_resources", new ListShape(new RecordShape(
                 new Key("discrete_resource_spec", new RecordShape(
-                    new Key("kind", ScalarShape.String, Keep: true),
-                    new Key("value", ScalarShape.Integer, Keep: true)))))))));
+                    new Key("kind", ScalarShape.String, Keep.Yes),
+                    new Key("value", ScalarShape.Integer, Keep.Yes)))))))));
 
     private static readonly RecordShape Placement = new(
         new Key("constraints", StringList),
@@ -57,17 +57,17 @@ internal static class DeploySchema
 
     public static RecordShape Deploy { get; } = new(
         Pending("mode", ScalarShape.String),
-        new Key("replicas", ScalarShape.Integer, Keep: true),
+        new Key("replicas", ScalarShape.Integer, Keep.Yes),
         Pending("labels", Mapping),
         Pending("update_config", UpdateConfig),
         Pending("rollback_config", UpdateConfig),
-        Pending("resources", Resources),
+        new Key("resources", Resources, Keep.ExceptInYaml, IsPending: true),
         Pending("restart_policy", new RecordShape(
             new Key("condition", ScalarShape.String),
             new Key("delay", ScalarShape.Duration),
-            new Key("max_attempts", ScalarShape.Integer, Keep: true),
+            new Key("max_attempts", ScalarShape.Integer, Keep.Yes),
             new Key("window", ScalarShape.Duration))),
-        Pending("placement", Placement),
+        new Key("placement", Placement, Keep.ExceptInYaml, IsPending: true),
         Pending("endpoint_mode", ScalarShape.String)) { AllowsNull = true };
 
     private static Key Pending(string name, Shape shape) => new(name, shape, IsPending: true);

@@ -58,8 +58,8 @@ internal sealed class ListShape(Shape item) : Shape
         return Unique(new SequenceNode(old.Position, [.. old.Items, .. added.Items]));
     }
 
-    public override Node ToCanonical(Node node) => node is SequenceNode list
-        ? new SequenceNode(list.Position, list.Items.Select(item.ToCanonical))
+    public override Node ToCanonical(Node node, CanonicalForm form) => node is SequenceNode list
+        ? new SequenceNode(list.Position, list.Items.Select(value => item.ToCanonical(value, form)))
         : node;
 
     public override bool IsEmpty(Node node) => node is SequenceNode list

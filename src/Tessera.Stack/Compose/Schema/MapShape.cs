@@ -1,3 +1,4 @@
+using Tessera.Stack.Compose.Values;
 using Tessera.Stack.Compose.Yaml;
 
 namespace Tessera.Stack.Compose.Schema;
@@ -13,9 +14,6 @@ internal sealed class MapShape(Shape value) : Shape
 
     /// <summary>Turns the list form into entries.</summary>
     public Func<SequenceNode, string, Problems, MappingNode>? FromList { get; init; }
-
-    /// <summary>Names that are no entries but extensions (<c>x-…</c>) of the mapping itself.</summary>
-    public bool KeepsEmpty { get; init; }
 
     public override string Expected => FromList is null ? "a mapping" : "a mapping or a list";
 
@@ -39,25 +37,27 @@ internal sealed class MapShape(Shape value) : Shape
             ? MergeEntries(old, added, _ => value)
             : later.IsNull ? earlier : later;
 
-    public override Node ToCanonical(Node node)
+    public override Node ToCanonical(Node node, CanonicalForm form)
     {
         if (node is not MappingNode mapping)
         {
             return node;
         }
 
+        IComparer<string> order = form == CanonicalForm.Yaml
+            ? NaturalOrder.Instance
+            : StringComparer.Ordinal;
         MappingNode ordered = new(mapping.Position);
-        foreach (MappingEntry entry in mapping.Entries.OrderBy(
-            entry => entry.Key, StringComparer.Ordinal))
+        foreach (MappingEntry entry in mapping.Entries.OrderBy(entry => entry.Key, order))
         {
-            ordered.Set(entry.Key, entry.KeyPosition, value.ToCanonical(entry.Value));
+            ordered.Set(entry.Key, entry.KeyPosition, value.ToCanonical(entry.Value, form));
         }
 
         return ordered;
     }
 
     public override bool IsEmpty(Node node) =>
-        node is MappingNode mapping ? !KeepsEmpty && mapping.Entries.Count == 0 : node.IsNull;
+        node is MappingNode mapping ? mapping.Entries.Count == 0 : node.IsNull;
 
     private MappingNode AcceptEntries(
         MappingNode mapping, MergeTag tag, string path, Problems problems)

@@ -3,10 +3,20 @@ using Tessera.Stack.Compose.Yaml;
 
 namespace Tessera.Stack.Compose.Schema;
 
+/// <summary>Whether a key is printed also when it is empty, zero or false.</summary>
+internal enum Keep
+{
+    No,
+    Yes,
+
+    /// <summary>YAML leaves out null and the empty mapping.</summary>
+    ExceptInYaml,
+}
+
 /// <summary>One key that the specification knows.</summary>
-/// <param name="Keep">Printed also when it is empty, zero or false.</param>
 /// <param name="IsPending">Known and kept, but nothing acts on it yet.</param>
-internal sealed record Key(string Name, Shape Shape, bool Keep = false, bool IsPending = false);
+internal sealed record Key(
+    string Name, Shape Shape, Keep Keep = Keep.No, bool IsPending = false);
 
 /// <summary>A mapping whose keys the specification lists.</summary>
 internal class RecordShape : Shape
@@ -24,6 +34,9 @@ internal class RecordShape : Shape
 
     /// <summary>Takes <c>x-…</c>.</summary>
     public bool AllowsExtensions { get; init; } = true;
+
+    /// <summary>Compose's JSON has extensions at the top level only.</summary>
+    public bool KeepsExtensionsInJson { get; init; }
 
     public bool AllowsNull { get; init; }
 
@@ -60,7 +73,7 @@ internal class RecordShape : Shape
             ? MergeEntries(old, added, ShapeOf)
             : later.IsNull ? earlier : later;
 
-    public override Node ToCanonical(Node node)
+    public override Node ToCanonical(Node node, CanonicalForm form)
     {
         if (node is not MappingNode mapping)
         {
@@ -70,14 +83,15 @@ internal class RecordShape : Shape
         MappingNode ordered = new(mapping.Position);
         foreach (Key key in Keys)
         {
-            if (mapping.Find(key.Name) is { } entry && (key.Keep || !key.Shape.IsEmpty(entry.Value)))
+            if (mapping.Find(key.Name) is { } entry && IsPrinted(key, entry.Value, form))
             {
-                ordered.Set(key.Name, entry.KeyPosition, key.Shape.ToCanonical(entry.Value));
+                ordered.Set(key.Name, entry.KeyPosition, key.Shape.ToCanonical(entry.Value, form));
             }
         }
 
+        bool keepsExtensions = form != CanonicalForm.Json || KeepsExtensionsInJson;
         foreach (MappingEntry entry in mapping.Entries
-            .Where(entry => !_index.ContainsKey(entry.Key))
+            .Where(entry => keepsExtensions && !_index.ContainsKey(entry.Key))
             .OrderBy(entry => entry.Key, StringComparer.Ordinal))
         {
             ordered.Set(entry.Key, entry.KeyPosition, entry.Value);
@@ -85,6 +99,11 @@ internal class RecordShape : Shape
 
         return ordered;
     }
+
+    private static bool IsPrinted(Key key, Node value, CanonicalForm form) =>
+        form == CanonicalForm.Yaml && key.Keep == Keep.ExceptInYaml
+            ? value is not (ScalarNode { Value: null } or MappingNode { Entries.Count: 0 })
+            : key.Keep != Keep.No || !key.Shape.IsEmpty(value);
 
     private Shape ShapeOf(string name) =>
         _index.TryGetValue(name, out Key? key) ? key.Shape : AnyShape.Instance;

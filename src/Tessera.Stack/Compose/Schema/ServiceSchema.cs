@@ -24,7 +24,7 @@ internal static class ServiceSchema
         new Key("condition", ScalarShape.OneOf(
             "service_started", "service_healthy", "service_completed_successfully")),
         new Key("restart", ScalarShape.Boolean),
-        new Key("required", ScalarShape.Boolean, Keep: true)))
+        new Key("required", ScalarShape.Boolean, Keep.Yes)))
     {
         AllowsName = IsName,
         FromList = ShortForms.Names(name => ShortForms.Record(name, ("condition", "service_started"))),
@@ -32,7 +32,7 @@ internal static class ServiceSchema
 
     private static readonly ListShape EnvFile = new(new RecordShape(
         new Key("path", ScalarShape.String),
-        new Key("required", ScalarShape.Boolean, Keep: true),
+        new Key("required", ScalarShape.Boolean, Keep.Yes),
         new Key("format", ScalarShape.OneOf("raw")))
     {
         AllowsExtensions = false,
@@ -52,7 +52,7 @@ internal static class ServiceSchema
         }),
         new Key("timeout", ScalarShape.Duration),
         new Key("interval", ScalarShape.Duration),
-        new Key("retries", ScalarShape.Integer, Keep: true),
+        new Key("retries", ScalarShape.Integer, Keep.Yes),
         new Key("start_period", ScalarShape.Duration),
         new Key("start_interval", ScalarShape.Duration),
         new Key("disable", ScalarShape.Boolean));
@@ -168,7 +168,7 @@ internal static class ServiceSchema
     [
         new("profiles", StringSet),
         Pending("annotations", Mapping),
-        Pending("attach", ScalarShape.Boolean, keep: true),
+        Pending("attach", ScalarShape.Boolean, Keep.Yes),
         Pending("build", BuildSchema.Build),
         Pending("develop", Develop),
         Pending("blkio_config", BlkioConfig),
@@ -185,7 +185,7 @@ internal static class ServiceSchema
         Pending("cpus", ScalarShape.Number),
         Pending("cpuset", ScalarShape.String),
         Pending("cpu_shares", ScalarShape.Integer),
-        new("command", Command, Keep: true),
+        new("command", Command, Keep.ExceptInYaml),
         Pending("configs", FileReferences("")),
         Pending("container_name", ScalarShape.String),
         Pending("credential_spec", new RecordShape(
@@ -200,7 +200,7 @@ internal static class ServiceSchema
         Pending("dns_opt", StringSet),
         Pending("dns_search", StringOrList),
         Pending("domainname", ScalarShape.String),
-        new("entrypoint", Command, Keep: true),
+        new("entrypoint", Command, Keep.ExceptInYaml),
         Pending("provider", new RecordShape(
             new Key("type", ScalarShape.String),
             new Key("options", new MapShape(AnyShape.Instance))) { Required = ["type"] }),
@@ -223,7 +223,7 @@ internal static class ServiceSchema
         Pending("hostname", ScalarShape.String),
         new("healthcheck", Healthcheck),
         Pending("image", ScalarShape.String),
-        Pending("init", ScalarShape.Boolean, keep: true),
+        Pending("init", ScalarShape.Boolean, Keep.Yes),
         Pending("ipc", ScalarShape.String),
         Pending("isolation", ScalarShape.String),
         new("labels", Mapping),
@@ -250,7 +250,7 @@ internal static class ServiceSchema
         Pending("read_only", ScalarShape.Boolean),
         new("restart", ScalarShape.String),
         Pending("runtime", ScalarShape.String),
-        new("scale", ScalarShape.Integer, Keep: true),
+        new("scale", ScalarShape.Integer, Keep.Yes),
         Pending("secrets", FileReferences("/run/secrets")),
         Pending("security_opt", StringSet),
         Pending("shm_size", ScalarShape.Bytes),
@@ -274,6 +274,6 @@ internal static class ServiceSchema
         new(TesseraSchema.Name, TesseraSchema.Options),
     ];
 
-    private static Key Pending(string name, Shape shape, bool keep = false) =>
+    private static Key Pending(string name, Shape shape, Keep keep = Keep.No) =>
         new(name, shape, keep, IsPending: true);
 }

@@ -2,6 +2,19 @@ using Tessera.Stack.Compose.Yaml;
 
 namespace Tessera.Stack.Compose.Schema;
 
+/// <summary>Which document the canonical one is printed as.</summary>
+internal enum CanonicalForm
+{
+    /// <summary>For the daemon: everything.</summary>
+    Complete,
+
+    /// <summary>As Compose prints JSON: extensions only at the top level.</summary>
+    Json,
+
+    /// <summary>As Compose prints YAML: without what is empty by default.</summary>
+    Yaml,
+}
+
 /// <summary>
 /// What a value of the Compose Specification may be. The same shape checks a value and turns its
 /// short forms into the long one, merges it with what another file says, and puts it into the order
@@ -22,8 +35,9 @@ internal abstract class Shape
     /// <summary>What two files say together; both are accepted, the later one wins.</summary>
     public virtual Node Merge(Node earlier, Node later) => later;
 
-    /// <summary>In the canonical order of keys, without what says nothing.</summary>
-    public virtual Node ToCanonical(Node node) => node;
+    /// <summary>In the canonical order of keys, without what says nothing. Canonical nodes stay as
+    /// they are.</summary>
+    public virtual Node ToCanonical(Node node, CanonicalForm form) => node;
 
     /// <summary>True for a value that the canonical document leaves out.</summary>
     public virtual bool IsEmpty(Node node) => node.IsNull;

@@ -29,7 +29,7 @@ internal static class TesseraSchema
         new Key("drain_timeout", ScalarShape.Duration),
         new Key("start_timeout", ScalarShape.Duration),
         new Key("hold_timeout", ScalarShape.Duration),
-        new Key("hold_queue", ScalarShape.Integer, Keep: true),
+        new Key("hold_queue", ScalarShape.Integer, Keep.Yes),
         new Key("connect_timeout", ScalarShape.Duration),
         new Key("read_timeout", ScalarShape.Duration)) { AllowsExtensions = false };
 }
