@@ -92,7 +92,7 @@ internal static class Daemon
 
     private static ProxyOptions ReadOptions()
     {
-        var options = new ProxyOptions();
+        var options = new ProxyOptions { ErrorLog = Log };
         string? reactors = Environment.GetEnvironmentVariable("TESSERA_REACTORS");
         if (string.IsNullOrEmpty(reactors))
         {
