@@ -7,7 +7,10 @@ namespace Tessera.Stack.Discovery;
 public sealed record CatalogSnapshot(
     long Version, ImmutableSortedDictionary<string, Instance> Instances);
 
-/// <summary>One change: <paramref name="Before"/> is null for a new instance, <paramref name="After"/> for a removed one.</summary>
+/// <summary>
+/// One change: <paramref name="Before"/> is null for a new instance, <paramref name="After"/> for a
+/// removed one.
+/// </summary>
 public sealed record CatalogChange(long Version, Instance? Before, Instance? After)
 {
     public Instance Subject => After ?? Before!;
@@ -19,7 +22,9 @@ public sealed record CatalogChange(long Version, Instance? Before, Instance? Aft
 /// </summary>
 public sealed class Catalog
 {
-    /// <summary>A subscriber that is this far behind loses its subscription, not the others' time.</summary>
+    /// <summary>
+    /// A subscriber that is this far behind loses its subscription, not the others' time.
+    /// </summary>
     public const int MaxPendingChanges = 16_384;
 
     private readonly Lock _lock = new();
@@ -42,7 +47,9 @@ public sealed class Catalog
         }
     }
 
-    /// <summary>Records the newest state of an instance. A state that would go back is a bug and throws.</summary>
+    /// <summary>
+    /// Records the newest state of an instance. A state that would go back is a bug and throws.
+    /// </summary>
     public void Report(Instance instance)
     {
         lock (_lock)
@@ -73,7 +80,9 @@ public sealed class Catalog
         }
     }
 
-    /// <summary>The snapshot of now and every change after it. Dispose it to stop following.</summary>
+    /// <summary>
+    /// The snapshot of now and every change after it. Dispose it to stop following.
+    /// </summary>
     public CatalogSubscription Subscribe()
     {
         var channel = Channel.CreateBounded<CatalogChange>(
@@ -85,8 +94,11 @@ public sealed class Catalog
         }
     }
 
-    /// <summary>The first snapshot that satisfies <paramref name="condition"/>, now or later.</summary>
-    /// <exception cref="OperationCanceledException">It did not happen before the cancellation.</exception>
+    /// <summary>
+    /// The first snapshot that satisfies <paramref name="condition"/>, now or later.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">It did not happen before the
+    /// cancellation.</exception>
     public async Task<CatalogSnapshot> WaitAsync(
         Func<CatalogSnapshot, bool> condition, CancellationToken cancellation)
     {
@@ -133,7 +145,8 @@ public sealed class Catalog
 
 /// <summary>
 /// One follower of a catalog. <see cref="Changes"/> completes with an
-/// <see cref="InvalidOperationException"/> when it fell <see cref="Catalog.MaxPendingChanges"/> behind.
+/// <see cref="InvalidOperationException"/> when it fell <see cref="Catalog.MaxPendingChanges"/>
+/// behind.
 /// </summary>
 public sealed class CatalogSubscription(
     CatalogSnapshot snapshot, ChannelReader<CatalogChange> changes, Action unsubscribe) : IDisposable

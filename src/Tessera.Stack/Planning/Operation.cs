@@ -15,7 +15,8 @@ public abstract record Operation(string Cause)
 }
 
 /// <summary>
-/// Makes <paramref name="Service"/> the service's definition for everything that an engine can apply
+/// Makes <paramref name="Service"/> the service's definition for everything that an engine can
+/// apply
 /// to running instances (restart policy, stop signal, healthcheck times). Touches no process.
 /// </summary>
 public sealed record DefineService(string Project, Service Service, string Cause) : Operation(Cause)
@@ -32,7 +33,8 @@ public sealed record CreateInstance(SlotName Slot, Service Service, string Cause
 }
 
 /// <summary>
-/// Starts a slot's instance; done when its process runs (not when it is ready). A slot that is alive
+/// Starts a slot's instance; done when its process runs (not when it is ready). A slot that is
+/// alive
 /// is left alone.
 /// </summary>
 public sealed record StartInstance(SlotName Slot, Service Service, string Cause) : Operation(Cause)
@@ -52,7 +54,9 @@ public sealed record ReplaceInstance(SlotName Slot, Service Service, string Caus
     public override string Subject => Slot.ToString();
 }
 
-/// <summary>Unroutes, drains and stops; the slot stays, with its logs. Not restarted until started.</summary>
+/// <summary>
+/// Unroutes, drains and stops; the slot stays, with its logs. Not restarted until started.
+/// </summary>
 /// <param name="GracePeriod">Overrides the service's <c>stop_grace_period</c>.</param>
 /// <param name="ReturnsWithDaemon">
 /// It ends because the daemon ends: the next daemon starts it again as its restart policy says.

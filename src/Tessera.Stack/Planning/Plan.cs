@@ -5,7 +5,9 @@ using System.Text;
 namespace Tessera.Stack.Planning;
 
 /// <param name="Number">1 or more, in the order of the plan.</param>
-/// <param name="After">Numbers of the steps that must have ended well before this one begins.</param>
+/// <param name="After">
+/// Numbers of the steps that must have ended well before this one begins.
+/// </param>
 public sealed record PlanStep(int Number, Operation Operation, ImmutableArray<int> After);
 
 /// <summary>

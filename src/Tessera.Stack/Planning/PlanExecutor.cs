@@ -4,7 +4,9 @@ using Tessera.Stack.Engines;
 
 namespace Tessera.Stack.Planning;
 
-/// <param name="Error">Why it failed; null for a step that has ended well, and at its begin.</param>
+/// <param name="Error">
+/// Why it failed; null for a step that has ended well, and at its begin.
+/// </param>
 public sealed record StepReport(PlanStep Step, StepOutcome Outcome, string? Error = null);
 
 public enum StepOutcome

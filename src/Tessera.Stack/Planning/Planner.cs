@@ -22,7 +22,9 @@ public sealed record PlanRequest(
     /// <summary>Running instances are left alone though their definition has changed.</summary>
     public bool NoRecreate { get; init; }
 
-    /// <summary>Instances of services that the file no longer names are removed, not only reported.</summary>
+    /// <summary>
+    /// Instances of services that the file no longer names are removed, not only reported.
+    /// </summary>
     public bool RemoveOrphans { get; init; }
 
     /// <summary>The plan ends by waiting until every service is ready.</summary>
@@ -33,12 +35,15 @@ public sealed record PlanRequest(
 }
 
 /// <summary>
-/// Desired × observed → <see cref="Plan"/>. Pure: it reads nothing and does nothing, and equal input
+/// Desired × observed → <see cref="Plan"/>. Pure: it reads nothing and does nothing, and equal
+/// input
 /// gives an equal plan.
 /// </summary>
 public static class Planner
 {
-    /// <summary><c>up</c> and <c>scale</c>: the difference between what is wanted and what is there.</summary>
+    /// <summary>
+    /// <c>up</c> and <c>scale</c>: the difference between what is wanted and what is there.
+    /// </summary>
     public static Plan Up(PlanRequest request)
     {
         var builder = new PlanBuilder();
@@ -77,7 +82,9 @@ public static class Planner
         InReverse(request.Desired, [.. request.Observed.Where(i => !IsEnded(i))], request.Services,
             "stop", (instance, cause) => new StopInstance(instance.Slot, cause, request.GracePeriod));
 
-    /// <summary>The end of the daemon: as <c>stop</c>, but the next daemon starts it all again.</summary>
+    /// <summary>
+    /// The end of the daemon: as <c>stop</c>, but the next daemon starts it all again.
+    /// </summary>
     public static Plan Shutdown(Project project, ImmutableArray<Instance> observed) =>
         InReverse(project, [.. observed.Where(i => !IsEnded(i))], [], "the daemon ends",
             (instance, cause) => new StopInstance(instance.Slot, cause, ReturnsWithDaemon: true));

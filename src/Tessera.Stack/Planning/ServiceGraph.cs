@@ -1,6 +1,8 @@
 namespace Tessera.Stack.Planning;
 
-/// <summary>The order that <c>depends_on</c> puts services in. The loader has refused cycles.</summary>
+/// <summary>
+/// The order that <c>depends_on</c> puts services in. The loader has refused cycles.
+/// </summary>
 internal static class ServiceGraph
 {
     /// <summary>

@@ -106,7 +106,9 @@ internal sealed class Controller : IController
         }
     }
 
-    /// <summary>Stops every instance (unless they are to live on), then lets the daemon end.</summary>
+    /// <summary>
+    /// Stops every instance (unless they are to live on), then lets the daemon end.
+    /// </summary>
     public async Task EndAsync(bool keepInstances, Action<Progress> tell)
     {
         if (!keepInstances)
@@ -240,7 +242,8 @@ internal sealed class Controller : IController
     }
 
     /// <summary>
-    /// Runs a plan that stops services for good: from its first moment requests to them are answered
+    /// Runs a plan that stops services for good: from its first moment requests to them are
+    /// answered
     /// instead of being held for instances that will not come.
     /// </summary>
     private async Task TakeAwayAsync(
@@ -348,7 +351,9 @@ internal sealed class Controller : IController
         }
     }
 
-    /// <summary>Tells a plan's warnings and, on a dry run, its lines. Returns whether that was all.</summary>
+    /// <summary>
+    /// Tells a plan's warnings and, on a dry run, its lines. Returns whether that was all.
+    /// </summary>
     private static bool Announce(Plan plan, bool isDryRun, Action<Progress> tell)
     {
         foreach (string warning in plan.Warnings)
@@ -381,7 +386,8 @@ internal sealed class Controller : IController
     }
 
     /// <summary>
-    /// Runs <paramref name="work"/> alone on its project and yields what it tells while it runs; its
+    /// Runs <paramref name="work"/> alone on its project and yields what it tells while it runs;
+    /// its
     /// exception comes at the end.
     /// </summary>
     private async IAsyncEnumerable<Progress> RunAsync(

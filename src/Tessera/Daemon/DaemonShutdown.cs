@@ -1,6 +1,8 @@
 namespace Tessera.Daemon;
 
-/// <summary>The end of the daemon: asked for once, by whoever is first. Safe from any thread.</summary>
+/// <summary>
+/// The end of the daemon: asked for once, by whoever is first. Safe from any thread.
+/// </summary>
 internal sealed class DaemonShutdown(bool onDemand)
 {
     private readonly TaskCompletionSource<bool> _begun =

@@ -6,10 +6,14 @@ using Tessera.Stack.Compose;
 
 namespace Tessera.Daemon;
 
-/// <summary>From what was asked for to what shall be in force, or a refusal that says why.</summary>
+/// <summary>
+/// From what was asked for to what shall be in force, or a refusal that says why.
+/// </summary>
 internal static class DesiredProject
 {
-    /// <summary>The project of a request with its scale; refuses what no engine here can run.</summary>
+    /// <summary>
+    /// The project of a request with its scale; refuses what no engine here can run.
+    /// </summary>
     public static Project FromRequest(UpRequest request)
     {
         Project project = WithScale(ComposeLoader.Bind(request.CanonicalProject), request.Scale);

@@ -44,7 +44,9 @@ internal sealed class Ingress : IDisposable
 
     public ImmutableSortedDictionary<string, ProjectEntry> Projects => Volatile.Read(ref _projects);
 
-    /// <summary>Addresses that should be listened on and could not be, as of the last attempt.</summary>
+    /// <summary>
+    /// Addresses that should be listened on and could not be, as of the last attempt.
+    /// </summary>
     public ImmutableArray<ListenFailure> Failures
     {
         get
@@ -146,7 +148,8 @@ internal sealed class Ingress : IDisposable
     }
 
     /// <summary>
-    /// Looks the hosts of external endpoints up. A name that cannot be resolved keeps its last known
+    /// Looks the hosts of external endpoints up. A name that cannot be resolved keeps its last
+    /// known
     /// addresses. Returns whether anything changed.
     /// </summary>
     private bool Resolve(ProjectEntry entry)

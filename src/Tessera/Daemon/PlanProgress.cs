@@ -35,7 +35,8 @@ internal static class PlanProgress
         return observed.Where(i => i.IsAlive && !touched.Contains(i.Name));
     }
 
-    /// <exception cref="UserErrorException">Something failed, or the command was interrupted.</exception>
+    /// <exception cref="UserErrorException">Something failed, or the command was
+    /// interrupted.</exception>
     public static void ThrowOnFailure(
         ImmutableArray<StepReport> reports, TimeSpan? waitTimeout, CancellationToken cancellation)
     {

@@ -15,12 +15,15 @@ internal sealed record ProjectEntry
     /// <summary>What its native instances inherit below their own environment.</summary>
     public required ImmutableSortedDictionary<string, string> BaseEnvironment { get; init; }
 
-    /// <summary>Public ports chosen for mappings that leave them open, by <see cref="PortKey"/>.</summary>
+    /// <summary>
+    /// Public ports chosen for mappings that leave them open, by <see cref="PortKey"/>.
+    /// </summary>
     public ImmutableSortedDictionary<string, int> AssignedPorts { get; init; } =
         ImmutableSortedDictionary<string, int>.Empty;
 
     /// <summary>
-    /// Services that a command is taking away right now, and why: requests to them are answered with
+    /// Services that a command is taking away right now, and why: requests to them are answered
+    /// with
     /// 503 instead of being held. Not kept on disk.
     /// </summary>
     [JsonIgnore]

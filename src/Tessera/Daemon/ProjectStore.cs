@@ -13,7 +13,9 @@ internal sealed class ProjectStore(TesseraHome home)
 
     public string FolderOf(string project) => Path.Combine(home.Projects, project);
 
-    /// <summary>All projects on disk. One that cannot be read is reported and left where it is.</summary>
+    /// <summary>
+    /// All projects on disk. One that cannot be read is reported and left where it is.
+    /// </summary>
     public ImmutableArray<ProjectEntry> LoadAll(Action<string> log)
     {
         if (!Directory.Exists(home.Projects))

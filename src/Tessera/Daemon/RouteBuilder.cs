@@ -7,12 +7,15 @@ using Tessera.Stack.Discovery;
 namespace Tessera.Daemon;
 
 /// <summary>
-/// The one seam between what runs and what is routed: (projects, catalog) → <see cref="ProxyConfig"/>.
+/// The one seam between what runs and what is routed: (projects, catalog) → <see
+/// cref="ProxyConfig"/>.
 /// Pure: equal input gives an equal configuration.
 /// </summary>
 internal static class RouteBuilder
 {
-    /// <param name="resolve">Addresses of an external endpoint's host; empty when it has none.</param>
+    /// <param name="resolve">
+    /// Addresses of an external endpoint's host; empty when it has none.
+    /// </param>
     /// <param name="accessLogOf">Path of a project's access log.</param>
     public static ProxyConfig Build(
         IEnumerable<ProjectEntry> projects,
@@ -55,7 +58,9 @@ internal static class RouteBuilder
     public static string BackendName(string project, string service, int targetPort) =>
         $"{project}/{service}:{targetPort}";
 
-    /// <summary>A mapping without an address listens on every IPv4 and every IPv6 address.</summary>
+    /// <summary>
+    /// A mapping without an address listens on every IPv4 and every IPv6 address.
+    /// </summary>
     public static ImmutableArray<IPAddress> ListenAddresses(PortMapping mapping) =>
         mapping.HostIp is null
             ? System.Net.Sockets.Socket.OSSupportsIPv6
@@ -63,7 +68,9 @@ internal static class RouteBuilder
                 : [IPAddress.Any]
             : [IPAddress.Parse(mapping.HostIp)];
 
-    /// <summary>What <paramref name="instance"/> gets from the balancer, and why not more.</summary>
+    /// <summary>
+    /// What <paramref name="instance"/> gets from the balancer, and why not more.
+    /// </summary>
     public static (EndpointState State, string Reason) Verdict(Instance instance) =>
         instance.State switch
         {

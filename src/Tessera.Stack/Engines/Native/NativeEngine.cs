@@ -67,7 +67,8 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
                 break;
             case StopInstance stop:
                 await RunKnownAsync(stop.Slot,
-                    (slot, token) => slot.StopAsync(stop.GracePeriod, token), cancellation);
+                    (slot, token) => slot.StopAsync(stop.GracePeriod, stop.ReturnsWithDaemon, token),
+                    cancellation);
                 break;
             case SignalInstance signal:
                 Signal(signal);

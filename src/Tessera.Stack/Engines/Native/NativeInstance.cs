@@ -208,7 +208,9 @@ internal sealed partial class NativeInstance : IDisposable
     }
 
     /// <summary>The last word about it: Exited or Failed. Keeps a reason that was given before.</summary>
-    public void Finish(InstanceState state, string reason, int? exitCode)
+    /// <param name="isFinal">Nothing follows it in its slot until a command says so.</param>
+    public void Finish(
+        InstanceState state, string reason, int? exitCode, bool isFinal = true)
     {
         _phase = state == InstanceState.Failed ? RecordPhase.Failed : RecordPhase.Ended;
         Update(now => now with
@@ -219,6 +221,7 @@ internal sealed partial class NativeInstance : IDisposable
             ExitedAt = now.ExitedAt ?? _parts.Time.GetUtcNow(),
             Pid = null,
             Reason = reason == "" ? now.Reason : reason,
+            IsFinal = isFinal,
         });
         WriteRecord();
     }

@@ -11,6 +11,9 @@ internal enum DesiredState
 
     /// <summary>Stopped by a person: no restart, not even of the daemon, starts it again.</summary>
     Stopped,
+
+    /// <summary>Stopped with its daemon: the next daemon starts it again.</summary>
+    Returning,
 }
 
 /// <summary>How far an instance's process had come when its record was written.</summary>

@@ -75,10 +75,20 @@ internal sealed partial class Supervisor
         Resume(next);
     }
 
-    public async Task StopAsync(TimeSpan? gracePeriod, CancellationToken cancellation)
+    /// <param name="returns">It ends because the daemon does; the next daemon starts it again.</param>
+    public async Task StopAsync(
+        TimeSpan? gracePeriod, bool returns, CancellationToken cancellation)
     {
         await HaltAsync();
-        _desired = DesiredState.Stopped;
+        if (!returns)
+        {
+            _desired = DesiredState.Stopped;
+        }
+        else if (_desired == DesiredState.Running && _current is { Current.IsFinal: false })
+        {
+            _desired = DesiredState.Returning;
+        }
+
         Persist();
         if (_current is NativeInstance current)
         {
@@ -89,7 +99,7 @@ internal sealed partial class Supervisor
     /// <summary>Stops it and deletes everything that the slot has on disk.</summary>
     public async Task RemoveAsync(TimeSpan? gracePeriod, CancellationToken cancellation)
     {
-        await StopAsync(gracePeriod, cancellation);
+        await StopAsync(gracePeriod, returns: false, cancellation);
         _current?.Forget();
         _current = null;
         _folder.Delete();

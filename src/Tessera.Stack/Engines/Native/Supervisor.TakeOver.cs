@@ -41,7 +41,9 @@ internal sealed partial class Supervisor
             }
 
             gone.ForEach(one => one.Instance.Forget());
-            _loop = GoOnAsync(alive);
+            _loop = _desired == DesiredState.Returning
+                ? ReturnAsync()
+                : GoOnAsync(alive);
         },
         CancellationToken.None);
 
@@ -61,6 +63,7 @@ internal sealed partial class Supervisor
         ChangedAt = record.ExitedAt ?? _parts.Time.GetUtcNow(),
         ExitedAt = record.ExitedAt,
         ExitCode = record.ExitCode,
+        IsFinal = record.Phase is RecordPhase.Ended or RecordPhase.Failed,
         Restarts = record.Restarts,
         ProcessHash = record.Definition.ProcessHash,
         Command = record.Command,
@@ -76,6 +79,23 @@ internal sealed partial class Supervisor
         {
             instance.Announce();
         }
+    }
+
+    /// <summary>Starts again what ended only because its daemon did.</summary>
+    private async Task ReturnAsync()
+    {
+        _desired = DesiredState.Running;
+        Persist();
+        if (_current is not { } ended
+            || PolicyFor(ended.Definition).Restart.Condition == RestartCondition.No)
+        {
+            return;
+        }
+
+        _current = CreateInstance(ended.Definition, _restarts, "starting with the daemon");
+        _current.Announce();
+        ended.Forget();
+        await SuperviseAsync(_current, _halt.Token);
     }
 
     /// <summary>Finishes stops that the daemon before had begun, then supervises.</summary>

@@ -193,7 +193,7 @@ internal sealed partial class Supervisor : IDisposable
         Persist();
         next.Announce();
         _current = next;
-        ended.Finish(InstanceState.Exited, cause, exitCode);
+        ended.Finish(InstanceState.Exited, cause, exitCode, isFinal: false);
         ended.Forget();
         _parts.Options.Log($"{Slot}: {reason}");
         if (decision.Delay > TimeSpan.Zero)

@@ -1,0 +1,64 @@
+using System.Globalization;
+using Tessera.Stack.Compose.Schema;
+using Tessera.Stack.Compose.Values;
+using Tessera.Stack.Compose.Yaml;
+using static Tessera.Stack.Compose.Schema.CommonShapes;
+
+namespace Tessera.Stack.Compose.Model;
+
+/// <summary>
+/// A public port belongs to one service. Instances of a service share it: the balancer listens, not
+/// they.
+/// </summary>
+internal static class PublishedPorts
+{
+    public static void Check(MappingNode services, Problems problems)
+    {
+        Dictionary<(int Port, string Protocol), List<Claim>> claims = [];
+        foreach (Claim claim in services.Entries.SelectMany(ClaimsOf))
+        {
+            List<Claim> others = claims.TryGetValue((claim.Port, claim.Protocol), out List<Claim>? known)
+                ? known
+                : claims[(claim.Port, claim.Protocol)] = [];
+            if (others.FirstOrDefault(other => IsClash(other, claim)) is { } earlier)
+            {
+                string who = earlier.Service == claim.Service
+                    ? $"twice by service \"{claim.Service}\""
+                    : $"by service \"{earlier.Service}\" ({earlier.Position}) and by service " +
+                        $"\"{claim.Service}\"";
+                problems.Add(
+                    claim.Position,
+                    string.Create(CultureInfo.InvariantCulture,
+                        $"port {claim.Port}/{claim.Protocol} is published {who}"));
+            }
+
+            others.Add(claim);
+        }
+    }
+
+    private sealed record Claim(
+        string Service, bool IsContainer, string HostIp, int Port, string Protocol,
+        SourcePosition Position);
+
+    /// <summary>Services of containers clash as well, but it is their engine that says so.</summary>
+    private static bool IsClash(Claim left, Claim right) =>
+        !(left.IsContainer && right.IsContainer)
+        && (left.HostIp == right.HostIp || IsEvery(left.HostIp) || IsEvery(right.HostIp));
+
+    private static bool IsEvery(string address) => address is "" or "0.0.0.0" or "::";
+
+    private static IEnumerable<Claim> ClaimsOf(MappingEntry entry)
+    {
+        MappingNode service = (MappingNode)entry.Value;
+        foreach (Node port in (service["ports"] as SequenceNode)?.Items ?? [])
+        {
+            if (PortSpec.TryPort(TextOf(port, "published"), out int published))
+            {
+                string protocol = TextOf(port, "protocol");
+                yield return new Claim(
+                    entry.Key, Checks.IsContainer(service), TextOf(port, "host_ip"), published,
+                    protocol.Length > 0 ? protocol : "tcp", port.Position);
+            }
+        }
+    }
+}
