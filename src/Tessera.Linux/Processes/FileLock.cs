@@ -34,5 +34,18 @@ public sealed class FileLock : IDisposable
             : throw new IOException($"{path}: {ProcessErrno.Describe(locked.Errno)}");
     }
 
+    /// <summary>The locked file has no name any more: somebody deleted it (proc_pid_fd(5)).</summary>
+    public bool IsDeleted =>
+        File.ResolveLinkTarget(
+            $"/proc/self/fd/{(int)_file.DangerousGetHandle()}", returnFinalTarget: false)
+            ?.FullName.EndsWith(" (deleted)", StringComparison.Ordinal) ?? true;
+
+    /// <summary>Makes <paramref name="content"/> all that the locked file holds.</summary>
+    public void Write(ReadOnlySpan<byte> content)
+    {
+        RandomAccess.SetLength(_file, content.Length);
+        RandomAccess.Write(_file, content, 0);
+    }
+
     public void Dispose() => _file.Dispose();
 }

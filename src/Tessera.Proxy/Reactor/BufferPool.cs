@@ -14,9 +14,13 @@ internal sealed class BufferPool
     private const int MaxHead = 64;
     private const int MaxRelay = 32;
 
+    /// <summary>Relay buffers in use beyond which further bodies get smaller ones.</summary>
+    private const int ManyRelays = 64;
+
     private readonly Stack<byte[]> _small = new(MaxSmall);
     private readonly Stack<byte[]> _head = new(MaxHead);
     private readonly Stack<byte[]> _relay = new(MaxRelay);
+    private int _relaysLent;
 
     /// <param name="headBytes">Holds the largest head.</param>
     /// <param name="relayBytes">Relays bodies.</param>
@@ -30,6 +34,11 @@ internal sealed class BufferPool
 
     public int RelayBytes { get; }
 
+    /// <summary>
+    /// What to receive of a body at once: many slow receivers must not each hold a large buffer.
+    /// </summary>
+    public int RelayLength => _relaysLent < ManyRelays ? RelayBytes : HeadBytes;
+
     /// <summary>A buffer of the smallest size that has room for <paramref name="bytes"/>.</summary>
     public byte[] Rent(int bytes)
     {
@@ -38,7 +47,13 @@ internal sealed class BufferPool
             return Rent(_small, SmallBytes);
         }
 
-        return bytes <= HeadBytes ? Rent(_head, HeadBytes) : Rent(_relay, RelayBytes);
+        if (bytes <= HeadBytes)
+        {
+            return Rent(_head, HeadBytes);
+        }
+
+        _relaysLent++;
+        return Rent(_relay, RelayBytes);
     }
 
     public void Return(byte[] buffer)
@@ -53,6 +68,7 @@ internal sealed class BufferPool
         }
         else if (buffer.Length == RelayBytes)
         {
+            _relaysLent--;
             Return(_relay, buffer, MaxRelay);
         }
     }

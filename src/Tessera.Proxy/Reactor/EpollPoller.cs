@@ -220,8 +220,8 @@ internal sealed class EpollPoller : IPoller
 
     private bool TryReceiveRented(IoOperation operation, out SyscallResult result)
     {
-        byte[] buffer = _buffers.Rent(operation.Length);
-        Span<byte> destination = buffer.AsSpan(operation.Offset);
+        byte[] buffer = _buffers.Rent(operation.Offset + operation.Length);
+        Span<byte> destination = buffer.AsSpan(operation.Offset, operation.Length);
         bool isDone = TryReceive(operation.Handle, destination, out result);
         if (isDone && result is { IsSuccess: true, Value: > 0 })
         {

@@ -81,6 +81,8 @@ internal sealed class IoOperation : TimerEntry
 
     internal bool IsPending => _state == State.Pending;
 
+    internal bool IsScheduled => _state == State.Scheduled;
+
     internal bool IsCompleted => _state == State.Completed;
 
     /// <summary>Bytes, descriptor or 0, else the errno; ETIMEDOUT after the deadline.</summary>

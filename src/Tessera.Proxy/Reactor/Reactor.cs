@@ -39,6 +39,9 @@ internal sealed class Reactor : IDisposable
     /// <summary>Milliseconds on a clock that never goes back, as of the beginning of this turn.</summary>
     public long NowMs { get; private set; }
 
+    /// <summary>How often the reactor has waited and gone on.</summary>
+    public long Turns { get; private set; }
+
     public bool IsCurrentThread => Thread.CurrentThread == _thread;
 
     public void Start() => _thread.Start();
@@ -135,6 +138,7 @@ internal sealed class Reactor : IDisposable
         bool isBusy = _scheduled.Count > 0 || Volatile.Read(ref _hasMail) != 0;
         Poller.Wait(isBusy ? 0 : Timers.DelayMs(NowMs));
         NowMs = Clock();
+        Turns++;
 
         // (3) Complete what became possible, expire what is due.
         Poller.Dispatch();
@@ -154,7 +158,10 @@ internal sealed class Reactor : IDisposable
         for (int count = _scheduled.Count; count > 0; count--)
         {
             IoOperation operation = _scheduled.Dequeue();
-            operation.Complete(operation.Result);
+            if (operation.IsScheduled)
+            {
+                operation.Complete(operation.Result);
+            }
         }
     }
 }

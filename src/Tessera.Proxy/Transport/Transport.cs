@@ -72,13 +72,12 @@ internal sealed class Transport
         _reactor.Start(Handle.Read, IoKind.Receive, buffer, offset, length, timeoutMs);
 
     /// <summary>
-    /// As <see cref="ReceiveAsync"/>, into a buffer of at least <paramref name="size"/> bytes that is
-    /// rented when something is there. When bytes were received, <see cref="TakeReceived"/> hands
-    /// the buffer over.
+    /// As <see cref="ReceiveAsync"/>, into a buffer that is rented when something is there. When
+    /// bytes were received, <see cref="TakeReceived"/> hands the buffer over.
     /// </summary>
     /// <param name="headroom">Bytes left free before what is received.</param>
-    public IoOperation ReceiveRentedAsync(int size, int headroom, int timeoutMs) =>
-        _reactor.Start(Handle.Read, IoKind.ReceiveRented, [], headroom, size, timeoutMs);
+    public IoOperation ReceiveRentedAsync(int length, int headroom, int timeoutMs) =>
+        _reactor.Start(Handle.Read, IoKind.ReceiveRented, [], headroom, length, timeoutMs);
 
     /// <summary>The buffer of the last <see cref="ReceiveRentedAsync"/>; the caller returns it.</summary>
     public byte[] TakeReceived()
