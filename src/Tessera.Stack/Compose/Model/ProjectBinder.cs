@@ -116,8 +116,8 @@ internal static class ProjectBinder
             ? []
             : [.. limits.Entries.Select(entry =>
             {
-                MappingNode limit = (MappingNode)entry.Value;
-                long? single = Integer(limit, "single");
+                MappingNode? limit = entry.Value as MappingNode;
+                long? single = (entry.Value as ScalarNode)?.Value as long?;
                 return new ResourceLimit(
                     entry.Key,
                     single ?? Integer(limit, "soft") ?? -1,

@@ -60,8 +60,28 @@ internal sealed class YamlReader
         catch (YamlException problem)
         {
             SourcePosition position = new(file, (int)problem.Start.Line, (int)problem.Start.Column);
+            position = problem.Message.Contains("tab ", StringComparison.Ordinal)
+                ? FindTab(text, position)
+                : position;
             throw new UserErrorException($"{position}: {Explain(problem)}");
         }
+    }
+
+    /// <summary>The parser names the mapping that a tab breaks, not the tab.</summary>
+    private static SourcePosition FindTab(string text, SourcePosition start)
+    {
+        int number = 0;
+        foreach (ReadOnlySpan<char> line in text.AsSpan().EnumerateLines())
+        {
+            number++;
+            int tab = line.IndexOf('\t');
+            if (number >= start.Line && tab >= 0 && line[..tab].Trim(' ').IsEmpty)
+            {
+                return start with { Line = number, Column = tab + 1 };
+            }
+        }
+
+        return start;
     }
 
     private static string Explain(YamlException problem)
@@ -231,6 +251,12 @@ internal sealed class YamlReader
             }
 
             Node value = ReadNode(depth + 1, out int valueHeight);
+            if (value is ScalarNode { Text: "", Value: null, MergeTag: MergeTag.None })
+            {
+                // Nothing stands nowhere: the key is the place to look at.
+                value = ScalarNode.Null(key.Position);
+            }
+
             height = Math.Max(height, valueHeight + 1);
             if (isMergeKey)
             {

@@ -160,7 +160,8 @@ internal sealed class LogWriter : IDisposable
         }
 
         // A full segment ends with a line: what the FIFO holds is looked at to find where one ends.
-        int length = isFull ? FindLineEnd(waiting) : waiting;
+        long room = _log.SegmentBytes - _segment.Length - _indexLength;
+        int length = isFull ? FindLineEnd(waiting) : (int)Math.Clamp(room, 1, waiting);
         WriteIndex();
         SyscallResult moved = MoveBytes(length);
         if (!moved.IsSuccess)

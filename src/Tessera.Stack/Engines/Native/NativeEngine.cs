@@ -161,8 +161,9 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
     private IEnumerable<Supervisor> SlotsOf(string project) =>
         _supervisors.Values.Where(slot => slot.Slot.Project == project);
 
+    /// <summary>An operation that carries a definition carries the newest one.</summary>
     private void Learn(SlotName slot, Service service) =>
-        _services.TryAdd((slot.Project, service.Name), service);
+        _services[(slot.Project, service.Name)] = service;
 
     private Supervisor CreateSupervisor(SlotName slot) => new(
         _parts, slot,

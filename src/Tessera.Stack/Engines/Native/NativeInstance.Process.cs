@@ -169,7 +169,7 @@ internal sealed partial class NativeInstance
                 State = InstanceState.Stopping,
                 ExitCode = exitCode,
                 ExitedAt = _parts.Time.GetUtcNow(),
-                Reason = now.State < InstanceState.Draining ? "ended; cleaning up" : now.Reason,
+                Reason = now.State < InstanceState.Draining ? "" : now.Reason,
             });
         }
         finally

@@ -219,6 +219,7 @@ internal sealed partial class NativeInstance : IDisposable
             Health = InstanceHealth.None,
             ExitCode = exitCode,
             ExitedAt = now.ExitedAt ?? _parts.Time.GetUtcNow(),
+            Pid = null,
             Reason = reason == "" ? now.Reason : reason,
             IsFinal = isFinal,
         });
