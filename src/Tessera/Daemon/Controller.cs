@@ -143,6 +143,11 @@ internal sealed class Controller : IController
             Wait = request.Wait,
             GracePeriod = request.Timeout,
         };
+        foreach (string warning in DesiredProject.Warnings(project))
+        {
+            tell(new Progress(ProgressKind.Warning, "", warning));
+        }
+
         Plan plan = Planner.Up(planRequest);
         if (Announce(plan, request.DryRun, tell))
         {
