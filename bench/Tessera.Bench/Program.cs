@@ -1,1 +1,23 @@
-return;
+using Tessera.Bench;
+using Tessera.Bench.Peers;
+
+return args switch
+{
+    ["peers", ..] => PeersCommand.Run(args.AsSpan(1)),
+    ["serve", _, _, _] => ServeCommand.Run(args.AsSpan(1)),
+    ["parse"] => ParseCommand.Run(),
+    _ => Usage(),
+};
+
+static int Usage()
+{
+    Console.Error.WriteLine(
+        """
+        Usage: Tessera.Bench peers [options]              measure beside nginx and HAProxy
+               Tessera.Bench parse                        measure the HTTP parsers
+               Tessera.Bench serve LISTEN BACKEND LOG     host the proxy under measurement
+
+        Run 'Tessera.Bench peers --help' for its options.
+        """);
+    return 2;
+}

@@ -41,4 +41,10 @@ public sealed record ProxyOptions
 
     /// <summary>Rotated access logs that are kept.</summary>
     public int AccessLogBackups { get; init; } = 3;
+
+    /// <summary>
+    /// Gets one line for each failure at an endpoint, at most 20 a second, from the reactors' threads:
+    /// it must be quick and must not throw. Null writes none.
+    /// </summary>
+    public Action<string>? ErrorLog { get; init; }
 }

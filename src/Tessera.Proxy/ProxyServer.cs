@@ -1,5 +1,11 @@
 using System.Collections.Immutable;
 using System.Net;
+using Tessera.Linux;
+using Tessera.Linux.Net;
+using Tessera.Proxy.Forwarding;
+using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Routing;
+using Tessera.Proxy.Telemetry;
 
 namespace Tessera.Proxy;
 
@@ -20,14 +26,85 @@ public sealed record BackendStatus(
 /// </summary>
 public sealed class ProxyServer : IAsyncDisposable
 {
-    public ProxyServer(ProxyOptions options) => _ = options;
+    /// <summary>How long requests in flight may take to end when the server ends.</summary>
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(3);
+
+    /// <summary>How long the address of a listener that was taken out may take to be free.</summary>
+    private static readonly TimeSpan RetireTimeout = TimeSpan.FromSeconds(2);
+
+    private readonly Lock _lock = new();
+    private readonly ProxyOptions _options;
+    private readonly ConnectionLimit _connections;
+    private readonly LogWriter _logWriter;
+    private readonly Worker[] _workers;
+    private readonly Reactor[] _reactors;
+    private readonly BackendTable _backends;
+    private readonly Dictionary<string, AccessLog> _logs = new(StringComparer.Ordinal);
+    private readonly Dictionary<IPEndPoint, OpenListener> _listeners = [];
+    private readonly List<Task> _retiring = [];
+    private Task? _disposal;
+
+    public ProxyServer(ProxyOptions options)
+    {
+        _options = options;
+        _connections = new ConnectionLimit(options.MaxConnections);
+        _logWriter = new LogWriter(
+            options.AccessLogMaxBytes,
+            options.AccessLogBackups,
+            options.ErrorLog ?? Console.Error.WriteLine);
+        var errorLog = new ErrorLog(options.ErrorLog);
+        _workers = new Worker[Math.Clamp(options.Reactors, 1, 256)];
+        for (int i = 0; i < _workers.Length; i++)
+        {
+            _workers[i] = CreateWorker(i, errorLog);
+        }
+
+        _reactors = Array.ConvertAll(_workers, w => w.Reactor);
+        _backends = new BackendTable(_workers, options);
+        Array.ForEach(_reactors, r => r.Start());
+    }
 
     /// <summary>
     /// Swaps to <paramref name="config"/> in one step. When it returns, no reactor picks an endpoint
     /// that is not <see cref="EndpointState.Active"/> in it. Listeners that fail to bind are left
     /// out and returned; everything else is in force.
     /// </summary>
-    public ImmutableArray<ListenFailure> Apply(ProxyConfig config) => [];
+    public ImmutableArray<ListenFailure> Apply(ProxyConfig config)
+    {
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_disposal is not null, this);
+
+            // (1) Backends first: routes point at them.
+            _backends.Apply(config.Backends);
+
+            // (2) Listeners that are gone stop accepting, so that their addresses are free.
+            var wanted = config.Listeners.Select(l => l.Address).ToHashSet();
+            foreach (IPEndPoint address in _listeners.Keys.Except(wanted).ToArray())
+            {
+                Retire(address);
+            }
+
+            // (3) Listeners that stay get their routes swapped; new ones are opened.
+            ImmutableArray<ListenFailure>.Builder failures =
+                ImmutableArray.CreateBuilder<ListenFailure>();
+            foreach (ListenerConfig listener in config.Listeners)
+            {
+                var routes = new RouteTable(listener.Routes, _backends.Find);
+                AccessLog? log = LogOf(listener.AccessLogPath);
+                if (_listeners.TryGetValue(listener.Address, out OpenListener? open))
+                {
+                    open.Listener.Update(listener.Protocol, routes, log);
+                }
+                else if (TryListen(listener, routes, log) is { } failure)
+                {
+                    failures.Add(failure);
+                }
+            }
+
+            return failures.ToImmutable();
+        }
+    }
 
     /// <summary>
     /// Waits until nothing is in flight on an endpoint, at most <paramref name="timeout"/>. The
@@ -36,9 +113,146 @@ public sealed class ProxyServer : IAsyncDisposable
     /// </summary>
     public Task<int> DrainAsync(
         string backend, string endpoint, TimeSpan timeout, CancellationToken cancellation) =>
-        Task.FromResult(0);
+        _backends.FindEndpoint(backend, endpoint)?.DrainAsync(timeout, cancellation)
+            ?? Task.FromResult(0);
 
-    public ImmutableArray<BackendStatus> GetStatus() => [];
+    public ImmutableArray<BackendStatus> GetStatus() => _backends.GetStatus();
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    /// <summary>
+    /// Stops accepting, lets requests in flight end for a few seconds, cuts what is left, ends the
+    /// threads and writes the logs out. May be called again, and then waits for the first call.
+    /// </summary>
+    public ValueTask DisposeAsync()
+    {
+        lock (_lock)
+        {
+            _disposal ??= CloseAsync();
+            return new ValueTask(_disposal);
+        }
+    }
+
+    private Worker CreateWorker(int number, ErrorLog errorLog)
+    {
+        var buffers = new BufferPool(
+            _options.MaxHeadBytes + RequestWriter.MaxAddedBytes, _options.RelayBufferBytes);
+        var reactor = new Reactor(
+            $"tessera-{number}",
+            new EpollPoller(buffers),
+            buffers,
+            fault => errorLog.Write($"a fault in the proxy: {fault}"));
+        return new Worker(number, reactor, _options, _connections, errorLog);
+    }
+
+    private AccessLog? LogOf(string? path)
+    {
+        if (path is null)
+        {
+            return null;
+        }
+
+        if (!_logs.TryGetValue(path, out AccessLog? log))
+        {
+            log = new AccessLog(path, _reactors, _logWriter);
+            _logs.Add(path, log);
+        }
+
+        return log;
+    }
+
+    private ListenFailure? TryListen(ListenerConfig config, RouteTable routes, AccessLog? log)
+    {
+        SyscallResult result = ListenSocket.Probe(config.Address);
+        if (result.Errno == Errno.AddressInUse && _retiring.Count > 0)
+        {
+            // It may be the address of a listener of ours that is just being taken out.
+            Task.WaitAll([.. _retiring], RetireTimeout);
+            _retiring.Clear();
+            result = ListenSocket.Probe(config.Address);
+        }
+
+        var listener = new Listener(config.Address, config.Protocol, routes, log);
+        var sockets = new ListenSocket[_workers.Length];
+        for (int i = 0; i < sockets.Length && result.IsSuccess; i++)
+        {
+            result = ListenSocket.TryOpen(_workers[i], listener, out sockets[i]);
+        }
+
+        if (!result.IsSuccess)
+        {
+            Array.ForEach(sockets, s => s?.Discard());
+            return new ListenFailure(config.Address, Errno.Describe(result.Errno));
+        }
+
+        for (int i = 0; i < sockets.Length; i++)
+        {
+            _reactors[i].Post(sockets[i].Start);
+        }
+
+        _listeners.Add(config.Address, new OpenListener(listener, sockets));
+        return null;
+    }
+
+    private void Retire(IPEndPoint address)
+    {
+        _listeners.Remove(address, out OpenListener? open);
+        open!.Listener.Retire();
+        _retiring.RemoveAll(t => t.IsCompleted);
+        foreach (ListenSocket socket in open.Sockets)
+        {
+            socket.Retire();
+            _retiring.Add(socket.Closed);
+        }
+
+        foreach (Worker worker in _workers)
+        {
+            worker.Reactor.Post(() => worker.CloseIdle(open.Listener));
+        }
+    }
+
+    private async Task CloseAsync()
+    {
+        // (1) Nothing new.
+        foreach (IPEndPoint address in _listeners.Keys.ToArray())
+        {
+            Retire(address);
+        }
+
+        await Task.WhenAny(Task.WhenAll(_retiring), Task.Delay(RetireTimeout));
+        Array.ForEach(_workers, w => w.Reactor.Post(w.BeginClosing));
+
+        // (2) What is in flight may end, then it is cut.
+        await WaitUntilIdleAsync(CloseTimeout);
+        Array.ForEach(_workers, w => w.Reactor.Post(w.AbortAll));
+        await WaitUntilIdleAsync(TimeSpan.FromSeconds(1));
+
+        // (3) The last lines, then the threads.
+        Task[] flushed = Array.ConvertAll(_workers, FlushAsync);
+        await Task.WhenAny(Task.WhenAll(flushed), Task.Delay(RetireTimeout));
+        Array.ForEach(_reactors, r => r.Dispose());
+        _logWriter.Dispose();
+    }
+
+    private async Task WaitUntilIdleAsync(TimeSpan timeout)
+    {
+        long start = TimeProvider.System.GetTimestamp();
+        while (_connections.Count > 0 && TimeProvider.System.GetElapsedTime(start) < timeout)
+        {
+            await Task.Delay(10);
+        }
+    }
+
+    private Task FlushAsync(Worker worker)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        AccessLog[] logs = [.. _logs.Values];
+        worker.Reactor.Post(() =>
+        {
+            Array.ForEach(logs, l => l.BufferOf(worker.Number).Flush());
+            _backends.CloseIdle(worker.Number);
+            done.SetResult();
+        });
+        return done.Task;
+    }
+
+    private sealed record OpenListener(Listener Listener, ListenSocket[] Sockets);
 }

@@ -14,7 +14,9 @@ public sealed record Project
     /// <summary>Absolute; relative paths of the file are resolved against it.</summary>
     public required string WorkingDirectory { get; init; }
 
-    /// <summary>Absolute paths of the files that it was loaded from, in the order of their merge.</summary>
+    /// <summary>
+    /// Absolute paths of the files that it was loaded from, in the order of their merge.
+    /// </summary>
     public required ImmutableArray<string> Files { get; init; }
 
     /// <summary>The enabled services by name.</summary>
@@ -28,11 +30,15 @@ public enum RestartCondition
     Always,
     OnFailure,
 
-    /// <summary>As <see cref="Always"/>, but a stopped service stays stopped when the daemon starts.</summary>
+    /// <summary>
+    /// As <see cref="Always"/>, but a stopped service stays stopped when the daemon starts.
+    /// </summary>
     UnlessStopped,
 }
 
-/// <param name="MaxRetries">Starts in a row that may fail before FATAL; null never gives up.</param>
+/// <param name="MaxRetries">
+/// Starts in a row that may fail before FATAL; null never gives up.
+/// </param>
 public sealed record RestartPolicy(RestartCondition Condition, int? MaxRetries = null);
 
 /// <summary>What a dependency must have reached before its dependent is started.</summary>
@@ -43,18 +49,24 @@ public enum DependencyCondition
     ServiceCompletedSuccessfully,
 }
 
-/// <param name="Restart">Restart the dependent when the dependency is restarted by a command.</param>
+/// <param name="Restart">
+/// Restart the dependent when the dependency is restarted by a command.
+/// </param>
 /// <param name="Required">False: a missing dependency is only a warning.</param>
 public sealed record Dependency(
     string Service, DependencyCondition Condition, bool Restart = false, bool Required = true);
 
-/// <summary>One published port: <c>HostIp:Published</c> is a listener, <c>Target</c> the port inside.</summary>
+/// <summary>
+/// One published port: <c>HostIp:Published</c> is a listener, <c>Target</c> the port inside.
+/// </summary>
 public sealed record PortMapping
 {
     /// <summary>Port of the service itself, 1 to 65,535.</summary>
     public required int Target { get; init; }
 
-    /// <summary>Public port; null when the file leaves it open and a free one is to be chosen.</summary>
+    /// <summary>
+    /// Public port; null when the file leaves it open and a free one is to be chosen.
+    /// </summary>
     public int? Published { get; init; }
 
     /// <summary>Address to listen on; null means every address.</summary>
@@ -67,10 +79,14 @@ public sealed record PortMapping
     public string? AppProtocol { get; init; }
 }
 
-/// <summary>How an instance's health is found out. Durations as in the Compose Specification.</summary>
+/// <summary>
+/// How an instance's health is found out. Durations as in the Compose Specification.
+/// </summary>
 public sealed record Healthcheck
 {
-    /// <summary>Program and arguments; one element with <see cref="UsesShell"/> is a shell line.</summary>
+    /// <summary>
+    /// Program and arguments; one element with <see cref="UsesShell"/> is a shell line.
+    /// </summary>
     public required ImmutableArray<string> Test { get; init; }
 
     /// <summary>True for <c>CMD-SHELL</c> and for a plain string.</summary>
@@ -90,7 +106,9 @@ public sealed record Healthcheck
     public TimeSpan StartInterval { get; init; } = TimeSpan.FromSeconds(5);
 }
 
-/// <summary>A limit as setrlimit(2) names it, in lower case without RLIMIT_: <c>nofile</c>.</summary>
+/// <summary>
+/// A limit as setrlimit(2) names it, in lower case without RLIMIT_: <c>nofile</c>.
+/// </summary>
 public sealed record ResourceLimit(string Name, long Soft, long Hard);
 
 /// <summary>A server outside of Tessera's care that a service balances to.</summary>
@@ -107,11 +125,14 @@ public sealed record ServiceOptions
     /// <summary><c>round_robin</c>, <c>least_conn</c> or <c>ip_hash</c>.</summary>
     public string Balance { get; init; } = "round_robin";
 
-    /// <summary>Weight of each instance by slot (first is slot 1); the last holds for all beyond.</summary>
+    /// <summary>
+    /// Weight of each instance by slot (first is slot 1); the last holds for all beyond.
+    /// </summary>
     public ImmutableArray<int> Weights { get; init; } = [];
 
     /// <summary>
-    /// The port that the program always listens on, for programs that cannot be told another. Such a
+    /// The port that the program always listens on, for programs that cannot be told another. Such
+    /// a
     /// service has one instance at most, and is replaced stop-first.
     /// </summary>
     public int? FixedPort { get; init; }
@@ -119,7 +140,9 @@ public sealed record ServiceOptions
     /// <summary>How long requests in flight may go on after an instance was unrouted.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long a new instance may take to become ready before a roll is given up.</summary>
+    /// <summary>
+    /// How long a new instance may take to become ready before a roll is given up.
+    /// </summary>
     public TimeSpan StartTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>How long a request waits while no instance is ready.</summary>
@@ -133,12 +156,16 @@ public sealed record ServiceOptions
     public TimeSpan ReadTimeout { get; init; } = TimeSpan.FromSeconds(60);
 }
 
-/// <summary>One service: what its instances run, how many there are, and how they are reached.</summary>
+/// <summary>
+/// One service: what its instances run, how many there are, and how they are reached.
+/// </summary>
 public sealed record Service
 {
     public required string Name { get; init; }
 
-    /// <summary><c>entrypoint</c> followed by <c>command</c>, split into words, without a shell.</summary>
+    /// <summary>
+    /// <c>entrypoint</c> followed by <c>command</c>, split into words, without a shell.
+    /// </summary>
     public ImmutableArray<string> Command { get; init; } = [];
 
     /// <summary><c>environment</c> over <c>env_file</c>.</summary>
@@ -178,7 +205,8 @@ public sealed record Service
     public ServiceOptions Options { get; init; } = ServiceOptions.Default;
 
     /// <summary>
-    /// Names the first key that only a container engine can serve (<c>image</c>, <c>build</c>); null
+    /// Names the first key that only a container engine can serve (<c>image</c>, <c>build</c>);
+    /// null
     /// for a service that runs natively.
     /// </summary>
     public string? ContainerKey { get; init; }
@@ -191,6 +219,11 @@ public sealed record Service
     /// policy and balancing are not in it.
     /// </summary>
     public required string ProcessHash { get; init; }
+
+    /// <summary>
+    /// Digest of the whole definition: equal means that nothing at all has changed.
+    /// </summary>
+    public string DefinitionHash { get; init; } = "";
 
     /// <summary>
     /// Ports of an instance, the first of which is its <c>PORT</c>: targets of <see cref="Ports"/>,

@@ -9,7 +9,9 @@ public sealed class UserErrorException : Exception
     public UserErrorException(string message, int exitCode = InvalidInput)
         : base(message) => ExitCode = exitCode;
 
-    /// <summary>Exit code of a wrong file or a wrong command line: nothing was started or touched.</summary>
+    /// <summary>
+    /// Exit code of a wrong file or a wrong command line: nothing was started or touched.
+    /// </summary>
     public const int InvalidInput = 2;
 
     /// <summary>Exit code of a command that was right but did not succeed.</summary>

@@ -6,9 +6,11 @@ using Tessera.Stack.Engines;
 namespace Tessera;
 
 /// <summary>
-/// Everything a person can ask of a daemon. Implemented by the daemon itself (<c>Controller</c>) and
+/// Everything a person can ask of a daemon. Implemented by the daemon itself (<c>Controller</c>)
+/// and
 /// by the client of its control socket (<c>RemoteController</c>). Commands that change something
-/// yield what happens as it happens and throw <see cref="UserErrorException"/> at their end when they
+/// yield what happens as it happens and throw <see cref="UserErrorException"/> at their end when
+/// they
 /// failed.
 /// </summary>
 public interface IController
@@ -21,7 +23,9 @@ public interface IController
     /// <summary><c>start</c>, <c>stop</c>, <c>restart</c>, <c>kill</c> and <c>scale</c>.</summary>
     IAsyncEnumerable<Progress> ChangeAsync(ChangeRequest request, CancellationToken cancellation);
 
-    /// <summary>Instances of one project, or of all when <paramref name="project"/> is null.</summary>
+    /// <summary>
+    /// Instances of one project, or of all when <paramref name="project"/> is null.
+    /// </summary>
     Task<ImmutableArray<InstanceView>> ListAsync(string? project, CancellationToken cancellation);
 
     IAsyncEnumerable<LogLine> LogsAsync(LogQuery query, CancellationToken cancellation);
@@ -31,17 +35,31 @@ public interface IController
 
     Task<DaemonView> GetDaemonAsync(CancellationToken cancellation);
 
-    /// <summary>Ends the daemon; with <paramref name="keepInstances"/> the instances run on.</summary>
+    /// <summary>
+    /// Ends the daemon; with <paramref name="keepInstances"/> the instances run on.
+    /// </summary>
     IAsyncEnumerable<Progress> StopDaemonAsync(bool keepInstances, CancellationToken cancellation);
 }
 
-/// <param name="CanonicalProject">The resolved project as <c>ComposeLoader</c> prints it (JSON).</param>
+/// <param name="CanonicalProject">
+/// The resolved project as <c>ComposeLoader</c> prints it (JSON).
+/// </param>
 /// <param name="BaseEnvironment">What native instances inherit below their own environment.</param>
-/// <param name="Services">Services named on the command line, with their dependencies; empty is all.</param>
+/// <param name="Services">
+/// Services named on the command line, with their dependencies; empty is all.
+/// </param>
 /// <param name="Scale">Overrides of the number of instances, by service.</param>
 /// <param name="Wait">Done only when every service is ready.</param>
 /// <param name="DryRun">Yields the plan's lines and changes nothing.</param>
-/// <param name="WaitTimeout">Limit of <paramref name="Wait"/>; null waits as long as it takes.</param>
+/// <param name="Settle">
+/// Done only when what is probed by its port is ready, or ended, or ten seconds have passed.
+/// </param>
+/// <param name="WaitTimeout">
+/// Limit of <paramref name="Wait"/>; null waits as long as it takes.
+/// </param>
+/// <param name="Timeout">
+/// Overrides each service's <c>stop_grace_period</c> where one is replaced.
+/// </param>
 public sealed record UpRequest(
     string CanonicalProject,
     ImmutableSortedDictionary<string, string> BaseEnvironment,
@@ -53,7 +71,9 @@ public sealed record UpRequest(
     bool ForceRecreate = false,
     bool NoRecreate = false,
     bool NoDeps = false,
-    TimeSpan? WaitTimeout = null);
+    TimeSpan? WaitTimeout = null,
+    TimeSpan? Timeout = null,
+    bool Settle = false);
 
 /// <param name="Timeout">Overrides each service's <c>stop_grace_period</c>.</param>
 public sealed record DownRequest(
@@ -68,7 +88,9 @@ public enum ChangeKind
     Scale,
 }
 
-/// <param name="Signal">For <see cref="ChangeKind.Kill"/>; as in signal(7), SIGKILL when null.</param>
+/// <param name="Signal">
+/// For <see cref="ChangeKind.Kill"/>; as in signal(7), SIGKILL when null.
+/// </param>
 /// <param name="Scale">For <see cref="ChangeKind.Scale"/>.</param>
 /// <param name="Timeout">Overrides each service's <c>stop_grace_period</c>.</param>
 public sealed record ChangeRequest(
@@ -104,10 +126,14 @@ public enum ProgressKind
 public sealed record Progress(ProgressKind Kind, string Subject, string Text);
 
 /// <summary>One instance as <c>ps</c> shows it.</summary>
-/// <param name="State">Compose's word: created, running, restarting, stopping, exited, fatal.</param>
+/// <param name="State">
+/// Compose's word: created, running, restarting, stopping, exited, fatal.
+/// </param>
 /// <param name="Health">starting, healthy, unhealthy, or empty.</param>
 /// <param name="Status">For people: "Up 5 minutes (healthy)", "Exited (1) 3 seconds ago".</param>
-/// <param name="Traffic">active, draining, held, out, or empty where nothing is routed to it.</param>
+/// <param name="Traffic">
+/// active, draining, held, out, or empty where nothing is routed to it.
+/// </param>
 /// <param name="TrafficReason">Why, where it is not active.</param>
 /// <param name="Address">Where the balancer reaches it; empty without a port.</param>
 public sealed record InstanceView(
@@ -132,7 +158,9 @@ public sealed record InstanceView(
 /// <param name="Url">Listening address, empty for every address (Compose prints 0.0.0.0).</param>
 public sealed record PublisherView(string Url, int TargetPort, int PublishedPort, string Protocol);
 
-/// <param name="Action">create, start, ready, unhealthy, healthy, drain, stop, die, fail, destroy.</param>
+/// <param name="Action">
+/// create, start, ready, unhealthy, healthy, drain, stop, die, fail, destroy.
+/// </param>
 public sealed record InstanceEvent(
     DateTimeOffset Time,
     string Action,

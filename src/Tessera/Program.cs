@@ -1,1 +1,3 @@
-return 0;
+using Tessera.Cli;
+
+return await CommandLine.RunAsync(args, Caller.FromProcess());

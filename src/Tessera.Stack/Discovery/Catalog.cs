@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 
 namespace Tessera.Stack.Discovery;
@@ -8,7 +7,10 @@ namespace Tessera.Stack.Discovery;
 public sealed record CatalogSnapshot(
     long Version, ImmutableSortedDictionary<string, Instance> Instances);
 
-/// <summary>One change: <paramref name="Before"/> is null for a new instance, <paramref name="After"/> for a removed one.</summary>
+/// <summary>
+/// One change: <paramref name="Before"/> is null for a new instance, <paramref name="After"/> for a
+/// removed one.
+/// </summary>
 public sealed record CatalogChange(long Version, Instance? Before, Instance? After)
 {
     public Instance Subject => After ?? Before!;
@@ -20,7 +22,9 @@ public sealed record CatalogChange(long Version, Instance? Before, Instance? Aft
 /// </summary>
 public sealed class Catalog
 {
-    /// <summary>A subscriber that is this far behind loses its subscription, not the others' time.</summary>
+    /// <summary>
+    /// A subscriber that is this far behind loses its subscription, not the others' time.
+    /// </summary>
     public const int MaxPendingChanges = 16_384;
 
     private readonly Lock _lock = new();
@@ -43,7 +47,9 @@ public sealed class Catalog
         }
     }
 
-    /// <summary>Records the newest state of an instance. A state that would go back is a bug and throws.</summary>
+    /// <summary>
+    /// Records the newest state of an instance. A state that would go back is a bug and throws.
+    /// </summary>
     public void Report(Instance instance)
     {
         lock (_lock)
@@ -75,32 +81,32 @@ public sealed class Catalog
     }
 
     /// <summary>
-    /// The snapshot of now and all changes after it, until cancelled. Ends with an
-    /// <see cref="InvalidOperationException"/> when the reader fell <see cref="MaxPendingChanges"/> behind.
+    /// The snapshot of now and every change after it. Dispose it to stop following.
     /// </summary>
-    public (CatalogSnapshot Snapshot, IAsyncEnumerable<CatalogChange> Changes) Subscribe(
-        CancellationToken cancellation)
+    public CatalogSubscription Subscribe()
     {
         var channel = Channel.CreateBounded<CatalogChange>(
             new BoundedChannelOptions(MaxPendingChanges) { SingleReader = true });
         lock (_lock)
         {
             _subscribers.Add(channel);
-            return (_current, ReadAsync(channel, cancellation));
+            return new CatalogSubscription(_current, channel.Reader, () => Unsubscribe(channel));
         }
     }
 
-    /// <summary>The first snapshot that satisfies <paramref name="condition"/>, now or later.</summary>
+    /// <summary>
+    /// The first snapshot that satisfies <paramref name="condition"/>, now or later.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">It did not happen before the
+    /// cancellation.</exception>
     public async Task<CatalogSnapshot> WaitAsync(
         Func<CatalogSnapshot, bool> condition, CancellationToken cancellation)
     {
-        (CatalogSnapshot snapshot, IAsyncEnumerable<CatalogChange> changes) = Subscribe(cancellation);
-        await using IAsyncEnumerator<CatalogChange> reader =
-            changes.GetAsyncEnumerator(CancellationToken.None);
+        using CatalogSubscription subscription = Subscribe();
+        CatalogSnapshot snapshot = subscription.Snapshot;
         while (!condition(snapshot))
         {
-            await reader.MoveNextAsync();
-            cancellation.ThrowIfCancellationRequested();
+            await subscription.Changes.ReadAsync(cancellation);
             snapshot = Current;
         }
 
@@ -128,38 +134,26 @@ public sealed class Catalog
         }
     }
 
-    private async IAsyncEnumerable<CatalogChange> ReadAsync(
-        Channel<CatalogChange> channel, [EnumeratorCancellation] CancellationToken cancellation)
+    private void Unsubscribe(Channel<CatalogChange> channel)
     {
-        try
+        lock (_lock)
         {
-            while (await WaitToReadAsync(channel, cancellation))
-            {
-                while (channel.Reader.TryRead(out CatalogChange? change))
-                {
-                    yield return change;
-                }
-            }
-        }
-        finally
-        {
-            lock (_lock)
-            {
-                _subscribers.Remove(channel);
-            }
+            _subscribers.Remove(channel);
         }
     }
+}
 
-    private static async ValueTask<bool> WaitToReadAsync(
-        Channel<CatalogChange> channel, CancellationToken cancellation)
-    {
-        try
-        {
-            return await channel.Reader.WaitToReadAsync(cancellation);
-        }
-        catch (OperationCanceledException)
-        {
-            return false;
-        }
-    }
+/// <summary>
+/// One follower of a catalog. <see cref="Changes"/> completes with an
+/// <see cref="InvalidOperationException"/> when it fell <see cref="Catalog.MaxPendingChanges"/>
+/// behind.
+/// </summary>
+public sealed class CatalogSubscription(
+    CatalogSnapshot snapshot, ChannelReader<CatalogChange> changes, Action unsubscribe) : IDisposable
+{
+    public CatalogSnapshot Snapshot { get; } = snapshot;
+
+    public ChannelReader<CatalogChange> Changes { get; } = changes;
+
+    public void Dispose() => unsubscribe();
 }

@@ -9,13 +9,18 @@ namespace Tessera.Stack.Discovery;
 /// </summary>
 public enum InstanceState
 {
-    /// <summary>Waiting for its start: for a dependency, or for the back-off after a failure.</summary>
+    /// <summary>
+    /// Waiting for its start: for a dependency, or for the back-off after a failure.
+    /// </summary>
     Pending,
 
     /// <summary>The process runs, but is not ready yet.</summary>
     Starting,
 
-    /// <summary>The process runs and was ready once. Whether it is ready now says <see cref="InstanceHealth"/>.</summary>
+    /// <summary>
+    /// The process runs and was ready once. Whether it is ready now says <see
+    /// cref="InstanceHealth"/>.
+    /// </summary>
     Running,
 
     /// <summary>Unrouted; what is in flight may finish.</summary>
@@ -27,7 +32,9 @@ public enum InstanceState
     /// <summary>Ended, by itself or because it was told to.</summary>
     Exited,
 
-    /// <summary>Could not be started, or was given up (<c>FATAL</c>); nothing will restart it.</summary>
+    /// <summary>
+    /// Could not be started, or was given up (<c>FATAL</c>); nothing will restart it.
+    /// </summary>
     Failed,
 }
 
@@ -65,7 +72,9 @@ public sealed record Instance
 
     public InstanceHealth Health { get; init; }
 
-    /// <summary>Why it is in this state, in words for a person; empty when there is nothing to say.</summary>
+    /// <summary>
+    /// Why it is in this state, in words for a person; empty when there is nothing to say.
+    /// </summary>
     public string Reason { get; init; } = "";
 
     public required DateTimeOffset CreatedAt { get; init; }
@@ -94,6 +103,12 @@ public sealed record Instance
 
     /// <summary>The command line it runs, for people.</summary>
     public string Command { get; init; } = "";
+
+    /// <summary>
+    /// For an instance that ended: nothing follows it in its slot until a command says so. False
+    /// while a restart is on its way, so that requests wait for it instead of failing.
+    /// </summary>
+    public bool IsFinal { get; init; }
 
     public bool IsAlive => State is InstanceState.Starting or InstanceState.Running
         or InstanceState.Draining or InstanceState.Stopping;

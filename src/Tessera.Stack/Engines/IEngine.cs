@@ -23,7 +23,9 @@ public interface IEngine
     /// </summary>
     Task ExecuteAsync(Operation operation, CancellationToken cancellation);
 
-    /// <summary>Lines that instances wrote, merged by time; with <see cref="LogQuery.Follow"/> without end.</summary>
+    /// <summary>
+    /// Lines that instances wrote, merged by time; with <see cref="LogQuery.Follow"/> without end.
+    /// </summary>
     IAsyncEnumerable<LogLine> LogsAsync(LogQuery query, CancellationToken cancellation);
 }
 
@@ -34,7 +36,9 @@ public interface IEngine
 public delegate Task<int> DrainInstance(
     Instance instance, TimeSpan timeout, CancellationToken cancellation);
 
-/// <summary>An operation that could not be carried out; the message says why and what was done about it.</summary>
+/// <summary>
+/// An operation that could not be carried out; the message says why and what was done about it.
+/// </summary>
 public sealed class OperationFailedException(string message) : Exception(message);
 
 /// <param name="Services">Empty means every service of the project.</param>

@@ -15,7 +15,8 @@ public abstract record Operation(string Cause)
 }
 
 /// <summary>
-/// Makes <paramref name="Service"/> the service's definition for everything that an engine can apply
+/// Makes <paramref name="Service"/> the service's definition for everything that an engine can
+/// apply
 /// to running instances (restart policy, stop signal, healthcheck times). Touches no process.
 /// </summary>
 public sealed record DefineService(string Project, Service Service, string Cause) : Operation(Cause)
@@ -32,7 +33,8 @@ public sealed record CreateInstance(SlotName Slot, Service Service, string Cause
 }
 
 /// <summary>
-/// Starts a slot's instance; done when its process runs (not when it is ready). A slot that is alive
+/// Starts a slot's instance; done when its process runs (not when it is ready). A slot that is
+/// alive
 /// is left alone.
 /// </summary>
 public sealed record StartInstance(SlotName Slot, Service Service, string Cause) : Operation(Cause)
@@ -52,9 +54,15 @@ public sealed record ReplaceInstance(SlotName Slot, Service Service, string Caus
     public override string Subject => Slot.ToString();
 }
 
-/// <summary>Unroutes, drains and stops; the slot stays, with its logs. Not restarted until started.</summary>
+/// <summary>
+/// Unroutes, drains and stops; the slot stays, with its logs. Not restarted until started.
+/// </summary>
 /// <param name="GracePeriod">Overrides the service's <c>stop_grace_period</c>.</param>
-public sealed record StopInstance(SlotName Slot, string Cause, TimeSpan? GracePeriod = null)
+/// <param name="ReturnsWithDaemon">
+/// It ends because the daemon ends: the next daemon starts it again as its restart policy says.
+/// </param>
+public sealed record StopInstance(
+    SlotName Slot, string Cause, TimeSpan? GracePeriod = null, bool ReturnsWithDaemon = false)
     : Operation(Cause)
 {
     public override string Verb => "stop";
@@ -78,18 +86,18 @@ public sealed record RemoveInstance(SlotName Slot, string Cause, TimeSpan? Grace
 }
 
 /// <summary>
-/// Waits until a service has reached a condition; fails when it never will (its instance failed, or
-/// ended with another code than 0).
+/// Waits until a service has reached a condition; fails when it never will (its instance failed, is
+/// unhealthy, or ended with another code than 0). Carried out by the plan's executor.
 /// </summary>
 public sealed record AwaitService(
-    string Project, string Service, DependencyCondition Condition, string Cause) : Operation(Cause)
+    string Project, Service Service, DependencyCondition Condition, string Cause) : Operation(Cause)
 {
     public override string Verb => "await";
 
     public override string Subject => Condition switch
     {
-        DependencyCondition.ServiceHealthy => $"{Service} ready",
-        DependencyCondition.ServiceCompletedSuccessfully => $"{Service} completed",
-        _ => $"{Service} started",
+        DependencyCondition.ServiceHealthy => $"{Service.Name} ready",
+        DependencyCondition.ServiceCompletedSuccessfully => $"{Service.Name} completed",
+        _ => $"{Service.Name} started",
     };
 }

@@ -32,8 +32,11 @@ internal static class ProcessDigest
             ]);
         }
 
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
+        return OfText(text.ToString());
     }
+
+    public static string OfText(string text) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
     /// <summary>Lengths stand before values: no value can look like two.</summary>
     private static void Append(StringBuilder text, string name, IEnumerable<string> values)

@@ -72,6 +72,7 @@ internal static class ProjectBinder
                 : service.Contains("build") ? "build" : null,
             TargetPorts = TargetPorts(command, ports, expose, options.FixedPort),
             ProcessHash = "",
+            DefinitionHash = ProcessDigest.OfText(DocumentJson.Write(service)),
         };
         return bound with { ProcessHash = ProcessDigest.Of(bound) };
     }

@@ -1,0 +1,24 @@
+using Tessera.Bench.Load;
+
+namespace Tessera.Bench.Peers;
+
+/// <summary>One proxy under one scenario in one round.</summary>
+/// <param name="LogBytes">By how much its access log grew, warm-up included.</param>
+internal sealed record Measurement(
+    string Peer,
+    Scenario Scenario,
+    int Round,
+    LoadSample Load,
+    TimeSpan Cpu,
+    TimeSpan LoadCpu,
+    long ResidentBytes,
+    long LogBytes)
+{
+    public double CpuMicroseconds => Cpu.TotalMicroseconds / Math.Max(1, Load.Requests);
+
+    /// <summary>Share of its core that the proxy used, 0 to 1.</summary>
+    public double Busy => Cpu / Load.Elapsed;
+
+    /// <summary>Share of its core that backend and load generator used, 0 to 1.</summary>
+    public double LoadBusy => LoadCpu / Load.Elapsed;
+}

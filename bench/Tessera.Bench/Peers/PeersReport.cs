@@ -1,0 +1,124 @@
+using System.Globalization;
+using System.Text;
+
+namespace Tessera.Bench.Peers;
+
+/// <summary>
+/// The report as Markdown that reads well on a terminal too: medians over the rounds, and medians
+/// of the ratios that were taken inside each round, since what disturbs a round disturbs all in it.
+/// </summary>
+internal sealed class PeersReport
+{
+    /// <summary>Below this share of its core a proxy was waiting for the load.</summary>
+    private const double Saturated = 0.95;
+
+    private static readonly string[] Columns =
+    [
+        "conns", "body", "proxy", "requests/s", "ratio", "CPU µs/req", "ratio",
+        "p50 ms", "p99 ms", "RSS MiB", "core", "load core",
+    ];
+
+    private readonly IReadOnlyList<Measurement> _measurements;
+    private readonly string _reference;
+
+    /// <param name="reference">The peer that ratios are to.</param>
+    public PeersReport(IReadOnlyList<Measurement> measurements, string reference)
+    {
+        _measurements = measurements;
+        _reference = reference;
+    }
+
+    public string Table()
+    {
+        List<string[]> rows = [Columns];
+        bool hasIdleCore = false;
+        foreach (var group in _measurements.GroupBy(one => (one.Scenario, one.Peer)))
+        {
+            Measurement[] all = [.. group];
+            double busy = Median(all, one => one.Busy);
+            hasIdleCore |= busy < Saturated;
+            rows.Add(
+            [
+                Text(group.Key.Scenario.Connections, "0"),
+                group.Key.Scenario.BodyText,
+                group.Key.Peer,
+                Text(Median(all, one => one.Load.RequestsPerSecond), "0"),
+                Text(Ratio(all, one => one.Load.RequestsPerSecond), "0.00"),
+                Text(Median(all, one => one.CpuMicroseconds), "0.0"),
+                Text(Ratio(all, one => one.CpuMicroseconds), "0.00"),
+                Text(Median(all, one => one.Load.P50.TotalMilliseconds), "0.00"),
+                Text(Median(all, one => one.Load.P99.TotalMilliseconds), "0.00"),
+                Text(Median(all, one => one.ResidentBytes / 1_048_576.0), "0"),
+                Text(busy * 100, "0") + (busy < Saturated ? " %*" : " %"),
+                Text(Median(all, one => one.LoadBusy) * 100, "0") + " %",
+            ]);
+        }
+
+        var text = new StringBuilder(Align(rows));
+        text.Append($"\nMedians; ratios are to {_reference} within each round.\n");
+        if (hasIdleCore)
+        {
+            text.Append("\\* This proxy did not fill its core: the load did not come faster, ")
+                .Append("so its CPU time tells more than its requests.\n");
+        }
+
+        foreach (string doubt in Doubts())
+        {
+            text.Append($"Doubtful: {doubt}\n");
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>Replies that failed, and proxies that did not log what they served.</summary>
+    private IEnumerable<string> Doubts()
+    {
+        const int leastBytesPerLine = 40;
+        foreach (Measurement one in _measurements)
+        {
+            string where = $"{one.Peer}, {one.Scenario.Connections} connections, round {one.Round}";
+            if (one.Load.Failures > 0)
+            {
+                yield return $"{where}: {one.Load.Failures} failures";
+            }
+
+            if (one.LogBytes < one.Load.Requests * leastBytesPerLine)
+            {
+                yield return
+                    $"{where}: {one.LogBytes} bytes logged for {one.Load.Requests} requests";
+            }
+        }
+    }
+
+    private static double Median(IEnumerable<Measurement> all, Func<Measurement, double> value)
+    {
+        double[] sorted = [.. all.Select(value).Order()];
+        int middle = sorted.Length / 2;
+        return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+    }
+
+    private double Ratio(Measurement[] all, Func<Measurement, double> value) => Median(
+        all,
+        one => value(one) / value(_measurements.Single(other =>
+            other.Peer == _reference
+            && other.Scenario == one.Scenario
+            && other.Round == one.Round)));
+
+    private static string Text(double value, string format) =>
+        value.ToString(format, CultureInfo.InvariantCulture);
+
+    private static string Align(List<string[]> rows)
+    {
+        int[] widths = [.. Columns.Select((_, i) => rows.Max(row => row[i].Length))];
+        rows.Insert(1, [.. widths.Select(width => new string('-', width - 1) + ":")]);
+        var text = new StringBuilder();
+        foreach (string[] row in rows)
+        {
+            text.Append("| ")
+                .AppendJoin(" | ", row.Select((cell, i) => cell.PadLeft(widths[i])))
+                .Append(" |\n");
+        }
+
+        return text.ToString();
+    }
+}

@@ -1,0 +1,24 @@
+using System.Net;
+using System.Runtime.InteropServices;
+
+namespace Tessera.Bench.Peers;
+
+/// <summary>
+/// Tessera's <see cref="Tessera.Proxy.ProxyServer"/> with one reactor, hosted by this program.
+/// </summary>
+internal sealed class TesseraPeer : Peer
+{
+    public TesseraPeer(string folder, IPEndPoint backend)
+        : base("tessera", folder, backend)
+    {
+    }
+
+    public override string Version =>
+        $"tessera {typeof(Tessera.Proxy.ProxyServer).Assembly.GetName().Version?.ToString(3)} on "
+        + RuntimeInformation.FrameworkDescription;
+
+    protected override IEnumerable<string> Command() =>
+    [
+        Environment.ProcessPath!, "serve", $"{EndPoint}", $"{Backend}", AccessLog,
+    ];
+}

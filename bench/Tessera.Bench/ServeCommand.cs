@@ -1,0 +1,62 @@
+using System.Net;
+using System.Runtime.InteropServices;
+using Tessera.Proxy;
+
+namespace Tessera.Bench;
+
+/// <summary>
+/// "serve LISTEN BACKEND LOG": Tessera's data plane as the daemon hosts it, one reactor, with all
+/// time-outs and the access log, until SIGTERM.
+/// </summary>
+internal static class ServeCommand
+{
+    public static int Run(ReadOnlySpan<string> arguments)
+    {
+        ProxyServer server = new(new ProxyOptions { Reactors = 1 });
+        IEnumerable<ListenFailure> failures =
+            server.Apply(Configuration(arguments[0], arguments[1], arguments[2]));
+        foreach (ListenFailure failure in failures)
+        {
+            Console.Error.WriteLine($"{failure.Address}: {failure.Reason}");
+            return 1;
+        }
+
+        using var ended = new ManualResetEventSlim();
+        using PosixSignalRegistration term = PosixSignalRegistration.Create(
+            PosixSignal.SIGTERM, context => End(context, ended));
+        ended.Wait();
+        server.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        return 0;
+    }
+
+    private static void End(PosixSignalContext context, ManualResetEventSlim ended)
+    {
+        context.Cancel = true;
+        ended.Set();
+    }
+
+    private static ProxyConfig Configuration(string listen, string backend, string log) => new()
+    {
+        Listeners =
+        [
+            new ListenerConfig
+            {
+                Address = IPEndPoint.Parse(listen),
+                Protocol = ListenerProtocol.Http,
+                Routes = [new RouteConfig { Backend = "backend" }],
+                AccessLogPath = log,
+            },
+        ],
+        Backends =
+        [
+            new BackendConfig
+            {
+                Name = "backend",
+                Endpoints =
+                [
+                    new EndpointConfig { Id = "one", Address = IPEndPoint.Parse(backend) },
+                ],
+            },
+        ],
+    };
+}

@@ -1,0 +1,268 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Tessera.Linux.Net;
+
+/// <summary>
+/// The socket calls of libc on non-blocking descriptors. EINTR is handled here, EAGAIN is passed
+/// on. Stateless; safe from any thread.
+/// </summary>
+public static unsafe partial class SocketCalls
+{
+    private const string Library = "libc";
+
+    private const int SockStream = 1;
+    private const int SockNonBlock = 0x800;
+    private const int SockCloseOnExec = 0x80000;
+
+    private const int SolSocket = 1;
+    private const int SoReuseAddress = 2;
+    private const int SoError = 4;
+    private const int SoLinger = 13;
+    private const int SoReusePort = 15;
+    private const int SoAttachFilter = 26;
+    private const int IpProtoTcp = 6;
+    private const int TcpNoDelay = 1;
+    private const int IpProtoIPv6 = 41;
+    private const int IPv6Only = 26;
+
+    private const int MsgPeek = 0x2;
+    private const int MsgNoSignal = 0x4000;
+
+    /// <summary>A non-blocking, close-on-exec TCP socket of the family of <paramref name="address"/>.</summary>
+    public static SyscallResult OpenTcp(in InternetAddress address) =>
+        From(socket(address.Family, SockStream | SockNonBlock | SockCloseOnExec, 0));
+
+    /// <summary>SO_REUSEADDR: an address whose connections are in TIME_WAIT can be bound.</summary>
+    public static SyscallResult SetReuseAddress(int descriptor) =>
+        SetOption(descriptor, SolSocket, SoReuseAddress, 1);
+
+    /// <summary>SO_REUSEPORT: several sockets share an address, the kernel spreads connections.</summary>
+    public static SyscallResult SetReusePort(int descriptor) =>
+        SetOption(descriptor, SolSocket, SoReusePort, 1);
+
+    /// <summary>TCP_NODELAY; a listening socket hands it on to what it accepts.</summary>
+    public static SyscallResult SetNoDelay(int descriptor) =>
+        SetOption(descriptor, IpProtoTcp, TcpNoDelay, 1);
+
+    /// <summary>IPV6_V6ONLY: an IPv6 wildcard leaves IPv4 to others.</summary>
+    public static SyscallResult SetIPv6Only(int descriptor) =>
+        SetOption(descriptor, IpProtoIPv6, IPv6Only, 1);
+
+    /// <summary>SO_LINGER with zero seconds: close sends a reset instead of an orderly end.</summary>
+    public static SyscallResult SetResetOnClose(int descriptor)
+    {
+        long onWithZeroSeconds = 1;
+        return From(setsockopt(
+            descriptor, SolSocket, SoLinger, &onWithZeroSeconds, sizeof(long)));
+    }
+
+    public static SyscallResult Bind(int descriptor, in InternetAddress address)
+    {
+        fixed (InternetAddress* pointer = &address)
+        {
+            return From(bind(descriptor, pointer, address.Length));
+        }
+    }
+
+    public static SyscallResult Listen(int descriptor, int backlog) =>
+        From(listen(descriptor, backlog));
+
+    /// <summary>Takes one connection; it is non-blocking and close-on-exec.</summary>
+    public static SyscallResult Accept(int descriptor, out InternetAddress peer)
+    {
+        peer = default;
+        fixed (InternetAddress* pointer = &peer)
+        {
+            while (true)
+            {
+                int length = InternetAddress.MaxLength;
+                SyscallResult result = From(accept4(
+                    descriptor, pointer, &length, SockNonBlock | SockCloseOnExec));
+                if (result.Errno != Errno.Interrupted)
+                {
+                    return result;
+                }
+            }
+        }
+    }
+
+    /// <summary>EINPROGRESS means that writability will tell the outcome: ask <see cref="TakeError"/>.</summary>
+    public static SyscallResult Connect(int descriptor, in InternetAddress address)
+    {
+        fixed (InternetAddress* pointer = &address)
+        {
+            SyscallResult result = From(connect(descriptor, pointer, address.Length));
+
+            // An interrupted connect goes on by itself, see connect(2).
+            return result.Errno == Errno.Interrupted
+                ? SyscallResult.Failure(Errno.InProgress)
+                : result;
+        }
+    }
+
+    /// <summary>SO_ERROR: takes the pending error, 0 when there is none.</summary>
+    public static int TakeError(int descriptor)
+    {
+        int error = 0;
+        int length = sizeof(int);
+        int result = getsockopt(descriptor, SolSocket, SoError, &error, &length);
+        return result < 0 ? Marshal.GetLastSystemError() : error;
+    }
+
+    /// <summary>The address that the socket is bound to.</summary>
+    public static SyscallResult GetLocalAddress(int descriptor, out InternetAddress address)
+    {
+        address = default;
+        fixed (InternetAddress* pointer = &address)
+        {
+            int length = InternetAddress.MaxLength;
+            return From(getsockname(descriptor, pointer, &length));
+        }
+    }
+
+    /// <summary>Bytes received; 0 is the orderly end of the peer's stream.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SyscallResult Receive(int descriptor, Span<byte> buffer) =>
+        Receive(descriptor, buffer, 0);
+
+    /// <summary>As <see cref="Receive(int, Span{byte})"/>, but leaves the bytes in the socket.</summary>
+    public static SyscallResult Peek(int descriptor, Span<byte> buffer) =>
+        Receive(descriptor, buffer, MsgPeek);
+
+    /// <summary>Bytes sent, which may be fewer than given. A lost peer is EPIPE, never a signal.</summary>
+    public static SyscallResult Send(int descriptor, ReadOnlySpan<byte> buffer)
+    {
+        fixed (byte* pointer = buffer)
+        {
+            while (true)
+            {
+                nint count = send(descriptor, pointer, (nuint)buffer.Length, MsgNoSignal);
+                if (count >= 0)
+                {
+                    return SyscallResult.Success(count);
+                }
+
+                int errno = Marshal.GetLastSystemError();
+                if (errno != Errno.Interrupted)
+                {
+                    return SyscallResult.Failure(errno);
+                }
+            }
+        }
+    }
+
+    /// <summary>Ends what this side sends; the peer reads an orderly end.</summary>
+    public static SyscallResult ShutdownSend(int descriptor) => From(shutdown(descriptor, 1));
+
+    /// <summary>Ends both directions.</summary>
+    public static SyscallResult ShutdownBoth(int descriptor) => From(shutdown(descriptor, 2));
+
+    /// <summary>
+    /// Makes a listening socket ignore new connection attempts (segments with SYN), while those
+    /// that are already under way still complete. So its queue can be emptied before it is closed,
+    /// and no connection that the kernel took is reset. The clients' next SYN finds the closed port.
+    /// </summary>
+    public static SyscallResult RefuseNewConnections(int descriptor)
+    {
+        // Classic BPF over the TCP header, see socket(7): byte 13 holds the flags, SYN is 0x02.
+        Span<FilterInstruction> program =
+        [
+            new(0x30, 0, 0, 13),
+            new(0x45, 0, 1, 0x02),
+            new(0x06, 0, 0, 0),
+            new(0x06, 0, 0, uint.MaxValue),
+        ];
+        fixed (FilterInstruction* pointer = program)
+        {
+            var filter = new FilterProgram { Length = (ushort)program.Length, Program = pointer };
+            return From(setsockopt(
+                descriptor, SolSocket, SoAttachFilter, &filter, sizeof(FilterProgram)));
+        }
+    }
+
+    /// <summary>Closes the descriptor; on Linux it is gone even after EINTR, see close(2).</summary>
+    public static void Close(int descriptor) => _ = close(descriptor);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static SyscallResult Receive(int descriptor, Span<byte> buffer, int flags)
+    {
+        fixed (byte* pointer = buffer)
+        {
+            while (true)
+            {
+                nint count = recv(descriptor, pointer, (nuint)buffer.Length, flags);
+                if (count >= 0)
+                {
+                    return SyscallResult.Success(count);
+                }
+
+                int errno = Marshal.GetLastSystemError();
+                if (errno != Errno.Interrupted)
+                {
+                    return SyscallResult.Failure(errno);
+                }
+            }
+        }
+    }
+
+    private static SyscallResult SetOption(int descriptor, int level, int name, int value) =>
+        From(setsockopt(descriptor, level, name, &value, sizeof(int)));
+
+    private static SyscallResult From(int result) =>
+        result >= 0
+            ? SyscallResult.Success(result)
+            : SyscallResult.Failure(Marshal.GetLastSystemError());
+
+    // send and recv never block here and are called at least four times a request: without a GC
+    // transition they cost a plain call. A collection waits for the copy to end, microseconds.
+    [SuppressGCTransition]
+    [LibraryImport(Library)]
+    private static partial nint send(int descriptor, byte* buffer, nuint length, int flags);
+
+    [SuppressGCTransition]
+    [LibraryImport(Library)]
+    private static partial nint recv(int descriptor, byte* buffer, nuint length, int flags);
+
+    [LibraryImport(Library)]
+    private static partial int socket(int family, int type, int protocol);
+
+    [LibraryImport(Library)]
+    private static partial int bind(int descriptor, InternetAddress* address, int length);
+
+    [LibraryImport(Library)]
+    private static partial int listen(int descriptor, int backlog);
+
+    [LibraryImport(Library)]
+    private static partial int accept4(
+        int descriptor, InternetAddress* address, int* length, int flags);
+
+    [LibraryImport(Library)]
+    private static partial int connect(int descriptor, InternetAddress* address, int length);
+
+    [LibraryImport(Library)]
+    private static partial int shutdown(int descriptor, int how);
+
+    [LibraryImport(Library)]
+    private static partial int close(int descriptor);
+
+    [LibraryImport(Library)]
+    private static partial int setsockopt(
+        int descriptor, int level, int name, void* value, int length);
+
+    [LibraryImport(Library)]
+    private static partial int getsockopt(
+        int descriptor, int level, int name, void* value, int* length);
+
+    [LibraryImport(Library)]
+    private static partial int getsockname(int descriptor, InternetAddress* address, int* length);
+
+    private readonly record struct FilterInstruction(
+        ushort Code, byte JumpIfTrue, byte JumpIfFalse, uint Operand);
+
+    private struct FilterProgram
+    {
+        public ushort Length;
+        public FilterInstruction* Program;
+    }
+}

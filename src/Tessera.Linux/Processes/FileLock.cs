@@ -1,0 +1,51 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Tessera.Linux.Processes;
+
+/// <summary>
+/// An exclusive flock(2) on a file, held until disposed or until the process ends, however it ends.
+/// </summary>
+public sealed class FileLock : IDisposable
+{
+    private const int Exclusive = 2;
+    private const int NonBlocking = 4;
+
+    private readonly SafeFileHandle _file;
+
+    private FileLock(SafeFileHandle file) => _file = file;
+
+    /// <summary>Takes the lock; null when another process holds it.</summary>
+    /// <exception cref="IOException">The file cannot be opened or locked for another reason.</exception>
+    public static FileLock? TryTake(string path)
+    {
+        // FileShare.ReadWrite: .NET would otherwise take an flock of its own when it opens the file.
+        SafeFileHandle file = File.OpenHandle(
+            path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
+        SyscallResult locked = ProcessCalls.Result(
+            ProcessCalls.flock((int)file.DangerousGetHandle(), Exclusive | NonBlocking));
+        if (locked.IsSuccess)
+        {
+            return new FileLock(file);
+        }
+
+        file.Dispose();
+        return locked.Errno == ProcessErrno.Again
+            ? null
+            : throw new IOException($"{path}: {ProcessErrno.Describe(locked.Errno)}");
+    }
+
+    /// <summary>The locked file has no name any more: somebody deleted it (proc_pid_fd(5)).</summary>
+    public bool IsDeleted =>
+        File.ResolveLinkTarget(
+            $"/proc/self/fd/{(int)_file.DangerousGetHandle()}", returnFinalTarget: false)
+            ?.FullName.EndsWith(" (deleted)", StringComparison.Ordinal) ?? true;
+
+    /// <summary>Makes <paramref name="content"/> all that the locked file holds.</summary>
+    public void Write(ReadOnlySpan<byte> content)
+    {
+        RandomAccess.SetLength(_file, content.Length);
+        RandomAccess.Write(_file, content, 0);
+    }
+
+    public void Dispose() => _file.Dispose();
+}

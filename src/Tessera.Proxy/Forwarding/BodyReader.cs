@@ -1,0 +1,74 @@
+using Tessera.Proxy.Http;
+
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>
+/// Tells which of the received bytes belong to a message's body and when it ends, without keeping
+/// any. The bytes are relayed as they are, chunk framing included. Part of one exchange's state.
+/// </summary>
+internal struct BodyReader
+{
+    private ChunkedDecoder _chunks;
+    private long _remaining;
+
+    public BodyReader(BodyFraming framing, long contentLength)
+    {
+        Framing = framing;
+        _remaining = contentLength;
+        IsComplete = framing == BodyFraming.None;
+    }
+
+    public BodyFraming Framing { get; }
+
+    public bool IsComplete { get; private set; }
+
+    /// <summary>The chunk framing is broken: what follows means nothing.</summary>
+    public bool IsInvalid { get; private set; }
+
+    /// <summary>How many of the bytes belong to the body; fewer than given only at its end.</summary>
+    public int Take(ReadOnlySpan<byte> data)
+    {
+        switch (Framing)
+        {
+            case BodyFraming.Length:
+                int taken = (int)Math.Min(_remaining, data.Length);
+                _remaining -= taken;
+                IsComplete = _remaining == 0;
+                return taken;
+            case BodyFraming.Chunked:
+                ChunkStatus status = _chunks.Advance(data, out int consumed);
+                Note(status);
+                return consumed;
+            default:
+                return Framing == BodyFraming.UntilClose ? data.Length : 0;
+        }
+    }
+
+    /// <summary>
+    /// Takes the next piece of a chunked body: the data within it lies at <paramref name="start"/>.
+    /// Returns the bytes taken, framing included; 0 when there are none left to take.
+    /// </summary>
+    public int TakeChunkData(ReadOnlySpan<byte> data, out int start, out int length)
+    {
+        ChunkStatus status = _chunks.Next(data, out int consumed, out start, out length);
+        Note(status);
+        return consumed;
+    }
+
+    /// <summary>The peer ended its stream: right only where the end of the stream ends the body.</summary>
+    public bool TryEnd()
+    {
+        IsComplete |= Framing == BodyFraming.UntilClose;
+        return IsComplete;
+    }
+
+    /// <summary>Bytes worth receiving at once, so that nothing behind a known length is taken.</summary>
+    public readonly int ReceiveLimit(int size) =>
+        Framing == BodyFraming.Length ? (int)Math.Min(_remaining, size) : size;
+
+    private void Note(ChunkStatus status)
+    {
+        IsComplete = status == ChunkStatus.Complete;
+        IsInvalid = status == ChunkStatus.Invalid;
+    }
+}

@@ -1,0 +1,104 @@
+using Tessera.Linux;
+using Tessera.Proxy.Reactors;
+using HttpMethod = Tessera.Proxy.Http.HttpMethod;
+
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>The answers of the proxy itself, and the ways a connection ends badly.</summary>
+internal sealed partial class ClientConnection
+{
+    private const int ErrorReplyBytes = 2_048;
+    private const int LingerMs = 2_000;
+
+    /// <summary>More than a well-behaved client has under way when it sees the answer.</summary>
+    private const long MaxLingerBytes = 64L * 1_024 * 1_024;
+
+    /// <summary>The exchange failed: an answer, when none has begun and somebody is there to read it.</summary>
+    private async ReactorTask<bool> AnswerErrorAsync(Exchange exchange, ProxyError error)
+    {
+        if (exchange.HasReachedClient || error.Status == 0)
+        {
+            bool isCutShort = exchange.HasReachedClient
+                && exchange.Status != HttpStatus.SwitchingProtocols;
+            exchange.KeepsClient = false;
+            exchange.Status = exchange.Status == 0
+                ? HttpStatus.ClientClosedRequest
+                : exchange.Status;
+            _closing = isCutShort ? Closing.Reset : _closing;
+            return false;
+        }
+
+        exchange.Status = error.Status;
+        ConnectionOption option = DecideConnection(
+            exchange, isDelimited: error.Source != ProxyErrorSource.Client);
+        string reason = exchange.Backend.Current.Config.UnavailableReason is { } why
+            && error.Kind == ProxyErrorKind.Unavailable ? why : error.Describe();
+        if (error.Source == ProxyErrorSource.Proxy)
+        {
+            _worker.ErrorLog.Write(exchange, error);
+        }
+
+        return await AnswerAsync(exchange, reason, option);
+    }
+
+    /// <summary>The request was refused before it was forwarded; the exchange's status says how.</summary>
+    private ReactorTask<bool> RefuseAsync(Exchange exchange)
+    {
+        bool isValid = exchange.Status == 404;
+        ConnectionOption option = DecideConnection(exchange, isDelimited: isValid);
+        if (!isValid)
+        {
+            _closing = Closing.Lingering;
+        }
+
+        string reason = exchange.Status switch
+        {
+            404 => "nothing is served under this address",
+            408 => "the request did not arrive in time",
+            _ => exchange.Request.ErrorReason,
+        };
+        return AnswerAsync(exchange, reason, option);
+    }
+
+    private async ReactorTask<bool> AnswerAsync(
+        Exchange exchange, string reason, ConnectionOption option)
+    {
+        byte[] buffer = _reactor.Buffers.Rent(ErrorReplyBytes);
+        int length = ErrorReply.Write(
+            buffer,
+            exchange.Status,
+            reason,
+            option,
+            hasBody: exchange.Request.Method != HttpMethod.Head,
+            _worker.Clock,
+            out int bodyBytes);
+        exchange.HasReachedClient = true;
+        exchange.BodyBytesSent = bodyBytes;
+        SyscallResult sent = await Transport.SendAsync(buffer, 0, length, _options.SendTimeoutMs);
+        _reactor.Buffers.Return(buffer);
+        exchange.KeepsClient &= sent.IsSuccess;
+        return sent.IsSuccess;
+    }
+
+    /// <summary>Ends this side's stream and reads on until the client has ended its own.</summary>
+    private async ReactorTask<bool> LingerAsync()
+    {
+        Transport.ShutdownSend();
+        long deadlineMs = _reactor.NowMs + LingerMs;
+        for (long left = MaxLingerBytes; left > 0 && _reactor.NowMs < deadlineMs;)
+        {
+            SyscallResult received = await Transport.ReceiveRentedAsync(
+                _reactor.Buffers.HeadBytes, 0, (int)(deadlineMs - _reactor.NowMs));
+            if (!received.IsSuccess || received.Value == 0)
+            {
+                break;
+            }
+
+            _reactor.Buffers.Return(Transport.TakeReceived());
+            left -= received.Value;
+            await _reactor.Yield(Transport.Handle.Read);
+        }
+
+        return true;
+    }
+}

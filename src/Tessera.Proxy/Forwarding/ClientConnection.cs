@@ -1,0 +1,297 @@
+using System.Text;
+using Tessera.Linux;
+using Tessera.Linux.Net;
+using Tessera.Proxy.Http;
+using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Routing;
+using Tessera.Proxy.Transports;
+
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>
+/// The whole life of one client's connection, as one async method on its reactor: receive, parse,
+/// route, forward, keep alive. While it is idle it owns no buffer and no exchange. It never
+/// changes thread.
+/// </summary>
+internal sealed partial class ClientConnection
+{
+    /// <summary>Requests of one connection in one turn of the reactor before others get theirs.</summary>
+    private const int MaxBurst = 32;
+
+    private readonly Worker _worker;
+    private readonly Reactor _reactor;
+    private readonly ProxyOptions _options;
+    private byte[] _buffer = [];
+    private int _start;
+    private int _end;
+    private byte[] _next = [];
+    private int _nextLength;
+    private byte[]? _peerText;
+    private Closing _closing;
+
+    public ClientConnection(
+        Worker worker, Listener listener, Transport transport, in InternetAddress peer)
+    {
+        _worker = worker;
+        _reactor = worker.Reactor;
+        _options = worker.Options;
+        Listener = listener;
+        Transport = transport;
+        Peer = peer;
+    }
+
+    private enum Closing : byte
+    {
+        /// <summary>At once: everything was read and answered.</summary>
+        Orderly,
+
+        /// <summary>
+        /// After the client had time to read the answer: what it still sends would otherwise be
+        /// met with a reset that can destroy the answer on its way (RFC 9112 section 9.6).
+        /// </summary>
+        Lingering,
+
+        /// <summary>With a reset: the answer is cut short, and the client must not take it for whole.</summary>
+        Reset,
+    }
+
+    public Listener Listener { get; }
+
+    public Transport Transport { get; }
+
+    public InternetAddress Peer { get; }
+
+    /// <summary>The client's address without port.</summary>
+    public ReadOnlySpan<byte> PeerText =>
+        _peerText ??= Encoding.ASCII.GetBytes(Peer.ToIPAddress().ToString());
+
+    /// <summary>What was received and not consumed; an exchange's offsets count from its begin.</summary>
+    public ReadOnlySpan<byte> Received => _buffer.AsSpan(_start, _end - _start);
+
+    /// <summary>Nothing of a request has come yet.</summary>
+    public bool IsIdle { get; private set; }
+
+    /// <summary>Neighbours among the connections of the worker.</summary>
+    internal ClientConnection? Previous { get; set; }
+
+    internal ClientConnection? Following { get; set; }
+
+    public async ReactorTask<bool> RunAsync()
+    {
+        try
+        {
+            long turn = _reactor.Turns;
+            for (int burst = 1; ; burst++)
+            {
+                // (1) Wait for the first bytes of a request, unless they came with the last one.
+                if (_start == _end)
+                {
+                    IsIdle = true;
+                    SyscallResult received = await Transport.ReceiveRentedAsync(
+                        BufferPool.SmallBytes, 0, _options.IdleTimeoutMs);
+                    IsIdle = false;
+                    if (!received.IsSuccess || received.Value == 0)
+                    {
+                        break;
+                    }
+
+                    TakeReceived(received.IntValue);
+                }
+                else if (burst % MaxBurst == 0 && _reactor.Turns == turn)
+                {
+                    await _reactor.Yield(Transport.Handle.Read);
+                }
+
+                // (2) Parse its head, receiving more of it as needed.
+                turn = _reactor.Turns;
+                Exchange exchange = _worker.BeginExchange(this);
+                ParseStatus status = exchange.Request.Parse(Received, _options.MaxHeadBytes);
+                if (status == ParseStatus.Incomplete)
+                {
+                    status = await ReceiveHeadAsync(exchange);
+                }
+
+                // (3) Route and forward it, or refuse it.
+                if (status == ParseStatus.Complete && TryRoute(exchange))
+                {
+                    ProxyError error = await _worker.Forwarder.ForwardAsync(exchange);
+                    if (error.IsError)
+                    {
+                        await AnswerErrorAsync(exchange, error);
+                    }
+                }
+                else if (exchange.Status != 0)
+                {
+                    await RefuseAsync(exchange);
+                }
+
+                // (4) One line in the log; then the next request, or the end.
+                bool keepsOn = exchange.KeepsClient;
+                EndExchange(exchange);
+                if (!keepsOn)
+                {
+                    break;
+                }
+            }
+
+            if (_closing == Closing.Lingering)
+            {
+                await LingerAsync();
+            }
+        }
+        catch (Exception exception)
+        {
+            _closing = Closing.Reset;
+            _reactor.ReportFault(exception);
+        }
+
+        Close();
+        return true;
+    }
+
+    /// <summary>
+    /// Decides whether the connection serves another request, and what the answer says about it.
+    /// </summary>
+    /// <param name="isDelimited">False when only the connection's end tells the answer's end.</param>
+    public ConnectionOption DecideConnection(Exchange exchange, bool isDelimited)
+    {
+        if (exchange.Status == HttpStatus.SwitchingProtocols)
+        {
+            return ConnectionOption.Upgrade;
+        }
+
+        bool isRead = exchange.RequestBody.IsComplete;
+        exchange.KeepsClient = isDelimited && isRead
+            && exchange.Request.KeepAlive && !_worker.IsClosing && !Listener.IsRetired;
+        if (!isRead)
+        {
+            _closing = Closing.Lingering;
+        }
+
+        return !exchange.KeepsClient ? ConnectionOption.Close
+            : exchange.Request.MinorVersion == 0 ? ConnectionOption.KeepAlive
+            : ConnectionOption.Implied;
+    }
+
+    /// <summary>Bytes behind a streamed body: they are the next request's.</summary>
+    public void KeepForNext(ReadOnlySpan<byte> bytes)
+    {
+        _next = _reactor.Buffers.Rent(bytes.Length);
+        _nextLength = bytes.Length;
+        bytes.CopyTo(_next);
+    }
+
+    /// <summary>Takes what lies behind the request, in a buffer that the caller returns.</summary>
+    public byte[] TakeBehind(Exchange exchange, out int length)
+    {
+        ReadOnlySpan<byte> behind = Received[(exchange.Request.Length + exchange.BodyInBuffer)..];
+        length = behind.Length;
+        if (length == 0)
+        {
+            return [];
+        }
+
+        byte[] buffer = _reactor.Buffers.Rent(length);
+        behind.CopyTo(buffer);
+        _end -= length;
+        return buffer;
+    }
+
+    private void TakeReceived(int length)
+    {
+        _buffer = Transport.TakeReceived();
+        _start = 0;
+        _end = length;
+    }
+
+    /// <summary>The head comes in pieces. Anything but complete has set the status to answer with.</summary>
+    private async ReactorTask<ParseStatus> ReceiveHeadAsync(Exchange exchange)
+    {
+        long deadlineMs = _reactor.NowMs + _options.HeadTimeoutMs;
+        while (true)
+        {
+            MakeRoom();
+            int leftMs = (int)Math.Max(1, deadlineMs - _reactor.NowMs);
+            SyscallResult received = await Transport.ReceiveAsync(
+                _buffer, _end, _buffer.Length - _end, leftMs);
+            if (!received.IsSuccess || received.Value == 0)
+            {
+                // Empty lines alone are no request that deserves an answer.
+                bool isTimeout = received.Errno == Errno.TimedOut
+                    && Received.ContainsAnyExcept("\r\n"u8);
+                exchange.Status = isTimeout ? 408 : 0;
+                return ParseStatus.Invalid;
+            }
+
+            _end += received.IntValue;
+            ParseStatus status = exchange.Request.Parse(Received, _options.MaxHeadBytes);
+            if (status != ParseStatus.Incomplete)
+            {
+                return status;
+            }
+        }
+    }
+
+    /// <summary>Moves the head to the front of its buffer, or to a larger one.</summary>
+    private void MakeRoom()
+    {
+        if (_end < _buffer.Length)
+        {
+            return;
+        }
+
+        byte[] larger = _start > 0 ? _buffer : _reactor.Buffers.Rent(_options.MaxHeadBytes + 1);
+        Received.CopyTo(larger);
+        _end -= _start;
+        _start = 0;
+        if (larger != _buffer)
+        {
+            _reactor.Buffers.Return(_buffer);
+            _buffer = larger;
+        }
+    }
+
+    /// <summary>One read of the route table serves the whole request.</summary>
+    private static bool TryRoute(Exchange exchange)
+    {
+        exchange.NoteRequest();
+        if (exchange.RequestBody.IsInvalid)
+        {
+            exchange.Status = 400;
+            return false;
+        }
+
+        Backend? backend = exchange.Client.Listener.Routes.Find(exchange.Host, exchange.Path);
+        exchange.Backend = backend!;
+        exchange.Status = backend is null ? 404 : 0;
+        return backend is not null;
+    }
+
+    private void EndExchange(Exchange exchange)
+    {
+        int consumed = exchange.Request.Length + exchange.BodyInBuffer;
+        _worker.EndExchange(exchange);
+        _start = Math.Min(_start + consumed, _end);
+        if (_start < _end)
+        {
+            return;
+        }
+
+        _reactor.Buffers.Return(_buffer);
+        _buffer = _next;
+        _start = 0;
+        _end = _nextLength;
+        _next = [];
+        _nextLength = 0;
+    }
+
+    private void Close()
+    {
+        _reactor.Buffers.Return(_buffer);
+        _reactor.Buffers.Return(_next);
+        _buffer = [];
+        _next = [];
+        Transport.Close(withReset: _closing == Closing.Reset);
+        _worker.Remove(this);
+    }
+}

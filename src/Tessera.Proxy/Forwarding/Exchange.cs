@@ -1,0 +1,307 @@
+using Tessera.Linux;
+using Tessera.Linux.Net;
+using Tessera.Proxy.Http;
+using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Routing;
+using Tessera.Proxy.Transports;
+
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>One try of a request on one endpoint, for the access log. Times are on the reactor's clock.</summary>
+internal struct Try
+{
+    public Endpoint Endpoint;
+    public long StartMs;
+
+    /// <summary>-1 until there was a connection.</summary>
+    public long ConnectedMs;
+
+    /// <summary>-1 until the try ended.</summary>
+    public long EndMs;
+}
+
+/// <summary>
+/// One request and its answer: everything that is known about it from its first byte to its line in
+/// the access log. Taken from its worker's stock for each request, so that idle connections have
+/// none. Owned by one reactor.
+/// </summary>
+internal sealed class Exchange
+{
+    private readonly List<Endpoint> _tried = [];
+    private Try[] _tries = new Try[4];
+
+    public Exchange(Reactor reactor, int maxHeaderCount)
+    {
+        Request = new RequestHead(maxHeaderCount);
+        Response = new ResponseHead(maxHeaderCount);
+        Wait = new IoOperation(reactor, handle: null);
+    }
+
+    public RequestHead Request { get; }
+
+    public ResponseHead Response { get; }
+
+    /// <summary>For waiting in a hold queue.</summary>
+    public IoOperation Wait { get; }
+
+    public ClientConnection Client { get; private set; } = null!;
+
+    public Backend Backend { get; set; } = null!;
+
+    /// <summary>The limits of <see cref="Backend"/> as of the last pick.</summary>
+    public BackendLimits Limits { get; private set; } = BackendLimits.Default;
+
+    /// <summary>Counted in on it while not null.</summary>
+    public Endpoint? Endpoint { get; private set; }
+
+    public UpstreamConnection? Upstream { get; set; }
+
+    /// <summary>When the first byte of the request was there.</summary>
+    public long StartMs { get; private set; }
+
+    /// <summary>When waiting for an endpoint is given up; 0 before it began.</summary>
+    public long HoldDeadlineMs { get; set; }
+
+    /// <summary><see cref="Upstream"/> served another request before.</summary>
+    public bool IsReused { get; set; }
+
+    /// <summary>The next connection is a new one: an idle one has just proved stale.</summary>
+    public bool NeedsNewConnection { get; set; }
+
+    public BodyReader RequestBody;
+
+    /// <summary>Bytes of the body that lie behind the head in the client's buffer.</summary>
+    public int BodyInBuffer { get; private set; }
+
+    /// <summary>Body bytes behind the client's buffer were taken, so the request cannot be sent again.</summary>
+    public bool IsStreamed { get; set; }
+
+    /// <summary>
+    /// A piece of the body that was taken from the client and is not sent yet, between
+    /// <see cref="PieceStart"/> and <see cref="PieceEnd"/>; empty when there is none.
+    /// </summary>
+    public byte[] Piece { get; set; } = [];
+
+    public int PieceStart { get; set; }
+
+    public int PieceEnd { get; set; }
+
+    /// <summary>The endpoint was given all of the request.</summary>
+    public bool IsRequestSent => RequestBody.IsComplete && PieceStart == PieceEnd;
+
+    /// <summary>Bytes of the request may have reached the endpoint of this try.</summary>
+    public bool HasSent { get; set; }
+
+    /// <summary>100 Continue was answered here.</summary>
+    public bool HasContinued { get; set; }
+
+    /// <summary>The response, from <see cref="ReplyStart"/> to <see cref="ReplyEnd"/>; empty when none is held.</summary>
+    public byte[] Reply { get; set; } = [];
+
+    public int ReplyStart { get; set; }
+
+    public int ReplyEnd { get; set; }
+
+    public BodyReader ReplyBody;
+
+    /// <summary>Nothing is left to relay; a tunnel has no such end.</summary>
+    public bool IsReplyComplete =>
+        ReplyBody.IsComplete && Status != HttpStatus.SwitchingProtocols;
+
+    /// <summary>The client connection serves another request after this one.</summary>
+    public bool KeepsClient { get; set; }
+
+    /// <summary>The endpoint sent more than its response: its connection is of no further use.</summary>
+    public bool HasExcess { get; set; }
+
+    /// <summary>Some of an answer was sent to the client: no other answer can follow.</summary>
+    public bool HasReachedClient { get; set; }
+
+    /// <summary>For the access log; 0 when no status was sent.</summary>
+    public int Status { get; set; }
+
+    /// <summary>Bytes sent to the client behind the head.</summary>
+    public long BodyBytesSent { get; set; }
+
+    /// <summary>The error of the last try.</summary>
+    public ProxyError LastError { get; private set; }
+
+    public List<Endpoint> Tried => _tried;
+
+    public ReadOnlySpan<Try> Tries => _tries.AsSpan(0, TryCount);
+
+    public int TryCount { get; private set; }
+
+    /// <summary>Begins at the parser's first byte; valid until the exchange ends.</summary>
+    public ReadOnlySpan<byte> Received => Client.Received;
+
+    public ReadOnlySpan<byte> Host => Received.Slice(Request.HostStart, Request.HostLength);
+
+    public ReadOnlySpan<byte> Path => Received.Slice(Request.PathStart, Request.PathLength);
+
+    public void Begin(ClientConnection client, long nowMs)
+    {
+        Client = client;
+        StartMs = nowMs;
+    }
+
+    /// <summary>The head is parsed: splits what was received behind it.</summary>
+    public void NoteRequest()
+    {
+        RequestBody = new BodyReader(Request.Body, Request.ContentLength);
+        BodyInBuffer = RequestBody.Take(Received[Request.Length..]);
+    }
+
+    /// <summary>
+    /// Picks an endpoint that was not tried yet and counts the request in. On failure nothing is
+    /// counted: <see cref="ProxyErrorKind.NoEndpoint"/> or <see cref="ProxyErrorKind.Exhausted"/>.
+    /// </summary>
+    public ProxyError TryPick(long nowMs)
+    {
+        // A stale idle connection says nothing against its endpoint: the same one once more.
+        if (Endpoint is null)
+        {
+            BackendSet set = Backend.Current;
+            Limits = set.Limits;
+            if (set.Active.Length == 0)
+            {
+                return ProxyError.Of(ProxyErrorKind.NoEndpoint, ProxyErrorSource.Proxy);
+            }
+
+            bool mayTry = Limits.Tries <= 0 || _tried.Count < Limits.Tries;
+            Endpoint = mayTry
+                ? Balancer.TryPick(Backend, set, Client.Peer, _tried, nowMs)
+                : null;
+            if (Endpoint is null)
+            {
+                return ProxyError.Of(ProxyErrorKind.Exhausted, ProxyErrorSource.Proxy);
+            }
+
+            _tried.Add(Endpoint);
+        }
+
+        AddTry(nowMs);
+        HasSent = false;
+        return ProxyError.None;
+    }
+
+    /// <summary>Takes an idle connection to the endpoint, if there is one.</summary>
+    public bool TryReuse(int reactor, long nowMs)
+    {
+        Upstream = NeedsNewConnection ? null : Endpoint!.PoolOf(reactor).TryTake();
+        IsReused = Upstream is not null;
+        if (IsReused)
+        {
+            NoteConnected(nowMs);
+        }
+
+        return IsReused;
+    }
+
+    public void NoteConnected(long nowMs) => _tries[TryCount - 1].ConnectedMs = nowMs;
+
+    /// <summary>
+    /// The try is over. The connection is kept for others when its response was read to the end,
+    /// else closed; the endpoint is counted out unless it gets the free try after a stale
+    /// connection.
+    /// </summary>
+    public void EndTry(int reactor, long nowMs, ProxyError error)
+    {
+        LastError = error;
+        _tries[TryCount - 1].EndMs = nowMs;
+        if (Upstream is { } upstream)
+        {
+            Upstream = null;
+            if (!error.IsError && CanKeepUpstream)
+            {
+                Endpoint!.PoolOf(reactor).Put(upstream);
+            }
+            else
+            {
+                upstream.Transport.Close();
+            }
+        }
+
+        bool isStale = error.IsRetryable && IsReused;
+        NeedsNewConnection = isStale;
+        if (isStale)
+        {
+            TryCount--;
+            return;
+        }
+
+        Endpoint!.End();
+        Endpoint = null;
+    }
+
+    /// <summary>All endpoints may be tried again.</summary>
+    public void ForgetTried() => _tried.Clear();
+
+    /// <summary>Everything back to its initial state; buffers must have been returned.</summary>
+    public void Reset()
+    {
+        Request.Reset();
+        Response.Reset();
+        _tried.Clear();
+        Array.Clear(_tries, 0, TryCount);
+        TryCount = 0;
+        Client = null!;
+        Backend = null!;
+        HoldDeadlineMs = 0;
+        IsReused = false;
+        NeedsNewConnection = false;
+        RequestBody = default;
+        Piece = [];
+        PieceStart = 0;
+        PieceEnd = 0;
+        BodyInBuffer = 0;
+        IsStreamed = false;
+        HasSent = false;
+        HasContinued = false;
+        Reply = [];
+        ReplyStart = 0;
+        ReplyEnd = 0;
+        ReplyBody = default;
+        HasExcess = false;
+        KeepsClient = false;
+        HasReachedClient = false;
+        Status = 0;
+        BodyBytesSent = 0;
+        LastError = default;
+    }
+
+    /// <summary>
+    /// Failed before the response began. Nothing sent: any request may be tried again. Sent: only
+    /// one that means the same twice and is still here as a whole (RFC 9110 section 9.2.2).
+    /// </summary>
+    public ProxyError UpstreamFailed(ProxyErrorKind kind, int errno)
+    {
+        bool isRetryable = !HasReachedClient && !IsStreamed
+            && (!HasSent || Request.Method.IsIdempotent());
+        return new ProxyError(kind, ProxyErrorSource.Upstream, isRetryable, errno);
+    }
+
+    private bool CanKeepUpstream =>
+        Response.KeepAlive
+        && IsRequestSent
+        && IsReplyComplete
+        && ReplyBody.Framing != BodyFraming.UntilClose
+        && !HasExcess
+        && Endpoint!.State == EndpointState.Active;
+
+    private void AddTry(long nowMs)
+    {
+        if (TryCount == _tries.Length)
+        {
+            Array.Resize(ref _tries, TryCount * 2);
+        }
+
+        _tries[TryCount++] = new Try
+        {
+            Endpoint = Endpoint!,
+            StartMs = nowMs,
+            ConnectedMs = -1,
+            EndMs = -1,
+        };
+    }
+}

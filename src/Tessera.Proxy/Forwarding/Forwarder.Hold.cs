@@ -1,0 +1,78 @@
+using Tessera.Linux;
+using Tessera.Linux.Net;
+using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Routing;
+
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>Waiting for an endpoint to become ready.</summary>
+internal sealed partial class Forwarder
+{
+    /// <summary>
+    /// How long a request rests that every endpoint refused while all of them count as active: the
+    /// news of their exit is on its way, or they are back by themselves.
+    /// </summary>
+    private const int ExhaustedRestMs = 500;
+
+    /// <summary>
+    /// Called when no endpoint could be picked. Without an error the caller picks again; with one,
+    /// the wait was not allowed, or in vain.
+    /// </summary>
+    private async ReactorTask<ProxyError> HoldAsync(Exchange exchange, ProxyError reason)
+    {
+        // (1) Is there anything to wait for?
+        Backend backend = exchange.Backend;
+        BackendSet set = backend.Current;
+        bool isExhausted = reason.Kind == ProxyErrorKind.Exhausted;
+        if (set.Config.UnavailableReason is not null)
+        {
+            return ProxyError.Of(ProxyErrorKind.Unavailable, ProxyErrorSource.Proxy);
+        }
+
+        if (isExhausted && !set.Config.IsManaged)
+        {
+            return exchange.LastError.IsError
+                ? exchange.LastError with { IsRetryable = false }
+                : reason;
+        }
+
+        // (2) Take a place in the queue.
+        long nowMs = _reactor.NowMs;
+        if (exchange.HoldDeadlineMs == 0)
+        {
+            exchange.HoldDeadlineMs = nowMs + set.Limits.HoldTimeoutMs;
+        }
+
+        long leftMs = exchange.HoldDeadlineMs - nowMs;
+        if (leftMs <= 0)
+        {
+            return ProxyError.Of(ProxyErrorKind.HoldTimeout, ProxyErrorSource.Proxy);
+        }
+
+        if (!backend.TryEnterHold(set.Limits.HoldQueueLength))
+        {
+            return ProxyError.Of(ProxyErrorKind.HoldQueueFull, ProxyErrorSource.Proxy);
+        }
+
+        // (3) Wait for a new configuration. Whatever is applied after (1) is posted to this reactor
+        // and finds the request in the queue. A client that hangs up now is not waited for; one that
+        // had ended its stream before still expects its answer.
+        HoldQueue queue = backend.HoldQueueOf(_worker.Number);
+        IoHandle client = exchange.Client.Transport.Handle;
+        queue.Add(exchange.Wait);
+        client.Watch(
+            client.HasPeerClosed ? IoWatch.Broken : IoWatch.PeerClosed, exchange.Wait);
+        int timeoutMs = (int)Math.Min(leftMs, isExhausted ? ExhaustedRestMs : int.MaxValue);
+        SyscallResult result =
+            await _reactor.Start(exchange.Wait, IoKind.Wait, [], 0, 0, timeoutMs);
+        client.Unwatch();
+        queue.Remove(exchange.Wait);
+        backend.LeaveHold();
+
+        // (4) Look again, with every endpoint allowed again.
+        exchange.ForgetTried();
+        return result.Errno == Errno.Canceled
+            ? ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client)
+            : ProxyError.None;
+    }
+}

@@ -1,0 +1,148 @@
+using Tessera.Linux;
+using Tessera.Linux.Net;
+using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Transports;
+
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>The request's way: its body, piece by piece, to the endpoint.</summary>
+internal sealed partial class Forwarder
+{
+    private static readonly byte[] ContinueReply =
+        CreatePinned("HTTP/1.1 100 Continue\r\n\r\n"u8);
+
+    /// <summary>
+    /// Relays what is not in the client's buffer. Ends early, without an error, when the endpoint
+    /// answers before it has read all: then <see cref="Exchange.RequestBody"/> stays incomplete.
+    /// </summary>
+    private async ReactorTask<ProxyError> RelayRequestBodyAsync(Exchange exchange)
+    {
+        Transport client = exchange.Client.Transport;
+        Transport upstream = exchange.Upstream!.Transport;
+        ProxyError error = await SendContinueAsync(exchange);
+        for (int burst = 1; !error.IsError && !exchange.IsRequestSent; burst++)
+        {
+            if (burst % RelayBurst == 0)
+            {
+                await _reactor.Yield(client.Handle.Read);
+            }
+
+            // (1) The endpoint may have something to say.
+            if (upstream.HasInput())
+            {
+                return ProxyError.None;
+            }
+
+            // (2) A piece from the client, unless the last one did not leave.
+            if (exchange.PieceStart == exchange.PieceEnd)
+            {
+                upstream.Handle.Watch(IoWatch.Readable, client.Handle.Read);
+                SyscallResult received = await client.ReceiveRentedAsync(
+                    exchange.RequestBody.ReceiveLimit(_reactor.Buffers.RelayLength),
+                    0,
+                    _options.BodyTimeoutMs);
+                upstream.Handle.Unwatch();
+                if (received.Errno == Errno.Canceled)
+                {
+                    continue;
+                }
+
+                if (!received.IsSuccess || received.Value == 0)
+                {
+                    return BodyReceiveFailed(received);
+                }
+
+                TakePiece(exchange, received.IntValue);
+            }
+
+            // (3) To the endpoint, unless it answers instead of reading.
+            upstream.Handle.Watch(IoWatch.Readable, upstream.Handle.Write);
+            SyscallResult sent = await upstream.SendAsync(
+                exchange.Piece,
+                exchange.PieceStart,
+                exchange.PieceEnd - exchange.PieceStart,
+                exchange.Limits.SendTimeoutMs);
+            upstream.Handle.Unwatch();
+            exchange.PieceStart += upstream.Sent;
+            if (sent.Errno == Errno.Canceled)
+            {
+                continue;
+            }
+
+            error = NotePieceSent(exchange, sent);
+            if (!sent.IsSuccess)
+            {
+                return error;
+            }
+        }
+
+        return error;
+    }
+
+    /// <summary>
+    /// A client that waits for it gets 100 now: there is an endpoint that takes its body (RFC 9110
+    /// section 10.1.1). Expect itself is not passed on.
+    /// </summary>
+    private async ReactorTask<ProxyError> SendContinueAsync(Exchange exchange)
+    {
+        if (!exchange.Request.ExpectsContinue || exchange.HasContinued || exchange.BodyInBuffer > 0)
+        {
+            return ProxyError.None;
+        }
+
+        exchange.HasContinued = true;
+        SyscallResult sent = await exchange.Client.Transport.SendAsync(
+            ContinueReply, 0, ContinueReply.Length, _options.SendTimeoutMs);
+        return sent.IsSuccess ? ProxyError.None : ClientSendFailed(sent);
+    }
+
+    /// <summary>Takes over what was received. What lies behind the body's end is the next request.</summary>
+    private static void TakePiece(Exchange exchange, int received)
+    {
+        exchange.IsStreamed = true;
+        exchange.Piece = exchange.Client.Transport.TakeReceived();
+        exchange.PieceStart = 0;
+        exchange.PieceEnd = exchange.RequestBody.Take(exchange.Piece.AsSpan(0, received));
+        if (exchange.RequestBody.IsComplete && exchange.PieceEnd < received)
+        {
+            exchange.Client.KeepForNext(exchange.Piece.AsSpan(exchange.PieceEnd..received));
+        }
+    }
+
+    private ProxyError NotePieceSent(Exchange exchange, SyscallResult sent)
+    {
+        if (sent.IsSuccess)
+        {
+            ReturnPiece(exchange);
+            return exchange.RequestBody.IsInvalid
+                ? ProxyError.Of(ProxyErrorKind.InvalidBody, ProxyErrorSource.Client)
+                : ProxyError.None;
+        }
+
+        // An endpoint that stops reading may have said why: its answer is worth a look.
+        return sent.Errno == Errno.TimedOut
+            ? exchange.UpstreamFailed(ProxyErrorKind.SendTimeout, sent.Errno)
+            : ProxyError.None;
+    }
+
+    private void ReturnPiece(Exchange exchange)
+    {
+        _reactor.Buffers.Return(exchange.Piece);
+        exchange.Piece = [];
+        exchange.PieceStart = 0;
+        exchange.PieceEnd = 0;
+    }
+
+    private static ProxyError BodyReceiveFailed(SyscallResult received) => ProxyError.Of(
+        received.Errno == Errno.TimedOut
+            ? ProxyErrorKind.ClientTimeout
+            : ProxyErrorKind.ClientGone,
+        ProxyErrorSource.Client);
+
+    private static byte[] CreatePinned(ReadOnlySpan<byte> text)
+    {
+        byte[] bytes = GC.AllocateUninitializedArray<byte>(text.Length, pinned: true);
+        text.CopyTo(bytes);
+        return bytes;
+    }
+}

@@ -1,0 +1,300 @@
+using Tessera.Linux;
+using Tessera.Linux.Net;
+using Tessera.Proxy.Http;
+using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Transports;
+using HttpMethod = Tessera.Proxy.Http.HttpMethod;
+
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>The response's way: receive its head, edit it, relay its body.</summary>
+internal sealed partial class Forwarder
+{
+    /// <summary>Operations of a relay that may finish at once before others get their turn.</summary>
+    private const int RelayBurst = 16;
+
+    /// <summary>
+    /// Takes over what was received first. <paramref name="isWhole"/> is false when the head of the
+    /// final response is not complete yet.
+    /// </summary>
+    private ProxyError TakeReply(Exchange exchange, SyscallResult received, out bool isWhole)
+    {
+        isWhole = false;
+        if (!received.IsSuccess || received.Value == 0)
+        {
+            return ReceiveFailed(exchange, received);
+        }
+
+        exchange.Reply = exchange.Upstream!.Transport.TakeReceived();
+        exchange.ReplyStart = ResponseEditor.Headroom;
+        exchange.ReplyEnd = exchange.ReplyStart + received.IntValue;
+        return ParseReply(exchange, out isWhole);
+    }
+
+    private ProxyError ParseReply(Exchange exchange, out bool isWhole)
+    {
+        ResponseHead head = exchange.Response;
+        ParseStatus status = head.Parse(
+            exchange.Reply.AsSpan(exchange.ReplyStart..exchange.ReplyEnd), _options.MaxHeadBytes);
+        isWhole = status == ParseStatus.Complete
+            && head.StatusCode is >= 200 or HttpStatus.SwitchingProtocols;
+        bool isUnasked = head.StatusCode == HttpStatus.SwitchingProtocols
+            && !(exchange.Request.IsUpgrade && head.IsUpgrade);
+        return status == ParseStatus.Invalid || (isWhole && isUnasked)
+            ? ProxyError.Of(ProxyErrorKind.InvalidResponse, ProxyErrorSource.Upstream)
+            : ProxyError.None;
+    }
+
+    /// <summary>The head comes in pieces, or interim responses come before it.</summary>
+    private async ReactorTask<ProxyError> ReceiveReplyHeadAsync(Exchange exchange)
+    {
+        Transport upstream = exchange.Upstream!.Transport;
+        while (true)
+        {
+            // An interim response (1xx) is complete: pass it on and look behind it.
+            ProxyError error;
+            if (exchange.Response.StatusCode != 0 && exchange.Response.Length > 0)
+            {
+                error = await PassInterimAsync(exchange);
+
+                // It may have come amid the request's body, whose rest still has to go.
+                if (!error.IsError && !exchange.IsRequestSent)
+                {
+                    error = await RelayRequestBodyAsync(exchange);
+                }
+
+                if (error.IsError)
+                {
+                    return error;
+                }
+            }
+            else
+            {
+                SyscallResult received = await upstream.ReceiveAsync(
+                    exchange.Reply,
+                    exchange.ReplyEnd,
+                    exchange.Reply.Length - exchange.ReplyEnd,
+                    exchange.Limits.ReadTimeoutMs);
+                if (!received.IsSuccess || received.Value == 0)
+                {
+                    return ReceiveFailed(exchange, received);
+                }
+
+                exchange.ReplyEnd += received.IntValue;
+            }
+
+            error = ParseReply(exchange, out bool isWhole);
+            if (error.IsError || isWhole)
+            {
+                return error;
+            }
+        }
+    }
+
+    /// <summary>
+    /// 1xx goes to the client (RFC 9110 section 15.2), except to HTTP/1.0 clients, which do not know
+    /// it, and except 100 when it was answered here already.
+    /// </summary>
+    private async ReactorTask<ProxyError> PassInterimAsync(Exchange exchange)
+    {
+        ResponseHead head = exchange.Response;
+        int start = exchange.ReplyStart;
+        int length = head.Length;
+        bool isWanted = exchange.Request.MinorVersion == 1
+            && !(head.StatusCode == 100 && exchange.HasContinued);
+        if (isWanted)
+        {
+            exchange.HasReachedClient = true;
+            SyscallResult sent = await exchange.Client.Transport.SendAsync(
+                exchange.Reply, start, length, _options.SendTimeoutMs);
+            if (!sent.IsSuccess)
+            {
+                return ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client);
+            }
+        }
+
+        // What follows moves to the front, so that any number of interim responses has room.
+        int left = exchange.ReplyEnd - start - length;
+        exchange.Reply.AsSpan(start + length, left).CopyTo(exchange.Reply.AsSpan(start));
+        exchange.ReplyEnd = start + left;
+        head.Reset();
+        return ProxyError.None;
+    }
+
+    private static ProxyError ReceiveFailed(Exchange exchange, SyscallResult received) =>
+        received.Errno switch
+        {
+            Errno.Canceled => ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client),
+            Errno.TimedOut =>
+                ProxyError.Of(ProxyErrorKind.ReadTimeout, ProxyErrorSource.Upstream),
+            _ => exchange.UpstreamFailed(ProxyErrorKind.Closed, received.Errno),
+        };
+
+    /// <summary>Makes the head the client's. Returns the bytes to send of what is in the buffer.</summary>
+    private int EditReply(Exchange exchange)
+    {
+        ResponseHead head = exchange.Response;
+        RequestHead request = exchange.Request;
+        BodyFraming framing = head.BodyFor(request.Method);
+        int headEnd = exchange.ReplyStart + head.Length;
+        exchange.Status = head.StatusCode;
+        exchange.ReplyBody = new BodyReader(framing, head.ContentLength);
+
+        // Chunks mean nothing to an HTTP/1.0 client (RFC 9112 section 6.1): it gets the data alone,
+        // and the end of the connection as its end.
+        bool keepsChunks = request.MinorVersion == 1;
+        bool isUnchunked = framing == BodyFraming.Chunked && !keepsChunks;
+        ConnectionOption option = exchange.Client.DecideConnection(
+            exchange, framing != BodyFraming.UntilClose && !isUnchunked);
+        exchange.ReplyStart = ResponseEditor.Edit(
+            head, exchange.Reply, exchange.ReplyStart, option, keepsChunks);
+        exchange.HasReachedClient = true;
+        if (isUnchunked)
+        {
+            return headEnd - exchange.ReplyStart;
+        }
+
+        ReadOnlySpan<byte> behind = exchange.Reply.AsSpan(headEnd..exchange.ReplyEnd);
+        int body = head.StatusCode == HttpStatus.SwitchingProtocols
+            ? behind.Length
+            : exchange.ReplyBody.Take(behind);
+        exchange.HasExcess = body < behind.Length;
+        exchange.BodyBytesSent = body;
+        return headEnd + body - exchange.ReplyStart;
+    }
+
+    private static ProxyError NoteReplySent(Exchange exchange, SyscallResult sent, int length)
+    {
+        if (sent.IsSuccess)
+        {
+            return ProxyError.None;
+        }
+
+        int lost = length - exchange.Client.Transport.Sent;
+        exchange.BodyBytesSent = Math.Max(0, exchange.BodyBytesSent - lost);
+        return ClientSendFailed(sent);
+    }
+
+    private static ProxyError ClientSendFailed(SyscallResult sent) => ProxyError.Of(
+        sent.Errno == Errno.TimedOut ? ProxyErrorKind.ClientTimeout : ProxyErrorKind.ClientGone,
+        ProxyErrorSource.Client);
+
+    /// <summary>The rest of the body, in pieces of the relay buffer, until it ends.</summary>
+    private async ReactorTask<ProxyError> RelayReplyAsync(Exchange exchange)
+    {
+        if (exchange.Status == HttpStatus.SwitchingProtocols)
+        {
+            return await TunnelAsync(exchange);
+        }
+
+        if (exchange.ReplyBody.Framing == BodyFraming.Chunked
+            && exchange.Request.MinorVersion == 0)
+        {
+            return await RelayUnchunkedAsync(exchange);
+        }
+
+        ReturnReply(exchange);
+        Transport client = exchange.Client.Transport;
+        Transport upstream = exchange.Upstream!.Transport;
+        for (int burst = 1; !exchange.ReplyBody.IsComplete; burst++)
+        {
+            if (burst % RelayBurst == 0)
+            {
+                await _reactor.Yield(upstream.Handle.Read);
+            }
+
+            client.Handle.Watch(IoWatch.Broken, upstream.Handle.Read);
+            SyscallResult received = await upstream.ReceiveRentedAsync(
+                _reactor.Buffers.RelayLength, 0, exchange.Limits.ReadTimeoutMs);
+            client.Handle.Unwatch();
+            if (received is { IsSuccess: true, Value: 0 } && exchange.ReplyBody.TryEnd())
+            {
+                break;
+            }
+
+            if (!received.IsSuccess || received.Value == 0)
+            {
+                return ReceiveFailed(exchange, received);
+            }
+
+            byte[] buffer = upstream.TakeReceived();
+            int length = exchange.ReplyBody.Take(buffer.AsSpan(0, received.IntValue));
+            exchange.HasExcess = length < received.IntValue;
+            SyscallResult sent = await client.SendAsync(buffer, 0, length, _options.SendTimeoutMs);
+            _reactor.Buffers.Return(buffer);
+            exchange.BodyBytesSent += client.Sent;
+            if (!sent.IsSuccess)
+            {
+                return ClientSendFailed(sent);
+            }
+
+            if (exchange.ReplyBody.IsInvalid)
+            {
+                return ProxyError.Of(ProxyErrorKind.InvalidResponse, ProxyErrorSource.Upstream);
+            }
+        }
+
+        return ProxyError.None;
+    }
+
+    /// <summary>As the relay, for an HTTP/1.0 client: the data of the chunks without their framing.</summary>
+    private async ReactorTask<ProxyError> RelayUnchunkedAsync(Exchange exchange)
+    {
+        Transport client = exchange.Client.Transport;
+        Transport upstream = exchange.Upstream!.Transport;
+        int start = ResponseEditor.Headroom + exchange.Response.Length;
+        while (true)
+        {
+            int length = Unchunk(exchange, start);
+            SyscallResult sent = await client.SendAsync(
+                exchange.Reply, start, length, _options.SendTimeoutMs);
+            exchange.BodyBytesSent += client.Sent;
+            if (!sent.IsSuccess)
+            {
+                return ClientSendFailed(sent);
+            }
+
+            if (exchange.ReplyBody.IsComplete)
+            {
+                return ProxyError.None;
+            }
+
+            if (exchange.ReplyBody.IsInvalid)
+            {
+                return ProxyError.Of(ProxyErrorKind.InvalidResponse, ProxyErrorSource.Upstream);
+            }
+
+            start = 0;
+            SyscallResult received = await upstream.ReceiveAsync(
+                exchange.Reply, 0, exchange.Reply.Length, exchange.Limits.ReadTimeoutMs);
+            if (!received.IsSuccess || received.Value == 0)
+            {
+                return ReceiveFailed(exchange, received);
+            }
+
+            exchange.ReplyEnd = received.IntValue;
+        }
+    }
+
+    /// <summary>Moves the data between <paramref name="start"/> and the end together. Returns its length.</summary>
+    private static int Unchunk(Exchange exchange, int start)
+    {
+        int read = start;
+        int write = start;
+        while (read < exchange.ReplyEnd)
+        {
+            Span<byte> rest = exchange.Reply.AsSpan(read..exchange.ReplyEnd);
+            int taken = exchange.ReplyBody.TakeChunkData(rest, out int dataStart, out int dataLength);
+            rest.Slice(dataStart, dataLength).CopyTo(exchange.Reply.AsSpan(write));
+            write += dataLength;
+            read += taken;
+            if (taken == 0)
+            {
+                break;
+            }
+        }
+
+        exchange.HasExcess = read < exchange.ReplyEnd;
+        return write - start;
+    }
+}

@@ -1,0 +1,216 @@
+using Tessera.Linux;
+using Tessera.Linux.Net;
+using Tessera.Proxy.Http;
+using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Transports;
+
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>
+/// Carries one exchange from a parsed request to the end of its response. One per worker; what
+/// belongs to a request is in its <see cref="Exchange"/>. Runs on its worker's reactor.
+/// </summary>
+internal sealed partial class Forwarder
+{
+    /// <summary>An endpoint that is not managed here and refused is avoided so long; nginx's fail_timeout.</summary>
+    private const int AvoidFailedMs = 10_000;
+
+    private readonly Worker _worker;
+    private readonly Reactor _reactor;
+    private readonly ProxyOptions _options;
+
+    public Forwarder(Worker worker)
+    {
+        _worker = worker;
+        _reactor = worker.Reactor;
+        _options = worker.Options;
+    }
+
+    /// <summary>
+    /// The whole flow of a request. Without an error the response has been sent as far as it goes;
+    /// with one, an answer is due unless <see cref="Exchange.HasReachedClient"/>.
+    /// </summary>
+    public async ReactorTask<ProxyError> ForwardAsync(Exchange exchange)
+    {
+        Transport client = exchange.Client.Transport;
+
+        // The one retry loop: it runs only while nothing has reached the client.
+        while (true)
+        {
+            // (1) An endpoint that was not tried yet, or a place in the queue until there is one.
+            ProxyError error = exchange.TryPick(_reactor.NowMs);
+            if (error.IsError)
+            {
+                error = await HoldAsync(exchange, error);
+                if (error.IsError)
+                {
+                    return error;
+                }
+
+                continue;
+            }
+
+            // (2) A connection to it: the idle one that was used last, or a new one.
+            if (!exchange.TryReuse(_worker.Number, _reactor.NowMs))
+            {
+                error = await ConnectAsync(exchange);
+            }
+
+            // (3) The request's head and what is here of its body, in one piece.
+            if (!error.IsError && IsFitToSend(exchange, ref error))
+            {
+                byte[] buffer = WriteRequest(exchange, out int length);
+                SyscallResult sent = await exchange.Upstream!.Transport.SendAsync(
+                    buffer, 0, length, exchange.Limits.SendTimeoutMs);
+                _reactor.Buffers.Return(buffer);
+                error = NoteSent(exchange, sent);
+
+                // (4) The rest of the body, as it comes.
+                if (!error.IsError && !exchange.RequestBody.IsComplete)
+                {
+                    error = await RelayRequestBodyAsync(exchange);
+                }
+            }
+
+            // (5) The response's head, and what comes with it of the body.
+            if (!error.IsError)
+            {
+                Transport upstream = exchange.Upstream!.Transport;
+                client.Handle.Watch(IoWatch.Broken, upstream.Handle.Read);
+                SyscallResult received = await upstream.ReceiveRentedAsync(
+                    _reactor.Buffers.RelayLength - ResponseEditor.Headroom,
+                    ResponseEditor.Headroom,
+                    exchange.Limits.ReadTimeoutMs);
+                client.Handle.Unwatch();
+                error = TakeReply(exchange, received, out bool isWhole);
+                if (!error.IsError && !isWhole)
+                {
+                    error = await ReceiveReplyHeadAsync(exchange);
+                }
+            }
+
+            // (6) Relay it. From here on the answer is decided.
+            if (!error.IsError)
+            {
+                int length = EditReply(exchange);
+                SyscallResult sent = await client.SendAsync(
+                    exchange.Reply, exchange.ReplyStart, length, _options.SendTimeoutMs);
+                error = NoteReplySent(exchange, sent, length);
+                if (!error.IsError && !exchange.IsReplyComplete)
+                {
+                    error = await RelayReplyAsync(exchange);
+                }
+            }
+
+            // (7) Done; or another try, or an error reply.
+            EndTry(exchange, error);
+            if (!error.IsRetryable)
+            {
+                return error;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Opens a connection to the endpoint. However it fails, nothing was sent and another endpoint
+    /// may be tried.
+    /// </summary>
+    private async ReactorTask<ProxyError> ConnectAsync(Exchange exchange)
+    {
+        SyscallResult begun = Transport.TryBeginConnect(
+            _reactor, exchange.Endpoint!.Address, out Transport transport);
+        if (!begun.IsSuccess)
+        {
+            return exchange.UpstreamFailed(ProxyErrorKind.ConnectFailed, begun.Errno);
+        }
+
+        Transport client = exchange.Client.Transport;
+        client.Handle.Watch(IoWatch.Broken, transport.Handle.Write);
+        SyscallResult connected = await transport.ConnectAsync(exchange.Limits.ConnectTimeoutMs);
+        client.Handle.Unwatch();
+        if (connected.IsSuccess)
+        {
+            exchange.Upstream = new UpstreamConnection(
+                exchange.Endpoint.PoolOf(_worker.Number), transport);
+            exchange.NoteConnected(_reactor.NowMs);
+            return ProxyError.None;
+        }
+
+        transport.Close();
+        return connected.Errno switch
+        {
+            Errno.Canceled => ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client),
+            Errno.TimedOut =>
+                exchange.UpstreamFailed(ProxyErrorKind.ConnectTimeout, connected.Errno),
+            _ => exchange.UpstreamFailed(ProxyErrorKind.ConnectFailed, connected.Errno),
+        };
+    }
+
+    /// <summary>
+    /// A request that must not be sent twice is not risked on an idle connection that the endpoint
+    /// may have closed: the kernel is asked first, which costs one call.
+    /// </summary>
+    private static bool IsFitToSend(Exchange exchange, ref ProxyError error)
+    {
+        if (exchange.IsReused
+            && !(exchange.Request.Method.IsIdempotent() && exchange.RequestBody.IsComplete)
+            && !exchange.Upstream!.Transport.IsSilentNow())
+        {
+            error = exchange.UpstreamFailed(ProxyErrorKind.Closed, Errno.ConnectionReset);
+            return false;
+        }
+
+        return true;
+    }
+
+    private byte[] WriteRequest(Exchange exchange, out int length)
+    {
+        RequestHead head = exchange.Request;
+        ReadOnlySpan<byte> received = exchange.Received;
+        byte[] buffer = _reactor.Buffers.Rent(
+            head.Length + exchange.BodyInBuffer + RequestWriter.MaxAddedBytes);
+        length = RequestWriter.Write(
+            head,
+            received,
+            exchange.Client.PeerText,
+            exchange.Endpoint!.AddressText,
+            buffer);
+        received.Slice(head.Length, exchange.BodyInBuffer).CopyTo(buffer.AsSpan(length));
+        length += exchange.BodyInBuffer;
+        return buffer;
+    }
+
+    private static ProxyError NoteSent(Exchange exchange, SyscallResult sent)
+    {
+        exchange.HasSent = exchange.Upstream!.Transport.Sent > 0;
+        if (sent.IsSuccess)
+        {
+            return ProxyError.None;
+        }
+
+        return exchange.UpstreamFailed(
+            sent.Errno == Errno.TimedOut ? ProxyErrorKind.SendTimeout : ProxyErrorKind.SendFailed,
+            sent.Errno);
+    }
+
+    private void EndTry(Exchange exchange, ProxyError error)
+    {
+        ReturnReply(exchange);
+        ReturnPiece(exchange);
+        if (error.Source == ProxyErrorSource.Upstream && !(error.IsRetryable && exchange.IsReused))
+        {
+            bool isAvoided = !exchange.Backend.Current.Config.IsManaged
+                && error.Kind is (ProxyErrorKind.ConnectFailed or ProxyErrorKind.ConnectTimeout);
+            exchange.Endpoint!.CountFailure(isAvoided ? _reactor.NowMs + AvoidFailedMs : 0);
+            _worker.ErrorLog.Write(exchange, error);
+        }
+
+        exchange.EndTry(_worker.Number, _reactor.NowMs, error);
+    }
+
+    private void ReturnReply(Exchange exchange)
+    {
+        _reactor.Buffers.Return(exchange.Reply);
+        exchange.Reply = [];
+    }
+}

@@ -1,0 +1,26 @@
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>The statuses that this program tells apart or answers with (RFC 9110 section 15).</summary>
+internal static class HttpStatus
+{
+    public const int SwitchingProtocols = 101;
+
+    /// <summary>In the access log only: the client went away before there was an answer; nginx's 499.</summary>
+    public const int ClientClosedRequest = 499;
+
+    public static ReadOnlySpan<byte> ReasonOf(int status) => status switch
+    {
+        400 => "Bad Request"u8,
+        404 => "Not Found"u8,
+        408 => "Request Timeout"u8,
+        413 => "Content Too Large"u8,
+        414 => "URI Too Long"u8,
+        431 => "Request Header Fields Too Large"u8,
+        501 => "Not Implemented"u8,
+        502 => "Bad Gateway"u8,
+        503 => "Service Unavailable"u8,
+        504 => "Gateway Timeout"u8,
+        505 => "HTTP Version Not Supported"u8,
+        _ => "Error"u8,
+    };
+}

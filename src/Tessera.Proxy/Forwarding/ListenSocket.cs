@@ -1,0 +1,218 @@
+using System.Net;
+using System.Net.Sockets;
+using Tessera.Linux;
+using Tessera.Linux.Net;
+using Tessera.Proxy.Reactors;
+
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>
+/// One reactor's listening socket for one address. The kernel spreads connections over the sockets
+/// that share it (SO_REUSEPORT). Opened by any thread, then owned by its reactor.
+/// </summary>
+internal sealed class ListenSocket
+{
+    private const int Backlog = 4_096;
+
+    /// <summary>Connections accepted in one go before others get their turn.</summary>
+    private const int MaxBurst = 64;
+
+    /// <summary>How long accepting rests when descriptors or memory have run out.</summary>
+    private const int ExhaustedRestMs = 100;
+
+    /// <summary>Handshakes under way when a listener is taken out have this long to complete.</summary>
+    private const int RetireGraceMs = 20;
+
+    private readonly Worker _worker;
+    private readonly Reactor _reactor;
+    private readonly Listener _listener;
+    private readonly IoHandle _handle;
+    private readonly IoOperation _rest;
+    private readonly TaskCompletionSource _closed =
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private bool _isRetiring;
+    private bool _isExhausted;
+
+    private ListenSocket(Worker worker, Listener listener, int descriptor)
+    {
+        _worker = worker;
+        _reactor = worker.Reactor;
+        _listener = listener;
+        _handle = new IoHandle(_reactor, descriptor);
+        _rest = new IoOperation(_reactor, handle: null);
+    }
+
+    /// <summary>Completes when the socket is closed and its address free.</summary>
+    public Task Closed => _closed.Task;
+
+    /// <summary>
+    /// Asks whether anybody listens on the address. The sockets of one server share it, and so
+    /// would, unnoticed, those of two servers of one user; a socket that does not share it tells.
+    /// </summary>
+    public static SyscallResult Probe(IPEndPoint address)
+    {
+        SyscallResult result = TryBind(address, isShared: false, out int descriptor);
+        if (result.IsSuccess)
+        {
+            SocketCalls.Close(descriptor);
+        }
+
+        return result;
+    }
+
+    public static SyscallResult TryOpen(
+        Worker worker, Listener listener, out ListenSocket socket)
+    {
+        socket = null!;
+        SyscallResult result = TryBind(listener.Address, isShared: true, out int descriptor);
+        if (!result.IsSuccess)
+        {
+            return result;
+        }
+
+        result = SocketCalls.Listen(descriptor, Backlog);
+        if (!result.IsSuccess)
+        {
+            SocketCalls.Close(descriptor);
+            return result;
+        }
+
+        socket = new ListenSocket(worker, listener, descriptor);
+        return result;
+    }
+
+    /// <summary>Closes a socket that was never started.</summary>
+    public void Discard() => SocketCalls.Close(_handle.Descriptor);
+
+    /// <summary>Begins accepting. On the reactor.</summary>
+    public void Start()
+    {
+        SyscallResult added = _reactor.Poller.Add(_handle);
+        if (added.IsSuccess)
+        {
+            RunAsync().Detach(_reactor);
+        }
+        else
+        {
+            _worker.ErrorLog.Write($"epoll_ctl: {Errno.Describe(added.Errno)}");
+            Close();
+        }
+    }
+
+    /// <summary>
+    /// Stops new connections from being made; those that the kernel has made are still served. Any
+    /// thread.
+    /// </summary>
+    public void Retire()
+    {
+        SocketCalls.RefuseNewConnections(_handle.Descriptor);
+        _reactor.Post(() =>
+        {
+            _isRetiring = true;
+            _handle.Read.Cancel();
+            _rest.Cancel();
+        });
+    }
+
+    private static SyscallResult TryBind(IPEndPoint address, bool isShared, out int descriptor)
+    {
+        var native = new InternetAddress(address);
+        SyscallResult opened = SocketCalls.OpenTcp(native);
+        descriptor = opened.IntValue;
+        if (!opened.IsSuccess)
+        {
+            return opened;
+        }
+
+        SocketCalls.SetReuseAddress(descriptor);
+        SocketCalls.SetNoDelay(descriptor);
+        if (address.AddressFamily == AddressFamily.InterNetworkV6)
+        {
+            SocketCalls.SetIPv6Only(descriptor);
+        }
+
+        SyscallResult shared = isShared
+            ? SocketCalls.SetReusePort(descriptor)
+            : SyscallResult.Success(0);
+        SyscallResult result = shared.IsSuccess ? SocketCalls.Bind(descriptor, native) : shared;
+        if (!result.IsSuccess)
+        {
+            SocketCalls.Close(descriptor);
+        }
+
+        return result;
+    }
+
+    private async ReactorTask<bool> RunAsync()
+    {
+        while (!_isRetiring)
+        {
+            for (int burst = 0; burst < MaxBurst && !_isRetiring; burst++)
+            {
+                SyscallResult accepted =
+                    await _reactor.Start(_handle.Read, IoKind.Accept, [], 0, 0, timeoutMs: 0);
+                if (!TryAdmit(accepted))
+                {
+                    await _reactor.Start(_rest, IoKind.Wait, [], 0, 0, ExhaustedRestMs);
+                }
+            }
+
+            await _reactor.Yield(_rest);
+        }
+
+        // No new handshake begins any more; what is under way completes, then the queue is emptied.
+        await _reactor.Start(_rest, IoKind.Wait, [], 0, 0, RetireGraceMs);
+        while (SocketCalls.Accept(_handle.Descriptor, out InternetAddress peer) is
+            { IsSuccess: true } last)
+        {
+            Admit(last.IntValue, peer);
+        }
+
+        Close();
+        return true;
+    }
+
+    /// <summary>False when nothing can be accepted for now: descriptors or memory have run out.</summary>
+    private bool TryAdmit(SyscallResult accepted)
+    {
+        if (accepted.IsSuccess)
+        {
+            _isExhausted = false;
+            Admit(accepted.IntValue, _handle.AcceptedPeer);
+            return true;
+        }
+
+        bool isExhausted = accepted.Errno is Errno.TooManyFiles or Errno.FileTableFull
+            or Errno.NoBuffers or Errno.NoMemory;
+        if (isExhausted && !_isExhausted)
+        {
+            _worker.ErrorLog.Write(
+                $"{_listener.Address} accepts nothing for now: {Errno.Describe(accepted.Errno)}");
+        }
+
+        _isExhausted |= isExhausted;
+        return !isExhausted;
+    }
+
+    private void Admit(int descriptor, in InternetAddress peer)
+    {
+        try
+        {
+            _worker.Admit(descriptor, peer, _listener);
+        }
+        catch (Exception exception)
+        {
+            // One connection's bug must not end the listener.
+            _reactor.ReportFault(exception);
+        }
+    }
+
+    private void Close()
+    {
+        _reactor.Timers.Remove(_handle.Read);
+        _reactor.Timers.Remove(_rest);
+        _reactor.Poller.Close(_handle);
+        _closed.TrySetResult();
+    }
+}

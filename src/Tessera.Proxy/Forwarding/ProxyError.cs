@@ -1,0 +1,92 @@
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>What went wrong with an exchange.</summary>
+internal enum ProxyErrorKind : byte
+{
+    None,
+
+    /// <summary>No connection to the endpoint.</summary>
+    ConnectFailed,
+    ConnectTimeout,
+
+    /// <summary>The endpoint stopped taking the request.</summary>
+    SendFailed,
+    SendTimeout,
+
+    /// <summary>The endpoint closed or reset before its response was complete.</summary>
+    Closed,
+    ReadTimeout,
+
+    /// <summary>The response is no HTTP/1.x, or beyond a limit.</summary>
+    InvalidResponse,
+
+    /// <summary>Every endpoint was tried.</summary>
+    Exhausted,
+
+    /// <summary>No endpoint is active.</summary>
+    NoEndpoint,
+    HoldQueueFull,
+    HoldTimeout,
+    Unavailable,
+
+    /// <summary>The client went away.</summary>
+    ClientGone,
+    ClientTimeout,
+
+    /// <summary>The request's body breaks its framing.</summary>
+    InvalidBody,
+}
+
+/// <summary>On which side it went wrong.</summary>
+internal enum ProxyErrorSource : byte
+{
+    Proxy,
+    Client,
+    Upstream,
+}
+
+/// <summary>The outcome of an exchange or of one try: kind × source × whether another try is allowed.</summary>
+/// <param name="IsRetryable">Nothing of the request has had an effect that another try would repeat.</param>
+internal readonly record struct ProxyError(
+    ProxyErrorKind Kind, ProxyErrorSource Source, bool IsRetryable, int Errno = 0)
+{
+    public static ProxyError None => default;
+
+    public bool IsError => Kind != ProxyErrorKind.None;
+
+    /// <summary>The status that the client gets when nothing has reached it yet; 0 when nobody is there.</summary>
+    public int Status => Kind switch
+    {
+        ProxyErrorKind.ConnectTimeout or ProxyErrorKind.SendTimeout or ProxyErrorKind.ReadTimeout => 504,
+        ProxyErrorKind.NoEndpoint or ProxyErrorKind.HoldQueueFull or ProxyErrorKind.HoldTimeout
+            or ProxyErrorKind.Unavailable => 503,
+        ProxyErrorKind.ClientTimeout => 408,
+        ProxyErrorKind.InvalidBody => 400,
+        ProxyErrorKind.ClientGone => 0,
+        _ => 502,
+    };
+
+    public static ProxyError Of(ProxyErrorKind kind, ProxyErrorSource source) =>
+        new(kind, source, IsRetryable: false);
+
+    /// <summary>One line of words, for the client and the error log.</summary>
+    public string Describe() => Kind switch
+    {
+        ProxyErrorKind.ConnectFailed => "the server could not be reached",
+        ProxyErrorKind.ConnectTimeout => "the server did not accept the connection in time",
+        ProxyErrorKind.SendFailed => "the server closed the connection before it took the request",
+        ProxyErrorKind.SendTimeout => "the server did not take the request in time",
+        ProxyErrorKind.Closed => "the server closed the connection before its response was complete",
+        ProxyErrorKind.ReadTimeout => "the server did not answer in time",
+        ProxyErrorKind.InvalidResponse => "the server's response is not valid HTTP",
+        ProxyErrorKind.Exhausted => "no server answered",
+        ProxyErrorKind.NoEndpoint => "no server is ready",
+        ProxyErrorKind.HoldQueueFull => "no server is ready, and too many requests wait for one",
+        ProxyErrorKind.HoldTimeout => "no server became ready in time",
+        ProxyErrorKind.Unavailable => "the service is not running",
+        ProxyErrorKind.ClientGone => "the client closed the connection",
+        ProxyErrorKind.ClientTimeout => "the client did not send its request in time",
+        ProxyErrorKind.InvalidBody => "the request's body is not valid",
+        _ => "",
+    };
+}

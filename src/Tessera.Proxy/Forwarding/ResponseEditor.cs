@@ -1,0 +1,94 @@
+using Tessera.Proxy.Http;
+
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>What the head that goes to the client says about its connection.</summary>
+internal enum ConnectionOption : byte
+{
+    /// <summary>Nothing: an HTTP/1.1 connection stays open.</summary>
+    Implied,
+
+    Close,
+
+    /// <summary>Said to an HTTP/1.0 client that asked for it.</summary>
+    KeepAlive,
+
+    /// <summary>The connection becomes a tunnel.</summary>
+    Upgrade,
+}
+
+/// <summary>
+/// Makes the head that the endpoint sent the one that the client gets, in the buffer it was received
+/// in: what stands before a dropped field moves over it, so the body behind the head stays where it
+/// is and both leave in one send. Stateless.
+/// </summary>
+internal static class ResponseEditor
+{
+    /// <summary>Bytes to leave free before a head that will be edited.</summary>
+    public const int Headroom = 64;
+
+    /// <summary>"HTTP/1.1 200" and CRLF at least: the position of the minor version's digit.</summary>
+    private const int MinorVersionIndex = 7;
+
+    /// <summary>Returns where the head begins now. Offsets in <paramref name="head"/> are void afterwards.</summary>
+    /// <param name="buffer">Holds the head at <paramref name="start"/>, after the headroom.</param>
+    /// <param name="keepsChunks">False when the body goes on without its chunk framing.</param>
+    public static int Edit(
+        ResponseHead head, Span<byte> buffer, int start, ConnectionOption option, bool keepsChunks)
+    {
+        int statusLineEnd = head.HeaderCount > 0 ? head.Headers[0].Start : head.Length - 2;
+        buffer[start + MinorVersionIndex] = (byte)'1';
+        int shift = Drop(head, buffer, start, option == ConnectionOption.Upgrade, keepsChunks);
+        start += shift;
+        ReadOnlySpan<byte> line = option switch
+        {
+            ConnectionOption.Close => "Connection: close\r\n"u8,
+            ConnectionOption.KeepAlive => "Connection: keep-alive\r\n"u8,
+            ConnectionOption.Upgrade => "Connection: upgrade\r\n"u8,
+            _ => default,
+        };
+        if (line.IsEmpty)
+        {
+            return start;
+        }
+
+        buffer.Slice(start, statusLineEnd).CopyTo(buffer[(start - line.Length)..]);
+        start -= line.Length;
+        line.CopyTo(buffer[(start + statusLineEnd)..]);
+        return start;
+    }
+
+    /// <summary>From the last field to the first, each kept run moves once. Returns the bytes dropped.</summary>
+    private static int Drop(
+        ResponseHead head, Span<byte> buffer, int start, bool isUpgrade, bool keepsChunks)
+    {
+        int shift = 0;
+        int runEnd = head.Length;
+        for (int i = head.HeaderCount - 1; i >= 0; i--)
+        {
+            ref readonly HeaderField field = ref head.Headers[i];
+            bool isKept = !field.IsHopByHop
+                || (field.Kind == HeaderKind.TransferEncoding && keepsChunks)
+                || (field.Kind == HeaderKind.Upgrade && isUpgrade);
+            if (isKept)
+            {
+                continue;
+            }
+
+            Move(buffer, start + field.End, start + runEnd, shift);
+            shift += field.End - field.Start;
+            runEnd = field.Start;
+        }
+
+        Move(buffer, start, start + runEnd, shift);
+        return shift;
+    }
+
+    private static void Move(Span<byte> buffer, int start, int end, int shift)
+    {
+        if (shift > 0)
+        {
+            buffer[start..end].CopyTo(buffer[(start + shift)..]);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+using Tessera.Linux;
+using Tessera.Linux.Net;
+using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Transports;
+
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>
+/// Passes bytes between two connections, each direction on its own, until both have ended. The end
+/// of one direction is passed on and the other goes on. A silent tunnel owns no buffers. Owned by
+/// one reactor.
+/// </summary>
+internal sealed class Tunnel
+{
+    private const int Burst = 16;
+
+    private readonly Reactor _reactor;
+    private readonly Transport _client;
+    private readonly Transport _upstream;
+    private readonly int _idleTimeoutMs;
+    private readonly int _sendTimeoutMs;
+    private long _lastActivityMs;
+
+    public Tunnel(
+        Reactor reactor,
+        Transport client,
+        Transport upstream,
+        int idleTimeoutMs,
+        int sendTimeoutMs)
+    {
+        _reactor = reactor;
+        _client = client;
+        _upstream = upstream;
+        _idleTimeoutMs = idleTimeoutMs;
+        _sendTimeoutMs = sendTimeoutMs;
+        _lastActivityMs = reactor.NowMs;
+    }
+
+    /// <summary>Bytes passed to the client.</summary>
+    public long BytesDown { get; private set; }
+
+    /// <summary>False when it was cut: by a reset of either side, or by silence.</summary>
+    public async ReactorTask<bool> RunAsync()
+    {
+        ReactorTask<bool> up = PumpAsync(_client, _upstream);
+        ReactorTask<bool> down = PumpAsync(_upstream, _client);
+        bool isUpWhole = await up;
+        bool isDownWhole = await down;
+        return isUpWhole && isDownWhole;
+    }
+
+    private async ReactorTask<bool> PumpAsync(Transport from, Transport to)
+    {
+        for (int burst = 1; ; burst++)
+        {
+            if (burst % Burst == 0)
+            {
+                await _reactor.Yield(from.Handle.Read);
+            }
+
+            long silentMs = _reactor.NowMs - _lastActivityMs;
+            int leftMs = (int)Math.Max(1, _idleTimeoutMs - silentMs);
+            SyscallResult received = await from.ReceiveRentedAsync(
+                _reactor.Buffers.RelayLength, 0, leftMs);
+            if (received.Errno == Errno.TimedOut
+                && _reactor.NowMs - _lastActivityMs < _idleTimeoutMs)
+            {
+                continue;
+            }
+
+            if (received is { IsSuccess: true, Value: 0 })
+            {
+                to.ShutdownSend();
+                return true;
+            }
+
+            if (!received.IsSuccess || !await PassAsync(from, to, received.IntValue))
+            {
+                _client.Abort();
+                _upstream.Abort();
+                return false;
+            }
+        }
+    }
+
+    private async ReactorTask<bool> PassAsync(Transport from, Transport to, int length)
+    {
+        _lastActivityMs = _reactor.NowMs;
+        byte[] buffer = from.TakeReceived();
+        SyscallResult sent = await to.SendAsync(buffer, 0, length, _sendTimeoutMs);
+        _reactor.Buffers.Return(buffer);
+        _lastActivityMs = _reactor.NowMs;
+        BytesDown += to == _client ? to.Sent : 0;
+        return sent.IsSuccess;
+    }
+}

@@ -1,0 +1,154 @@
+using Tessera.Linux;
+using Tessera.Linux.Net;
+using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Telemetry;
+using Tessera.Proxy.Transports;
+
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>
+/// What one reactor serves with: its connections, its stock of exchanges, its forwarder. Everything
+/// but the constructor runs on the reactor.
+/// </summary>
+internal sealed class Worker
+{
+    private const int MaxSpareExchanges = 1_024;
+
+    private readonly ConnectionLimit _limit;
+    private readonly Stack<Exchange> _spare = new();
+    private ClientConnection? _first;
+
+    public Worker(
+        int number,
+        Reactor reactor,
+        ProxyOptions options,
+        ConnectionLimit limit,
+        ErrorLog errorLog)
+    {
+        Number = number;
+        Reactor = reactor;
+        Options = options;
+        ErrorLog = errorLog;
+        _limit = limit;
+        Clock = new ReactorClock(reactor, TimeProvider.System);
+        Forwarder = new Forwarder(this);
+    }
+
+    /// <summary>0 for the first reactor.</summary>
+    public int Number { get; }
+
+    public Reactor Reactor { get; }
+
+    public ProxyOptions Options { get; }
+
+    public ErrorLog ErrorLog { get; }
+
+    public ReactorClock Clock { get; }
+
+    public Forwarder Forwarder { get; }
+
+    /// <summary>The server ends: each connection is closed after its current request.</summary>
+    public bool IsClosing { get; private set; }
+
+    public int ConnectionCount { get; private set; }
+
+    /// <summary>Takes over a connection that was accepted, unless there are too many.</summary>
+    public void Admit(int descriptor, in InternetAddress peer, Listener listener)
+    {
+        if (IsClosing || !_limit.TryEnter())
+        {
+            SocketCalls.Close(descriptor);
+            return;
+        }
+
+        SyscallResult opened = Transport.TryOpen(Reactor, descriptor, out Transport transport);
+        if (!opened.IsSuccess)
+        {
+            _limit.Leave();
+            ErrorLog.Write($"epoll_ctl: {Errno.Describe(opened.Errno)}");
+            return;
+        }
+
+        var connection = new ClientConnection(this, listener, transport, peer);
+        connection.Following = _first;
+        if (_first is not null)
+        {
+            _first.Previous = connection;
+        }
+
+        _first = connection;
+        ConnectionCount++;
+        connection.RunAsync().Detach(Reactor);
+    }
+
+    internal void Remove(ClientConnection connection)
+    {
+        if (connection.Previous is null)
+        {
+            _first = connection.Following;
+        }
+        else
+        {
+            connection.Previous.Following = connection.Following;
+        }
+
+        if (connection.Following is not null)
+        {
+            connection.Following.Previous = connection.Previous;
+        }
+
+        ConnectionCount--;
+        _limit.Leave();
+    }
+
+    public Exchange BeginExchange(ClientConnection client)
+    {
+        if (!_spare.TryPop(out Exchange? exchange))
+        {
+            exchange = new Exchange(Reactor, Options.MaxHeaderCount);
+        }
+
+        exchange.Begin(client, Reactor.NowMs);
+        return exchange;
+    }
+
+    /// <summary>Writes the access log and takes the exchange back.</summary>
+    public void EndExchange(Exchange exchange)
+    {
+        if (exchange.Status != 0)
+        {
+            exchange.Client.Listener.LogOf(Number)?.Write(exchange, Clock, Reactor.NowMs);
+        }
+
+        exchange.Reset();
+        if (_spare.Count < MaxSpareExchanges)
+        {
+            _spare.Push(exchange);
+        }
+    }
+
+    /// <summary>Ends the idle connections of a listener, or of all.</summary>
+    public void CloseIdle(Listener? listener) =>
+        AbortWhere(c => c.IsIdle && (listener is null || c.Listener == listener));
+
+    /// <summary>No new requests; idle connections end at once.</summary>
+    public void BeginClosing()
+    {
+        IsClosing = true;
+        CloseIdle(null);
+    }
+
+    /// <summary>Cuts whatever is left.</summary>
+    public void AbortAll() => AbortWhere(_ => true);
+
+    private void AbortWhere(Predicate<ClientConnection> condition)
+    {
+        for (ClientConnection? c = _first; c is not null; c = c.Following)
+        {
+            if (condition(c))
+            {
+                c.Transport.Abort();
+            }
+        }
+    }
+}

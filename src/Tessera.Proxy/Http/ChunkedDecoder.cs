@@ -1,0 +1,235 @@
+namespace Tessera.Proxy.Http;
+
+/// <summary>Where a <see cref="ChunkedDecoder"/> stands.</summary>
+public enum ChunkStatus
+{
+    /// <summary>No error yet, and no end yet: call again with the bytes that follow.</summary>
+    NeedMore,
+
+    /// <summary>The last chunk and the trailer section are over.</summary>
+    Complete,
+
+    /// <summary>The bytes are no chunked body, whatever follows.</summary>
+    Invalid,
+}
+
+/// <summary>
+/// Follows the framing of a chunked body (RFC 9112 section 7.1) over bytes that arrive in any
+/// pieces, and buffers none of them: the raw bytes can be relayed as they are, or the data spans
+/// alone. The default value is ready for a body. Not thread-safe: part of one connection's state.
+/// </summary>
+public struct ChunkedDecoder
+{
+    /// <summary>Hexadecimal digits of a size, leading zeros included.</summary>
+    private const int MaxSizeDigits = 16;
+
+    /// <summary>Bytes of chunk extensions after one size; they carry nothing for anyone.</summary>
+    private const int MaxExtensionBytes = 256;
+
+    /// <summary>
+    /// Bytes of extensions that may be ahead of the data, each byte of which pays for one: without
+    /// this limit a peer could have 270 bytes read for each that is of use.
+    /// </summary>
+    private const int MaxUnpaidExtensionBytes = 16 * 1_024;
+
+    /// <summary>Bytes of the whole trailer section.</summary>
+    private const int MaxTrailerBytes = 8 * 1_024;
+
+    private State _state;
+    private int _count;
+    private int _extensionBytes;
+    private long _remaining;
+
+    private enum State : byte
+    {
+        SizeStart,
+        Size,
+        Extension,
+        SizeLF,
+        Data,
+        DataCR,
+        DataLF,
+        TrailerStart,
+        TrailerName,
+        TrailerValue,
+        TrailerLF,
+        EndLF,
+        Complete,
+        Invalid,
+    }
+
+    public readonly bool IsComplete => _state == State.Complete;
+
+    /// <summary>
+    /// Takes all of <paramref name="data"/> that belongs to this body. <paramref name="consumed"/>
+    /// is its length: everything after <see cref="ChunkStatus.NeedMore"/>, up to the end of the
+    /// body after <see cref="ChunkStatus.Complete"/>, and the valid bytes after
+    /// <see cref="ChunkStatus.Invalid"/>.
+    /// </summary>
+    public ChunkStatus Advance(ReadOnlySpan<byte> data, out int consumed)
+    {
+        consumed = 0;
+        while (consumed < data.Length && _state < State.Complete)
+        {
+            if (_state == State.Data)
+            {
+                consumed += TakeData(data.Length - consumed);
+            }
+            else if (Step(data[consumed]))
+            {
+                consumed++;
+            }
+        }
+
+        return Status();
+    }
+
+    /// <summary>
+    /// As <see cref="Advance"/>, but stops after each run of chunk data, which is
+    /// <paramref name="dataLength"/> bytes from <paramref name="dataStart"/>. After
+    /// <see cref="ChunkStatus.NeedMore"/> call it again with what follows
+    /// <paramref name="consumed"/>, until nothing does.
+    /// </summary>
+    public ChunkStatus Next(
+        ReadOnlySpan<byte> data, out int consumed, out int dataStart, out int dataLength)
+    {
+        consumed = 0;
+        dataStart = 0;
+        dataLength = 0;
+        while (consumed < data.Length && _state < State.Complete)
+        {
+            if (_state == State.Data)
+            {
+                dataStart = consumed;
+                dataLength = TakeData(data.Length - consumed);
+                consumed += dataLength;
+                break;
+            }
+
+            if (Step(data[consumed]))
+            {
+                consumed++;
+            }
+        }
+
+        return Status();
+    }
+
+    private readonly ChunkStatus Status() => _state switch
+    {
+        State.Complete => ChunkStatus.Complete,
+        State.Invalid => ChunkStatus.Invalid,
+        _ => ChunkStatus.NeedMore,
+    };
+
+    private int TakeData(int available)
+    {
+        int taken = (int)Math.Min(_remaining, available);
+        _remaining -= taken;
+        _extensionBytes = Math.Max(0, _extensionBytes - taken);
+        if (_remaining == 0)
+        {
+            _state = State.DataCR;
+        }
+
+        return taken;
+    }
+
+    /// <summary>One byte outside chunk data. False when it is invalid there.</summary>
+    private bool Step(byte value)
+    {
+        State next = _state switch
+        {
+            State.SizeStart or State.Size => StepSize(value),
+            State.Extension => StepExtension(value),
+            State.SizeLF => value == '\n' ? AfterSize() : State.Invalid,
+            State.DataCR => value == '\r' ? State.DataLF : State.Invalid,
+            State.DataLF => value == '\n' ? State.SizeStart : State.Invalid,
+            State.EndLF => value == '\n' ? State.Complete : State.Invalid,
+            _ => StepTrailer(value),
+        };
+        _state = next;
+        return next != State.Invalid;
+    }
+
+    /// <summary>
+    /// 1*HEXDIG, then ";" or CRLF at once. No sign, no 0x and no spaces: where parsers differ in
+    /// what they skip, they differ in where the body ends.
+    /// </summary>
+    private State StepSize(byte value)
+    {
+        if (_state == State.SizeStart)
+        {
+            _count = 0;
+            _remaining = 0;
+        }
+
+        if (char.IsAsciiHexDigit((char)value))
+        {
+            int digit = value <= '9' ? value - '0' : (value | 0x20) - 'a' + 10;
+            if (++_count > MaxSizeDigits || _remaining > long.MaxValue >> 4)
+            {
+                return State.Invalid;
+            }
+
+            _remaining = (_remaining << 4) | (long)digit;
+            return State.Size;
+        }
+
+        if (_count == 0)
+        {
+            return State.Invalid;
+        }
+
+        _count = 0;
+        return value switch
+        {
+            (byte)'\r' => State.SizeLF,
+            (byte)';' => State.Extension,
+            _ => State.Invalid,
+        };
+    }
+
+    private State AfterSize()
+    {
+        _count = 0;
+        return _remaining == 0 ? State.TrailerStart : State.Data;
+    }
+
+    /// <summary>chunk-ext is relayed unread (RFC 9112 section 7.1.1), within limits.</summary>
+    private State StepExtension(byte value)
+    {
+        if (value == '\r')
+        {
+            return State.SizeLF;
+        }
+
+        bool isWithinLimits =
+            ++_count <= MaxExtensionBytes && ++_extensionBytes <= MaxUnpaidExtensionBytes;
+        return isWithinLimits && !ByteScan.IsControl(value) ? State.Extension : State.Invalid;
+    }
+
+    /// <summary>
+    /// The trailer section obeys the rules of a head's fields (RFC 9112 section 7.1.2).
+    /// </summary>
+    private State StepTrailer(byte value)
+    {
+        if (++_count > MaxTrailerBytes)
+        {
+            return State.Invalid;
+        }
+
+        bool isToken = ByteScan.Token.Contains(value);
+        return _state switch
+        {
+            State.TrailerStart when value == '\r' => State.EndLF,
+            State.TrailerStart => isToken ? State.TrailerName : State.Invalid,
+            State.TrailerName when value == ':' => State.TrailerValue,
+            State.TrailerName => isToken ? State.TrailerName : State.Invalid,
+            State.TrailerValue when value == '\r' => State.TrailerLF,
+            State.TrailerValue => ByteScan.IsControl(value) ? State.Invalid : State.TrailerValue,
+            State.TrailerLF => value == '\n' ? State.TrailerStart : State.Invalid,
+            _ => State.Invalid,
+        };
+    }
+}

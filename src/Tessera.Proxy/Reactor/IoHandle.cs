@@ -1,0 +1,86 @@
+using Tessera.Linux.Net;
+
+namespace Tessera.Proxy.Reactors;
+
+/// <summary>
+/// A socket as its poller sees it: the descriptor, one operation for each direction, and what is
+/// known of its readiness. Owned by one reactor for its whole life.
+/// </summary>
+internal sealed class IoHandle
+{
+    public IoHandle(Reactor reactor, int descriptor)
+    {
+        Descriptor = descriptor;
+        Read = new IoOperation(reactor, this);
+        Write = new IoOperation(reactor, this);
+    }
+
+    /// <summary>-1 once closed: the number may already be another connection's.</summary>
+    public int Descriptor { get; set; }
+
+    /// <summary>Tells this user of the descriptor's number from earlier and later ones.</summary>
+    public uint Generation { get; set; }
+
+    public IoOperation Read { get; }
+
+    public IoOperation Write { get; }
+
+    /// <summary>Trying to receive may succeed: no EAGAIN or short read since the last event.</summary>
+    public bool IsReadable { get; set; }
+
+    public bool IsWritable { get; set; }
+
+    /// <summary>The peer ended its stream (FIN); everything before it may still be unread.</summary>
+    public bool HasPeerClosed { get; set; }
+
+    /// <summary>The connection is gone in both directions: reset, or both sides have ended.</summary>
+    public bool IsBroken { get; set; }
+
+    /// <summary>
+    /// An operation, of this socket or another, that is cancelled when what
+    /// <see cref="WatchedFor"/> says happens to this socket.
+    /// </summary>
+    public IoOperation? Watcher { get; private set; }
+
+    public IoWatch WatchedFor { get; private set; }
+
+    /// <summary>Who connected, filled by an accept on this handle.</summary>
+    public InternetAddress AcceptedPeer;
+
+    /// <summary>Replaces the watch there was. What has happened before does not count.</summary>
+    public void Watch(IoWatch condition, IoOperation watcher)
+    {
+        WatchedFor = condition;
+        Watcher = watcher;
+    }
+
+    public void Unwatch() => Watcher = null;
+
+    /// <summary>Called by the poller when something happened to the socket.</summary>
+    internal void AlertWatcher()
+    {
+        bool isConcerned = WatchedFor switch
+        {
+            IoWatch.Readable => IsReadable,
+            IoWatch.PeerClosed => HasPeerClosed,
+            _ => IsBroken,
+        };
+        if (isConcerned)
+        {
+            Watcher?.Cancel();
+        }
+    }
+}
+
+/// <summary>What may happen to a socket while nothing is received from it.</summary>
+internal enum IoWatch : byte
+{
+    /// <summary>Something arrived, be it the end.</summary>
+    Readable,
+
+    /// <summary>The peer ended its stream, or the connection was reset.</summary>
+    PeerClosed,
+
+    /// <summary>The connection was reset.</summary>
+    Broken,
+}

@@ -1,0 +1,167 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Tessera.Linux;
+
+namespace Tessera.Proxy.Reactors;
+
+/// <summary>
+/// One thread that waits for its sockets, completes their operations, expires deadlines and runs
+/// what other threads posted. Everything that belongs to it is touched by this thread alone; other
+/// threads may only call <see cref="Post"/> and <see cref="Stop"/>.
+/// </summary>
+internal sealed class Reactor : IDisposable
+{
+    private readonly ConcurrentQueue<Action> _mailbox = new();
+    private readonly Queue<IoOperation> _scheduled = new();
+    private readonly Action<Exception> _onFault;
+    private readonly Thread _thread;
+    private int _hasMail;
+    private volatile bool _isStopping;
+
+    /// <param name="poller">Owned: disposed with the reactor.</param>
+    /// <param name="onFault">Told of exceptions that code on this reactor let escape: bugs.</param>
+    public Reactor(string name, IPoller poller, BufferPool buffers, Action<Exception> onFault)
+    {
+        Poller = poller;
+        Buffers = buffers;
+        _onFault = onFault;
+        NowMs = Clock();
+        Timers = new TimerWheel(NowMs);
+        _thread = new Thread(Run) { Name = name, IsBackground = true };
+    }
+
+    public IPoller Poller { get; }
+
+    public BufferPool Buffers { get; }
+
+    public TimerWheel Timers { get; }
+
+    /// <summary>Milliseconds on a clock that never goes back, as of the beginning of this turn.</summary>
+    public long NowMs { get; private set; }
+
+    /// <summary>How often the reactor has waited and gone on.</summary>
+    public long Turns { get; private set; }
+
+    public bool IsCurrentThread => Thread.CurrentThread == _thread;
+
+    public void Start() => _thread.Start();
+
+    /// <summary>Runs <paramref name="action"/> on the reactor, after everything posted before. Any thread.</summary>
+    public void Post(Action action)
+    {
+        _mailbox.Enqueue(action);
+        if (Interlocked.Exchange(ref _hasMail, 1) == 0)
+        {
+            Poller.Wake();
+        }
+    }
+
+    /// <summary>Ends the thread after its current turn and waits for it. Any other thread.</summary>
+    public void Stop()
+    {
+        _isStopping = true;
+        Poller.Wake();
+        if (_thread.IsAlive)
+        {
+            _thread.Join();
+        }
+    }
+
+    public void Dispose()
+    {
+        Stop();
+        Poller.Dispose();
+    }
+
+    /// <summary>Starts an operation; with <paramref name="timeoutMs"/> 0 it has no deadline.</summary>
+    public IoOperation Start(
+        IoOperation operation, IoKind kind, byte[] buffer, int offset, int length, int timeoutMs)
+    {
+        operation.Begin(kind, buffer, offset, length);
+        if (kind == IoKind.Wait || !Poller.TryStart(operation))
+        {
+            operation.ExpireAfter(timeoutMs);
+        }
+
+        return operation;
+    }
+
+    /// <summary>
+    /// Completes an operation in progress at the end of this turn, so that code which resumes never
+    /// runs inside of the code which resumed it.
+    /// </summary>
+    public void Schedule(IoOperation operation, SyscallResult result)
+    {
+        operation.MarkScheduled(result);
+        _scheduled.Enqueue(operation);
+    }
+
+    /// <summary>
+    /// Lets everything else that is ready have its turn first. For loops whose operations may all
+    /// finish at once; <paramref name="operation"/> must be free.
+    /// </summary>
+    public IoOperation Yield(IoOperation operation)
+    {
+        operation.Begin(IoKind.Wait, [], 0, 0);
+        Schedule(operation, SyscallResult.Success(0));
+        return operation;
+    }
+
+    /// <summary>Reports a bug; whatever it struck is given up by the caller, the reactor goes on.</summary>
+    public void ReportFault(Exception exception) => _onFault(exception);
+
+    private static long Clock() =>
+        Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000);
+
+    private void Run()
+    {
+        while (!_isStopping)
+        {
+            try
+            {
+                Turn();
+            }
+            catch (Exception exception)
+            {
+                // One connection's bug: the next turn goes on behind it.
+                _onFault(exception);
+            }
+        }
+    }
+
+    private void Turn()
+    {
+        // (1) What an exception kept from being completed in the last turn, if one did.
+        Poller.Dispatch();
+
+        // (2) Wait, unless something is known to be due.
+        bool isBusy = _scheduled.Count > 0 || Volatile.Read(ref _hasMail) != 0;
+        Poller.Wait(isBusy ? 0 : Timers.DelayMs(NowMs));
+        NowMs = Clock();
+        Turns++;
+
+        // (3) Complete what became possible, expire what is due.
+        Poller.Dispatch();
+        Timers.Advance(NowMs);
+
+        // (4) Post from other threads. The flag falls first: whoever posts later wakes again.
+        if (Volatile.Read(ref _hasMail) != 0)
+        {
+            Interlocked.Exchange(ref _hasMail, 0);
+            while (_mailbox.TryDequeue(out Action? action))
+            {
+                action();
+            }
+        }
+
+        // (5) What this turn scheduled; what that schedules belongs to the next turn.
+        for (int count = _scheduled.Count; count > 0; count--)
+        {
+            IoOperation operation = _scheduled.Dequeue();
+            if (operation.IsScheduled)
+            {
+                operation.Complete(operation.Result);
+            }
+        }
+    }
+}

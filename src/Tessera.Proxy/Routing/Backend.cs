@@ -1,0 +1,56 @@
+namespace Tessera.Proxy.Routing;
+
+/// <summary>
+/// A balanced set of endpoints under its name. Lives as long as the name stays in the
+/// configuration; <see cref="Current"/> is swapped for each new one. Shared by all reactors.
+/// </summary>
+internal sealed class Backend
+{
+    private readonly HoldQueue[] _holdQueues;
+    private BackendSet _current;
+    private uint _turn;
+    private int _held;
+
+    /// <param name="reactors">How many there are; each has a queue of held requests.</param>
+    public Backend(string name, BackendSet current, int reactors)
+    {
+        Name = name;
+        _current = current;
+        _holdQueues = new HoldQueue[reactors];
+        for (int i = 0; i < reactors; i++)
+        {
+            _holdQueues[i] = new HoldQueue();
+        }
+    }
+
+    public string Name { get; }
+
+    public BackendSet Current
+    {
+        get => Volatile.Read(ref _current);
+        set => Interlocked.Exchange(ref _current, value);
+    }
+
+    /// <summary>Requests that wait for an endpoint, over all reactors.</summary>
+    public int Held => Volatile.Read(ref _held);
+
+    /// <summary>A number that no other caller gets until it wraps around.</summary>
+    public uint TakeTurn() => Interlocked.Increment(ref _turn) - 1;
+
+    /// <summary>False when the queue is full. <see cref="LeaveHold"/> must follow a true.</summary>
+    public bool TryEnterHold(int limit)
+    {
+        if (Interlocked.Increment(ref _held) <= limit)
+        {
+            return true;
+        }
+
+        LeaveHold();
+        return false;
+    }
+
+    public void LeaveHold() => Interlocked.Decrement(ref _held);
+
+    /// <summary>The queue of one reactor, touched by that reactor alone.</summary>
+    public HoldQueue HoldQueueOf(int reactor) => _holdQueues[reactor];
+}

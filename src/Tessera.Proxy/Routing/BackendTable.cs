@@ -1,0 +1,195 @@
+using System.Collections.Immutable;
+using Tessera.Proxy.Forwarding;
+using Tessera.Proxy.Transports;
+
+namespace Tessera.Proxy.Routing;
+
+/// <summary>
+/// All backends by name. Backends and endpoints whose name or id stays live on from one
+/// configuration to the next, with their counters and connections. Safe from any thread; reactors
+/// never look here, they follow their routes.
+/// </summary>
+internal sealed class BackendTable
+{
+    private readonly Lock _lock = new();
+    private readonly Worker[] _workers;
+    private readonly ProxyOptions _options;
+    private readonly List<(string Backend, Endpoint Endpoint)> _leaving = [];
+    private Dictionary<string, Backend> _backends = new(StringComparer.Ordinal);
+
+    public BackendTable(Worker[] workers, ProxyOptions options)
+    {
+        _workers = workers;
+        _options = options;
+    }
+
+    public Backend? Find(string name)
+    {
+        lock (_lock)
+        {
+            return _backends.GetValueOrDefault(name);
+        }
+    }
+
+    /// <summary>Also finds endpoints that the configuration no longer has while they are in flight.</summary>
+    public Endpoint? FindEndpoint(string backend, string id)
+    {
+        lock (_lock)
+        {
+            return Array.Find(Find(backend)?.Current.Endpoints ?? [], e => e.Id == id)
+                ?? _leaving.Find(l => l.Backend == backend && l.Endpoint.Id == id).Endpoint;
+        }
+    }
+
+    /// <summary>
+    /// Makes the configuration the backends'. When it returns, nothing begins on an endpoint that is
+    /// not active in it; requests that wait look again.
+    /// </summary>
+    public void Apply(ImmutableArray<BackendConfig> configs)
+    {
+        lock (_lock)
+        {
+            _leaving.RemoveAll(l => l.Endpoint.InFlight == 0);
+            var next = new Dictionary<string, Backend>(StringComparer.Ordinal);
+            var changed = new List<Backend>();
+            foreach (BackendConfig config in configs)
+            {
+                _backends.Remove(config.Name, out Backend? backend);
+                if (backend is null)
+                {
+                    backend = new Backend(config.Name, CreateSet(config, []), _workers.Length);
+                }
+                else if (!HasSameContent(backend.Current.Config, config))
+                {
+                    Update(backend, config);
+                    changed.Add(backend);
+                }
+
+                next.Add(config.Name, backend);
+            }
+
+            // What is left is not in the configuration: nothing new, and nothing to wait for.
+            foreach (Backend gone in _backends.Values)
+            {
+                Update(gone, gone.Current.Config with
+                {
+                    Endpoints = [],
+                    UnavailableReason = "the service was removed",
+                });
+                changed.Add(gone);
+            }
+
+            _backends = next;
+            Announce(changed);
+        }
+    }
+
+    public ImmutableArray<BackendStatus> GetStatus()
+    {
+        lock (_lock)
+        {
+            return
+            [
+                .. from backend in _backends.Values
+                   orderby backend.Name
+                   select new BackendStatus(
+                       backend.Name,
+                       backend.Held,
+                       [.. backend.Current.Endpoints.Select(e => StatusOf(backend, e))]),
+            ];
+        }
+    }
+
+    /// <summary>Closes the idle connections of one reactor to all endpoints. On that reactor.</summary>
+    public void CloseIdle(int reactor)
+    {
+        lock (_lock)
+        {
+            foreach (Endpoint endpoint in _backends.Values.SelectMany(b => b.Current.Endpoints))
+            {
+                endpoint.PoolOf(reactor).Clear();
+            }
+        }
+    }
+
+    private static bool HasSameContent(BackendConfig a, BackendConfig b) =>
+        a with { Endpoints = b.Endpoints } == b && a.Endpoints.SequenceEqual(b.Endpoints);
+
+    private static EndpointStatus StatusOf(Backend backend, Endpoint endpoint) => new(
+        backend.Name,
+        endpoint.Id,
+        endpoint.State,
+        endpoint.InFlight,
+        endpoint.Requests,
+        endpoint.Failures);
+
+    private void Update(Backend backend, BackendConfig config)
+    {
+        Endpoint[] before = backend.Current.Endpoints;
+
+        // Endpoints change their state before the set is swapped: the set reads it.
+        BackendSet set = CreateSet(config, before);
+        foreach (Endpoint gone in before.Except(set.Endpoints))
+        {
+            gone.Update(EndpointState.Out, gone.Weight);
+            _leaving.Add((backend.Name, gone));
+        }
+
+        backend.Current = set;
+    }
+
+    private BackendSet CreateSet(BackendConfig config, Endpoint[] existing)
+    {
+        var endpoints = new Endpoint[config.Endpoints.Length];
+        for (int i = 0; i < endpoints.Length; i++)
+        {
+            EndpointConfig wanted = config.Endpoints[i];
+            Endpoint? endpoint = Array.Find(
+                existing, e => e.Id == wanted.Id && e.Address.ToIPEndPoint().Equals(wanted.Address));
+            if (endpoint is null)
+            {
+                endpoint = new Endpoint(wanted, CreatePools());
+            }
+            else
+            {
+                endpoint.Update(wanted.State, wanted.Weight);
+            }
+
+            endpoints[i] = endpoint;
+        }
+
+        return new BackendSet(config, endpoints);
+    }
+
+    private UpstreamPool[] CreatePools() => Array.ConvertAll(
+        _workers,
+        _ => new UpstreamPool(
+            _options.MaxIdleUpstreamConnections, _options.UpstreamIdleTimeoutMs));
+
+    /// <summary>
+    /// Each reactor closes its idle connections to endpoints that get nothing new, and lets the
+    /// requests that wait look again.
+    /// </summary>
+    private void Announce(List<Backend> changed)
+    {
+        if (changed.Count == 0)
+        {
+            return;
+        }
+
+        Endpoint[] resting =
+        [
+            .. _leaving.Select(l => l.Endpoint),
+            .. changed.SelectMany(b => b.Current.Endpoints)
+                .Where(e => e.State != EndpointState.Active),
+        ];
+        foreach (Worker worker in _workers)
+        {
+            worker.Reactor.Post(() =>
+            {
+                Array.ForEach(resting, e => e.PoolOf(worker.Number).Clear());
+                changed.ForEach(b => b.HoldQueueOf(worker.Number).Release(worker.Reactor));
+            });
+        }
+    }
+}

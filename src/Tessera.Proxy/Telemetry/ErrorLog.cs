@@ -1,0 +1,82 @@
+using System.Text;
+using Tessera.Linux.Net;
+using Tessera.Proxy.Forwarding;
+
+namespace Tessera.Proxy.Telemetry;
+
+/// <summary>
+/// Tells in words what went wrong, at most so many lines a second, and how many lines that left out.
+/// Safe from any thread.
+/// </summary>
+internal sealed class ErrorLog
+{
+    private const int MaxLinesPerSecond = 20;
+    private const int MaxTargetLength = 200;
+
+    private readonly Action<string>? _write;
+    private long _second;
+    private int _lines;
+    private int _suppressed;
+
+    /// <param name="write">Gets one line at a time; null for none.</param>
+    public ErrorLog(Action<string>? write) => _write = write;
+
+    /// <summary>A try failed at its endpoint.</summary>
+    public void Write(Exchange exchange, ProxyError error)
+    {
+        if (TryEnter())
+        {
+            string cause = error.Errno == 0 ? "" : $" ({Errno.Describe(error.Errno)})";
+            _write!($"{error.Describe()}{cause}: client {Text(exchange.Client.PeerText)}, "
+                + $"request \"{Target(exchange)}\", backend {exchange.Backend.Name}, "
+                + $"upstream {Text(exchange.Endpoint!.AddressText)}");
+        }
+    }
+
+    public void Write(string line)
+    {
+        if (TryEnter())
+        {
+            _write!(line);
+        }
+    }
+
+    private static string Text(ReadOnlySpan<byte> text) => Encoding.Latin1.GetString(text);
+
+    private static string Target(Exchange exchange)
+    {
+        ReadOnlySpan<byte> received = exchange.Received;
+        ReadOnlySpan<byte> target =
+            received.Slice(exchange.Request.TargetStart, exchange.Request.TargetLength);
+        string method =
+            Text(received.Slice(exchange.Request.MethodStart, exchange.Request.MethodLength));
+        return $"{method} {Text(target[..Math.Min(target.Length, MaxTargetLength)])}";
+    }
+
+    private bool TryEnter()
+    {
+        if (_write is null)
+        {
+            return false;
+        }
+
+        long second = Environment.TickCount64 / 1_000;
+        if (Interlocked.Exchange(ref _second, second) != second)
+        {
+            Volatile.Write(ref _lines, 0);
+            int suppressed = Interlocked.Exchange(ref _suppressed, 0);
+            if (suppressed > 0)
+            {
+                _write($"{suppressed} more errors were not written");
+            }
+        }
+
+        if (Interlocked.Increment(ref _lines) <= MaxLinesPerSecond)
+        {
+            return true;
+        }
+
+        Interlocked.Increment(ref _suppressed);
+        return false;
+    }
+}

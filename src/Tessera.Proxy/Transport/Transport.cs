@@ -1,0 +1,176 @@
+using Tessera.Linux;
+using Tessera.Linux.Net;
+using Tessera.Proxy.Reactors;
+
+namespace Tessera.Proxy.Transports;
+
+/// <summary>
+/// The bytes of one connection. All reading and writing of connections goes through here, so that
+/// encryption has one place to come between. At most one receive and one send at a time. Owned by
+/// one reactor for its whole life.
+/// </summary>
+internal sealed class Transport
+{
+    private readonly Reactor _reactor;
+
+    private Transport(Reactor reactor, int descriptor)
+    {
+        _reactor = reactor;
+        Handle = new IoHandle(reactor, descriptor);
+    }
+
+    public IoHandle Handle { get; }
+
+    /// <summary>True when the peer ended its stream, or the connection is gone.</summary>
+    public bool HasPeerClosed => Handle.HasPeerClosed;
+
+    /// <summary>Takes over a connection that was accepted. On failure the descriptor is closed.</summary>
+    public static SyscallResult TryOpen(Reactor reactor, int descriptor, out Transport transport)
+    {
+        transport = new Transport(reactor, descriptor);
+
+        // Most clients send at once: a receive is worth a try before the first event.
+        transport.Handle.IsReadable = true;
+        transport.Handle.IsWritable = true;
+        return transport.Register();
+    }
+
+    /// <summary>
+    /// Begins a connect; <see cref="ConnectAsync"/> tells its outcome. On failure nothing is left
+    /// open.
+    /// </summary>
+    public static SyscallResult TryBeginConnect(
+        Reactor reactor, in InternetAddress address, out Transport transport)
+    {
+        transport = null!;
+        SyscallResult opened = SocketCalls.OpenTcp(address);
+        if (!opened.IsSuccess)
+        {
+            return opened;
+        }
+
+        int descriptor = opened.IntValue;
+        SocketCalls.SetNoDelay(descriptor);
+        SyscallResult connected = SocketCalls.Connect(descriptor, address);
+        if (!connected.IsSuccess && connected.Errno != Errno.InProgress)
+        {
+            SocketCalls.Close(descriptor);
+            return connected;
+        }
+
+        // Registered only now: a socket that never connected counts as hung up.
+        transport = new Transport(reactor, descriptor);
+        return transport.Register();
+    }
+
+    /// <summary>Waits until the connection is established: 0, or the error it failed with.</summary>
+    public IoOperation ConnectAsync(int timeoutMs) =>
+        _reactor.Start(Handle.Write, IoKind.Connect, [], 0, 0, timeoutMs);
+
+    /// <summary>Bytes received, 0 at the end of the peer's stream.</summary>
+    public IoOperation ReceiveAsync(byte[] buffer, int offset, int length, int timeoutMs) =>
+        _reactor.Start(Handle.Read, IoKind.Receive, buffer, offset, length, timeoutMs);
+
+    /// <summary>
+    /// As <see cref="ReceiveAsync"/>, into a buffer that is rented when something is there. When
+    /// bytes were received, <see cref="TakeReceived"/> hands the buffer over.
+    /// </summary>
+    /// <param name="headroom">Bytes left free before what is received.</param>
+    public IoOperation ReceiveRentedAsync(int length, int headroom, int timeoutMs) =>
+        _reactor.Start(Handle.Read, IoKind.ReceiveRented, [], headroom, length, timeoutMs);
+
+    /// <summary>The buffer of the last <see cref="ReceiveRentedAsync"/>; the caller returns it.</summary>
+    public byte[] TakeReceived()
+    {
+        byte[] buffer = Handle.Read.Buffer;
+        Handle.Read.ForgetBuffer();
+        return buffer;
+    }
+
+    /// <summary>Waits until something can be received: 1 for bytes, 0 for the end.</summary>
+    public IoOperation WaitReadableAsync(int timeoutMs) =>
+        _reactor.Start(Handle.Read, IoKind.Readable, [], 0, 0, timeoutMs);
+
+    /// <summary>
+    /// Sends all of it; <see cref="Sent"/> tells how much the kernel took when it fails. The time
+    /// begins anew with each progress.
+    /// </summary>
+    public IoOperation SendAsync(byte[] buffer, int offset, int length, int timeoutMs) =>
+        _reactor.Start(Handle.Write, IoKind.Send, buffer, offset, length, timeoutMs);
+
+    /// <summary>Bytes of the last send that the kernel took.</summary>
+    public int Sent => Handle.Write.Transferred;
+
+    /// <summary>
+    /// True when a receive would give something: bytes, the end, or an error. Costs a system call
+    /// only when an event said so.
+    /// </summary>
+    public bool HasInput()
+    {
+        if (!Handle.IsReadable)
+        {
+            return false;
+        }
+
+        Span<byte> first = stackalloc byte[1];
+        Handle.IsReadable =
+            SocketCalls.Peek(Handle.Descriptor, first).Errno != Errno.TryAgain;
+        return Handle.IsReadable;
+    }
+
+    /// <summary>Asks the kernel, not the last event: has the peer ended, or sent unasked?</summary>
+    public bool IsSilentNow()
+    {
+        Span<byte> first = stackalloc byte[1];
+        return SocketCalls.Peek(Handle.Descriptor, first).Errno == Errno.TryAgain;
+    }
+
+    /// <summary>Ends this side's stream; the peer's may go on.</summary>
+    public void ShutdownSend() => SocketCalls.ShutdownSend(Handle.Descriptor);
+
+    /// <summary>
+    /// Ends both streams, so that whatever is in progress on this connection ends and its owner
+    /// closes it.
+    /// </summary>
+    public void Abort()
+    {
+        if (Handle.Descriptor >= 0)
+        {
+            SocketCalls.ShutdownBoth(Handle.Descriptor);
+            Handle.Read.Cancel();
+            Handle.Write.Cancel();
+        }
+    }
+
+    /// <summary>Closes in order, or with a reset, which tells the peer that something is missing.</summary>
+    public void Close(bool withReset = false)
+    {
+        if (Handle.Descriptor < 0)
+        {
+            return;
+        }
+
+        if (withReset)
+        {
+            SocketCalls.SetResetOnClose(Handle.Descriptor);
+        }
+
+        Handle.Unwatch();
+        Handle.Read.Withdraw();
+        Handle.Write.Withdraw();
+        _reactor.Timers.Remove(Handle.Read);
+        _reactor.Timers.Remove(Handle.Write);
+        _reactor.Poller.Close(Handle);
+    }
+
+    private SyscallResult Register()
+    {
+        SyscallResult added = _reactor.Poller.Add(Handle);
+        if (!added.IsSuccess)
+        {
+            SocketCalls.Close(Handle.Descriptor);
+        }
+
+        return added;
+    }
+}

@@ -1,0 +1,160 @@
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace Tessera.Stack.Engines.Native;
+
+/// <summary>Reads one log segment line by line, while it may still grow. Threading: one reader.</summary>
+internal sealed class LogCursor(LogSegment segment, long start) : IDisposable
+{
+    // A longer line comes in pieces of this size.
+    private const int MaxLine = 256 * 1024;
+    private const int FirstBuffer = 8 * 1024;
+    private const int IndexEntries = 256;
+
+    private readonly byte[] _index = new byte[IndexEntries * LogSegment.IndexEntryLength];
+    private SafeFileHandle? _file;
+    private SafeFileHandle? _indexFile;
+    private byte[] _buffer = [];
+    private int _filled;
+    private int _consumed;
+    private long _lineOffset = start;
+    private long _readOffset = start;
+    private long _indexOffset;
+    private int _indexFilled;
+    private int _indexConsumed;
+    private long _time;
+    private bool _isGone;
+
+    public LogSegment Segment => segment;
+
+    /// <summary>Unix time of the current line in microseconds.</summary>
+    public long Time { get; private set; }
+
+    public string Text { get; private set; } = "";
+
+    /// <summary>Everything was read, and nobody writes it at present.</summary>
+    public bool IsAtEnd => _isGone || (!segment.IsOpen && _lineOffset >= segment.Length);
+
+    /// <summary>Goes to the next line; false when there is none yet.</summary>
+    /// <param name="takesPart">A last line without an end counts.</param>
+    public bool MoveNext(bool takesPart)
+    {
+        if (_isGone || !Open())
+        {
+            return false;
+        }
+
+        while (true)
+        {
+            ReadOnlySpan<byte> unread = _buffer.AsSpan(_consumed, _filled - _consumed);
+            int end = unread.IndexOf((byte)'\n');
+            if (end >= 0)
+            {
+                Take(unread[..end], end + 1);
+                return true;
+            }
+
+            if (unread.Length >= MaxLine)
+            {
+                Take(unread, unread.Length);
+                return true;
+            }
+
+            if (!Fill())
+            {
+                unread = _buffer.AsSpan(_consumed, _filled - _consumed);
+                if (takesPart && unread.Length > 0)
+                {
+                    Take(unread, unread.Length);
+                    return true;
+                }
+
+                return false;
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        _file?.Dispose();
+        _indexFile?.Dispose();
+    }
+
+    private bool Open()
+    {
+        if (_file is null)
+        {
+            _file = segment.OpenForReading(index: false);
+            _indexFile = segment.OpenForReading(index: true);
+            _isGone = _file is null || _indexFile is null;
+        }
+
+        return !_isGone;
+    }
+
+    private void Take(ReadOnlySpan<byte> line, int length)
+    {
+        Time = FindTime(_lineOffset);
+        Text = Encoding.UTF8.GetString(line is [.., (byte)'\r'] ? line[..^1] : line);
+        _consumed += length;
+        _lineOffset += length;
+    }
+
+    private bool Fill()
+    {
+        long available = segment.Length - _readOffset;
+        if (available <= 0)
+        {
+            return false;
+        }
+
+        if (_consumed > 0)
+        {
+            _buffer.AsSpan(_consumed, _filled - _consumed).CopyTo(_buffer);
+            _filled -= _consumed;
+            _consumed = 0;
+        }
+
+        if (_filled == _buffer.Length)
+        {
+            Array.Resize(ref _buffer, Math.Max(FirstBuffer, Math.Min(_buffer.Length * 2, MaxLine)));
+        }
+
+        int room = (int)Math.Min(_buffer.Length - _filled, available);
+        int got = RandomAccess.Read(_file!, _buffer.AsSpan(_filled, room), _readOffset);
+        _filled += got;
+        _readOffset += got;
+        return got > 0;
+    }
+
+    /// <summary>The time of the last index entry at or before an offset. Offsets only grow.</summary>
+    private long FindTime(long offset)
+    {
+        while (true)
+        {
+            if (_indexConsumed == _indexFilled && !FillIndex())
+            {
+                return _time;
+            }
+
+            (long entryOffset, long time) = LogSegment.ReadEntry(_index.AsSpan(_indexConsumed));
+            if (entryOffset > offset)
+            {
+                return _time == 0 ? time : _time;
+            }
+
+            _time = time;
+            _indexConsumed += LogSegment.IndexEntryLength;
+        }
+    }
+
+    private bool FillIndex()
+    {
+        int got = RandomAccess.Read(_indexFile!, _index, _indexOffset);
+        got -= got % LogSegment.IndexEntryLength;
+        _indexOffset += got;
+        _indexFilled = got;
+        _indexConsumed = 0;
+        return got > 0;
+    }
+}

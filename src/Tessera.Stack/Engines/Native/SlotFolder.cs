@@ -1,0 +1,139 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Tessera.Stack.Discovery;
+
+namespace Tessera.Stack.Engines.Native;
+
+/// <summary>
+/// A slot's folder, <c>project/instances/service-n</c>: <c>slot.json</c>, one <c>id.json</c> and one
+/// <c>id.fifo</c> per instance, and the logs. A record is replaced by rename, so that a reader finds
+/// the old one or the new one, never half of one. No fsync: what matters is the daemon's death, and
+/// after the machine's death no process is left to be found. Threading: one slot has one writer.
+/// </summary>
+internal sealed class SlotFolder
+{
+    private const string SlotFile = "slot.json";
+    private const UnixFileMode OwnerOnly =
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    private readonly Action<string> _log;
+
+    private SlotFolder(string path, Action<string> log)
+    {
+        Path = path;
+        _log = log;
+    }
+
+    public string Path { get; }
+
+    public static string InstancesFolder(string stateFolder, string project) =>
+        System.IO.Path.Combine(stateFolder, project, "instances");
+
+    public static SlotFolder Create(string stateFolder, SlotName slot, Action<string> log)
+    {
+        string path = System.IO.Path.Combine(
+            InstancesFolder(stateFolder, slot.Project), $"{slot.Service}-{slot.Number}");
+        Directory.CreateDirectory(path, OwnerOnly);
+        return new SlotFolder(path, log);
+    }
+
+    /// <summary>The slots that a project has on disk, with their records; unreadable ones are left out.</summary>
+    public static IEnumerable<(SlotFolder Folder, SlotRecord Record)> FindAll(
+        string stateFolder, string project, Action<string> log)
+    {
+        string instances = InstancesFolder(stateFolder, project);
+        if (!Directory.Exists(instances))
+        {
+            yield break;
+        }
+
+        foreach (string path in Directory.EnumerateDirectories(instances).Order(StringComparer.Ordinal))
+        {
+            var folder = new SlotFolder(path, log);
+            if (folder.Read(SlotFile, StateJson.Default.SlotRecord) is SlotRecord record)
+            {
+                yield return (folder, record);
+            }
+        }
+    }
+
+    public string FifoPath(string id) => System.IO.Path.Combine(Path, id + ".fifo");
+
+    public void WriteSlot(SlotRecord record) =>
+        Write(SlotFile, record, StateJson.Default.SlotRecord);
+
+    public void WriteInstance(InstanceRecord record) =>
+        Write(record.Id + ".json", record, StateJson.Default.InstanceRecord);
+
+    /// <summary>Records of the slot's instances, the oldest first.</summary>
+    public List<InstanceRecord> ReadInstances() =>
+    [
+        .. Directory.EnumerateFiles(Path, "*.json")
+            .Select(path => System.IO.Path.GetFileName(path))
+            .Where(name => name != SlotFile)
+            .Select(name => Read(name, StateJson.Default.InstanceRecord))
+            .OfType<InstanceRecord>()
+            .OrderBy(record => record.CreatedAt),
+    ];
+
+    /// <summary>Removes what an instance left; its slot's logs stay.</summary>
+    public void DeleteInstance(string id)
+    {
+        File.Delete(System.IO.Path.Combine(Path, id + ".json"));
+        File.Delete(FifoPath(id));
+    }
+
+    /// <summary>Removes the slot's folder, and those above it that are empty then.</summary>
+    public void Delete()
+    {
+        try
+        {
+            Directory.Delete(Path, recursive: true);
+        }
+        catch (DirectoryNotFoundException)
+        {
+        }
+
+        string? parent = System.IO.Path.GetDirectoryName(Path);
+        for (int i = 0; i < 2 && parent is not null; i++)
+        {
+            try
+            {
+                Directory.Delete(parent);
+            }
+            catch (IOException)
+            {
+                return;
+            }
+
+            parent = System.IO.Path.GetDirectoryName(parent);
+        }
+    }
+
+    private void Write<T>(string name, T record, JsonTypeInfo<T> type)
+    {
+        string path = System.IO.Path.Combine(Path, name);
+        string next = path + ".next";
+        File.WriteAllBytes(next, JsonSerializer.SerializeToUtf8Bytes(record, type));
+        File.Move(next, path, overwrite: true);
+    }
+
+    private T? Read<T>(string name, JsonTypeInfo<T> type)
+        where T : class
+    {
+        string path = System.IO.Path.Combine(Path, name);
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(path), type);
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
+        catch (Exception e) when (e is JsonException or IOException)
+        {
+            _log($"{path}: cannot be read and is left aside: {e.Message}");
+            return null;
+        }
+    }
+}

@@ -1,0 +1,243 @@
+using Tessera.Stack.Discovery;
+
+namespace Tessera.Stack.Engines.Native;
+
+/// <summary>The operations of plans on this slot. Each holds the slot's turn from begin to end.</summary>
+internal sealed partial class Supervisor
+{
+    /// <summary>Runs one operation in its turn; false when the slot has been removed meanwhile.</summary>
+    public async Task<bool> RunAsync(
+        Func<Supervisor, CancellationToken, Task> operation, CancellationToken cancellation)
+    {
+        await _turn.WaitAsync(cancellation);
+        try
+        {
+            if (IsRemoved)
+            {
+                return false;
+            }
+
+            await operation(this, cancellation);
+            return true;
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>A slot that has no instance gets one that waits to be started.</summary>
+    public void Create(Service definition)
+    {
+        if (_current is null)
+        {
+            _desired = DesiredState.Created;
+            Persist();
+            _current = CreateInstance(definition, _restarts, "created");
+            _current.Announce();
+        }
+    }
+
+    /// <exception cref="OperationFailedException">The process could not be started.</exception>
+    public async Task StartAsync(Service definition)
+    {
+        if (_current is { HasProcess: true, IsEnding: false })
+        {
+            return;
+        }
+
+        await HaltAsync();
+        if (_current is { HasProcess: true } restarted)
+        {
+            if (!restarted.IsEnding)
+            {
+                Resume(restarted);
+                return;
+            }
+
+            await restarted.Ended;
+        }
+
+        _failures = 0;
+        _desired = DesiredState.Running;
+        Persist();
+        NativeInstance? previous = _current;
+        NativeInstance next = CreateInstance(definition, _restarts, "starting");
+        next.Announce();
+        _current = next;
+        previous?.Forget();
+        if (await SpawnAsync(next) is string failure)
+        {
+            next.Finish(InstanceState.Failed, failure, null);
+            throw new OperationFailedException($"{Slot}: {failure}");
+        }
+
+        Resume(next);
+    }
+
+    /// <param name="returns">It ends because the daemon does; the next daemon starts it again.</param>
+    public async Task StopAsync(
+        TimeSpan? gracePeriod, bool returns, CancellationToken cancellation)
+    {
+        await HaltAsync();
+        if (!returns)
+        {
+            _desired = DesiredState.Stopped;
+        }
+        else if (_desired == DesiredState.Running && _current is { Current.IsFinal: false })
+        {
+            _desired = DesiredState.Returning;
+        }
+
+        Persist();
+        if (_current is NativeInstance current)
+        {
+            await StopAsync(current, gracePeriod, cancellation);
+        }
+    }
+
+    /// <summary>Stops it and deletes everything that the slot has on disk.</summary>
+    public async Task RemoveAsync(TimeSpan? gracePeriod, CancellationToken cancellation)
+    {
+        await StopAsync(gracePeriod, returns: false, cancellation);
+        _current?.Forget();
+        _current = null;
+        _folder.Delete();
+        IsRemoved = true;
+    }
+
+    /// <exception cref="OperationFailedException">The new one did not become ready; the old one stays.</exception>
+    public async Task ReplaceAsync(Service definition, CancellationToken cancellation)
+    {
+        await HaltAsync();
+        NativeInstance? old = _current;
+        bool isStopFirst = definition.Options.FixedPort is not null
+            || old?.Definition.Options.FixedPort is not null;
+        if (isStopFirst && old is { HasProcess: true })
+        {
+            await old.StopAsync(null, cancellation);
+        }
+
+        NativeInstance next = CreateInstance(definition, _restarts, "replacing");
+        next.Announce();
+        string? failure;
+        try
+        {
+            failure = await SpawnAsync(next)
+                ?? await AwaitReadyAsync(next, PolicyFor(definition).Options.StartTimeout, cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            await AbandonAsync(next, old, isStopFirst);
+            throw;
+        }
+
+        if (failure is not null)
+        {
+            string fate = await AbandonAsync(next, old, isStopFirst);
+            throw new OperationFailedException($"{Slot}: {failure}; {fate}");
+        }
+
+        _desired = DesiredState.Running;
+        _failures = 0;
+        _current = next;
+        Persist();
+        if (old is not null)
+        {
+            await StopAsync(old, null, cancellation);
+            old.Forget();
+        }
+
+        Resume(next);
+    }
+
+    /// <summary>Stops what runs and gives the last word about what does not.</summary>
+    private static async Task StopAsync(
+        NativeInstance instance, TimeSpan? gracePeriod, CancellationToken cancellation)
+    {
+        if (instance.Current.State >= InstanceState.Exited)
+        {
+            return;
+        }
+
+        if (!instance.WasStarted)
+        {
+            instance.Finish(InstanceState.Exited, "stopped before it was started", null);
+            return;
+        }
+
+        if (instance.HasProcess)
+        {
+            await instance.StopAsync(gracePeriod, cancellation);
+        }
+
+        instance.Finish(InstanceState.Exited, "", await instance.Ended);
+    }
+
+    /// <summary>Null when it became ready; else why not, with its last output.</summary>
+    private async Task<string?> AwaitReadyAsync(
+        NativeInstance instance, TimeSpan timeout, CancellationToken cancellation)
+    {
+        try
+        {
+            await Task.WhenAny(instance.Ready, instance.Ended)
+                .WaitAsync(timeout, _parts.Time, cancellation);
+        }
+        catch (TimeoutException)
+        {
+            return WithOutput(
+                $"not ready within {timeout.TotalSeconds:0.###} s ({instance.Current.Reason})", instance);
+        }
+
+        return instance.Ready.IsCompleted && instance.HasProcess
+            ? null
+            : WithOutput(
+                $"ended with {RestartDecision.DescribeExit(await instance.Ended)} before it was ready",
+                instance);
+    }
+
+    private static string WithOutput(string reason, NativeInstance instance)
+    {
+        string lines = instance.ReadLastLines();
+        return lines == "" ? reason : $"{reason}; last output:\n{lines}\n";
+    }
+
+    /// <summary>Removes a replacement that failed and goes on with the old instance; says so.</summary>
+    private async Task<string> AbandonAsync(
+        NativeInstance failed, NativeInstance? old, bool isStopFirst)
+    {
+        if (failed.HasProcess)
+        {
+            await failed.KillAsync();
+        }
+
+        failed.Forget();
+        if (old is null)
+        {
+            return "there is no older one";
+        }
+
+        if (isStopFirst && old.WasStarted)
+        {
+            NativeInstance again = CreateInstance(old.Definition, _restarts, "starting again");
+            again.Announce();
+            _current = again;
+            old.Forget();
+            if (await SpawnAsync(again) is string failure)
+            {
+                again.Finish(InstanceState.Failed, failure, null);
+                return $"the old one could not be started again: {failure}";
+            }
+
+            Resume(again);
+            return "the old one was started again";
+        }
+
+        if (old.Current.State < InstanceState.Exited && _desired == DesiredState.Running)
+        {
+            Resume(old);
+        }
+
+        return "the old one stays";
+    }
+}

@@ -1,0 +1,128 @@
+using Tessera.Stack.Discovery;
+
+namespace Tessera.Stack.Engines.Native;
+
+/// <summary>Going on where the daemon before stopped.</summary>
+internal sealed partial class Supervisor
+{
+    /// <summary>
+    /// Takes over what the slot's records speak of. A daemon that died in the middle of a replacement
+    /// leaves two instances: the newest one that was ready stays, the other one is stopped.
+    /// </summary>
+    public Task AdoptAsync(SlotRecord slot) => RunAsync(
+        async (_, _) =>
+        {
+            _desired = slot.Desired;
+            _restarts = slot.Restarts;
+            List<NativeInstance> alive = [];
+            List<(NativeInstance Instance, InstanceRecord Record)> gone = [];
+            foreach (InstanceRecord record in _folder.ReadInstances())
+            {
+                NativeInstance instance = CreateInstance(record.Definition, Restore(record));
+                if (record.Phase is RecordPhase.Spawning or RecordPhase.Spawned or RecordPhase.Ready
+                    && await instance.TakeOverAsync(record, _findEnvironment(Slot.Project)))
+                {
+                    alive.Add(instance);
+                }
+                else
+                {
+                    gone.Add((instance, record));
+                }
+            }
+
+            _current = alive.FindLast(instance => instance.ReadyAt is not null)
+                ?? alive.LastOrDefault();
+            alive.Remove(_current!);
+            if (_current is null && gone.Count > 0)
+            {
+                _current = gone[^1].Instance;
+                Show(gone[^1].Instance, gone[^1].Record);
+                gone.RemoveAt(gone.Count - 1);
+            }
+
+            gone.ForEach(one => one.Instance.Forget());
+            _loop = _desired == DesiredState.Returning
+                ? ReturnAsync()
+                : GoOnAsync(alive);
+        },
+        CancellationToken.None);
+
+    private Instance Restore(InstanceRecord record) => new()
+    {
+        Id = record.Id,
+        Slot = Slot,
+        State = record.Phase switch
+        {
+            RecordPhase.Ended => InstanceState.Exited,
+            RecordPhase.Failed => InstanceState.Failed,
+            _ => InstanceState.Pending,
+        },
+        Reason = record.Reason,
+        CreatedAt = record.CreatedAt,
+        StartedAt = record.StartedAt,
+        ChangedAt = record.ExitedAt ?? _parts.Time.GetUtcNow(),
+        ExitedAt = record.ExitedAt,
+        ExitCode = record.ExitCode,
+        IsFinal = record.Phase is RecordPhase.Ended or RecordPhase.Failed,
+        Restarts = record.Restarts,
+        ProcessHash = record.Definition.ProcessHash,
+        Command = record.Command,
+    };
+
+    private static void Show(NativeInstance instance, InstanceRecord record)
+    {
+        if (record.Phase is RecordPhase.Ended or RecordPhase.Failed)
+        {
+            instance.ShowEnded(record);
+        }
+        else if (record.Phase == RecordPhase.Created)
+        {
+            instance.Announce();
+        }
+    }
+
+    /// <summary>Starts again what ended only because its daemon did.</summary>
+    private async Task ReturnAsync()
+    {
+        _desired = DesiredState.Running;
+        Persist();
+        if (_current is not { } ended
+            || PolicyFor(ended.Definition).Restart.Condition == RestartCondition.No)
+        {
+            return;
+        }
+
+        _current = CreateInstance(ended.Definition, _restarts, "starting with the daemon");
+        _current.Announce();
+        ended.Forget();
+        await SuperviseAsync(_current, _halt.Token);
+    }
+
+    /// <summary>Finishes stops that the daemon before had begun, then supervises.</summary>
+    private async Task GoOnAsync(List<NativeInstance> superfluous)
+    {
+        try
+        {
+            foreach (NativeInstance instance in superfluous)
+            {
+                await StopAsync(instance, null, CancellationToken.None);
+                instance.Forget();
+            }
+
+            if (_current is NativeInstance current && _desired == DesiredState.Stopped)
+            {
+                await StopAsync(current, null, CancellationToken.None);
+            }
+        }
+        catch (Exception e)
+        {
+            _parts.Options.Log($"{Slot}: taking over failed: {e}");
+        }
+
+        if (_current is { Current.State: < InstanceState.Exited } slot
+            && _desired == DesiredState.Running)
+        {
+            await SuperviseAsync(slot, _halt.Token);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+using System.Collections.Immutable;
+using System.CommandLine;
+using System.CommandLine.Completions;
+using System.Globalization;
+using Tessera.Stack;
+
+namespace Tessera.Cli;
+
+/// <summary>Arguments and options that several commands have in common, and how they are read.</summary>
+internal static class Arguments
+{
+    /// <summary><c>[SERVICE...]</c>, completed with the services of the project's files.</summary>
+    public static Argument<string[]> Services(Func<ParseResult, Session> open)
+    {
+        var argument = new Argument<string[]>("service")
+        {
+            Description = "Services to act on; all when none is named",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        argument.CompletionSources.Add(context => ServiceNames(context, open));
+        return argument;
+    }
+
+    public static Option<int?> Timeout() => new("--timeout", "-t")
+    {
+        Description = "Seconds to wait for an instance to stop, instead of stop_grace_period",
+        HelpName = "seconds",
+    };
+
+    public static TimeSpan? ToTimeSpan(int? seconds, string option) => seconds switch
+    {
+        null => null,
+        < 0 => throw new UserErrorException($"{option}: {seconds} is not a number of seconds"),
+        _ => TimeSpan.FromSeconds(seconds.Value),
+    };
+
+    /// <summary>Reads <c>service=number</c> pairs; the last one of a service holds.</summary>
+    public static ImmutableSortedDictionary<string, int> ParseScale(IEnumerable<string> pairs)
+    {
+        var scale = ImmutableSortedDictionary.CreateBuilder<string, int>(StringComparer.Ordinal);
+        foreach (string pair in pairs)
+        {
+            int equals = pair.IndexOf('=', StringComparison.Ordinal);
+            if (equals <= 0 || !int.TryParse(
+                pair.AsSpan(equals + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int count))
+            {
+                throw new UserErrorException(
+                    $"'{pair}' is not of the form service=number, for example web=3");
+            }
+
+            scale[pair[..equals]] = count;
+        }
+
+        return scale.ToImmutable();
+    }
+
+    /// <summary>Services of the files that the line typed so far names; none when they cannot be read.</summary>
+    public static IEnumerable<CompletionItem> ServiceNames(
+        CompletionContext context, Func<ParseResult, Session> open)
+    {
+        try
+        {
+            Session session = open(context.ParseResult);
+            return Stack.Compose.ComposeLoader.Load(session.ToLoadRequest())
+                .Project.Services.Keys.Select(name => new CompletionItem(name)).ToArray();
+        }
+        catch (UserErrorException)
+        {
+            return [];
+        }
+    }
+}

@@ -1,0 +1,213 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Tessera.Stack;
+using Tessera.Stack.Engines;
+
+namespace Tessera.Cli;
+
+internal enum AbortOn
+{
+    Nothing,
+    AnyExit,
+    Failure,
+}
+
+/// <summary>
+/// What <c>up</c> does after everything is started, unless detached: shows what instances write
+/// until they have all ended, or until Ctrl-C stops them. One use by one command.
+/// </summary>
+internal sealed class Attachment(
+    Session session,
+    IController controller,
+    Project project,
+    ImmutableArray<string> services,
+    AbortOn abortOn,
+    string? exitCodeFrom)
+{
+    /// <summary>How often instances are looked at when no event says that it is worth it.</summary>
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long logs may be silent after the last end before they count as complete.</summary>
+    private static readonly TimeSpan LogQuietTime = TimeSpan.FromMilliseconds(200);
+
+    /// <returns>The exit code of the command.</returns>
+    public async Task<int> RunAsync(DateTimeOffset since, LogStyle style)
+    {
+        using var end = new CancellationTokenSource();
+        var printer = new LogPrinter(session.Output, style);
+        printer.Align(SelectedServices().SelectMany(InstanceNames));
+        var query = new LogQuery(project.Name, services, Follow: true, Since: since);
+        Task logs = PrintLogsAsync(printer, query, end.Token);
+        Task<int> ended = WatchAsync(printer, end.Token);
+        Task interrupted = WhenAsync(session.Cancellation, end.Token);
+        try
+        {
+            Task first = await Task.WhenAny(logs, ended, interrupted);
+            if (first == interrupted)
+            {
+                await StopAsync();
+                await QuietAsync(logs);
+                return ExitCode.Interrupted;
+            }
+
+            if (first == logs)
+            {
+                await logs;
+                throw new UserErrorException(
+                    "the daemon ended; see 'tessera ps'", ExitCode.Failed);
+            }
+
+            int exitCode = await ended;
+            if (abortOn != AbortOn.Nothing)
+            {
+                await StopAsync();
+                exitCode = await ChooseExitCodeAsync(exitCode);
+            }
+
+            await QuietAsync(logs);
+            return exitCode;
+        }
+        finally
+        {
+            await end.CancelAsync();
+            await Task.WhenAll(logs, ended, interrupted)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private IEnumerable<Service> SelectedServices() =>
+        project.Services.Values.Where(service => services.IsEmpty || services.Contains(service.Name));
+
+    private static IEnumerable<string> InstanceNames(Service service) =>
+        Enumerable.Range(1, Math.Max(1, service.Scale)).Select(number =>
+            string.Create(CultureInfo.InvariantCulture, $"{service.Name}-{number}"));
+
+    private async Task PrintLogsAsync(
+        LogPrinter printer, LogQuery query, CancellationToken cancellation)
+    {
+        try
+        {
+            await printer.PrintAsync(controller.LogsAsync(query, cancellation));
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            // Told to end.
+        }
+    }
+
+    /// <summary>Ends with an exit code when nothing is left to be attached to.</summary>
+    private async Task<int> WatchAsync(LogPrinter printer, CancellationToken cancellation)
+    {
+        bool hasExternal = SelectedServices().Any(service => service.IsExternal);
+        await using IAsyncEnumerator<InstanceEvent> events =
+            controller.EventsAsync(project.Name, cancellation).GetAsyncEnumerator(cancellation);
+        Task<bool> next = events.MoveNextAsync().AsTask();
+        while (true)
+        {
+            // Instances are looked at after the events were asked for, so that no end falls between.
+            ImmutableArray<InstanceView> instances = Select(
+                await controller.ListAsync(project.Name, cancellation));
+            if (!hasExternal && !instances.Any(IsAlive))
+            {
+                return abortOn == AbortOn.Nothing
+                    ? ExitCode.Ok
+                    : instances.Select(view => view.ExitCode ?? 0).FirstOrDefault(code => code != 0);
+            }
+
+            await Task.WhenAny(next, Task.Delay(LookInterval, session.Caller.Time, cancellation));
+            cancellation.ThrowIfCancellationRequested();
+            if (!next.IsCompleted)
+            {
+                continue;
+            }
+
+            if (!await next)
+            {
+                throw new UserErrorException("the daemon ended", ExitCode.Failed);
+            }
+
+            if (Announce(printer, events.Current) is { } exitCode)
+            {
+                return exitCode;
+            }
+
+            next = events.MoveNextAsync().AsTask();
+        }
+    }
+
+    /// <summary>Says that an instance ended; the exit code when that ends the command.</summary>
+    private int? Announce(LogPrinter printer, InstanceEvent change)
+    {
+        if (change.Action is not ("die" or "fail")
+            || (!services.IsEmpty && !services.Contains(change.Slot.Service)))
+        {
+            return null;
+        }
+
+        bool isKnown = change.Attributes.TryGetValue("exitCode", out string? text)
+            && int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out _);
+        int exitCode = isKnown ? int.Parse(text!, CultureInfo.InvariantCulture) : ExitCode.Failed;
+        printer.Announce(
+            change.Slot, isKnown ? $"exited with code {exitCode}" : "ended");
+        bool aborts = abortOn == AbortOn.AnyExit || (abortOn == AbortOn.Failure && exitCode != 0);
+        return aborts ? exitCode : null;
+    }
+
+    /// <summary>That of the service that was asked for, else that of whichever ended first.</summary>
+    private async Task<int> ChooseExitCodeAsync(int firstExitCode)
+    {
+        if (exitCodeFrom is null)
+        {
+            return firstExitCode;
+        }
+
+        ImmutableArray<InstanceView> instances =
+            await controller.ListAsync(project.Name, CancellationToken.None);
+        return instances.LastOrDefault(view => view.Service == exitCodeFrom)?.ExitCode
+            ?? ExitCode.Failed;
+    }
+
+    private ImmutableArray<InstanceView> Select(ImmutableArray<InstanceView> instances) =>
+        services.IsEmpty ? instances : [.. instances.Where(view => services.Contains(view.Service))];
+
+    private static bool IsAlive(InstanceView view) =>
+        view.State is not (InstanceStates.Exited or InstanceStates.Fatal);
+
+    /// <summary>Stops in an orderly way; a second Ctrl-C kills.</summary>
+    private async Task StopAsync()
+    {
+        session.Error.WriteLine("Gracefully stopping... (press Ctrl+C again to force)");
+        using var given = new CancellationTokenSource();
+        Task stop = session.ShowAsync(controller.ChangeAsync(
+            new ChangeRequest(
+                ChangeKind.Stop, project.Name, services, ImmutableSortedDictionary<string, int>.Empty),
+            CancellationToken.None));
+        Task forced = WhenAsync(session.Caller.Interrupts.Second, given.Token);
+        if (await Task.WhenAny(stop, forced) == forced)
+        {
+            await session.ShowAsync(controller.ChangeAsync(
+                new ChangeRequest(
+                    ChangeKind.Kill,
+                    project.Name,
+                    services,
+                    ImmutableSortedDictionary<string, int>.Empty),
+                CancellationToken.None));
+        }
+
+        await stop;
+        await given.CancelAsync();
+        await forced;
+    }
+
+    /// <summary>Leaves the last lines time to arrive.</summary>
+    private async Task QuietAsync(Task logs) =>
+        await Task.WhenAny(logs, Task.Delay(LogQuietTime, session.Caller.Time));
+
+    /// <summary>Done when either token is cancelled.</summary>
+    private static async Task WhenAsync(CancellationToken signal, CancellationToken end)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(signal, end);
+        await Task.Delay(Timeout.InfiniteTimeSpan, either.Token)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+}

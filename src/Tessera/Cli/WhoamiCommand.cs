@@ -1,0 +1,70 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Net;
+using Tessera.Stack;
+
+namespace Tessera.Cli;
+
+/// <summary><c>tessera whoami</c>: a server to try balancing with.</summary>
+internal static class WhoamiCommand
+{
+    public static Command Create(Func<ParseResult, Session> open)
+    {
+        var port = new Option<int?>("--port", "-p")
+        {
+            Description = "Port to listen on; 0 takes a free one [default: $PORT]",
+            HelpName = "number",
+        };
+        var host = new Option<string>("--host")
+        {
+            Description = "Address to listen on",
+            HelpName = "address",
+            DefaultValueFactory = _ => "127.0.0.1",
+        };
+        var delay = new Option<int>("--delay-ms")
+        {
+            Description = "Milliseconds to wait before each answer",
+            HelpName = "ms",
+        };
+        var command = new Command("whoami", "Run a tiny HTTP server that says who it is")
+        {
+            port, host, delay,
+        };
+        command.SetAction(async (parse, cancellation) =>
+        {
+            Session session = open(parse);
+            int number = parse.GetValue(port) ?? PortFromEnvironment(session);
+            if (!IPAddress.TryParse(parse.GetValue(host), out IPAddress? address))
+            {
+                throw new UserErrorException($"--host: '{parse.GetValue(host)}' is not an IP address");
+            }
+
+            if (number is < 0 or > ushort.MaxValue || parse.GetValue(delay) < 0)
+            {
+                throw new UserErrorException("--port is 0 to 65535, --delay-ms is 0 or more");
+            }
+
+            string name = session.Caller.Environment.GetValueOrDefault("TESSERA_INSTANCE")
+                ?? Environment.MachineName;
+            using var server = new WhoamiServer(
+                new IPEndPoint(address, number),
+                name,
+                TimeSpan.FromMilliseconds(parse.GetValue(delay)),
+                session.Caller.Time);
+            session.Output.WriteLine($"{name} listens on {server.Address}");
+            await session.Output.FlushAsync(cancellation);
+            await server.RunAsync(cancellation);
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static int PortFromEnvironment(Session session) =>
+        int.TryParse(
+            session.Caller.Environment.GetValueOrDefault("PORT"),
+            NumberStyles.None,
+            CultureInfo.InvariantCulture,
+            out int port)
+            ? port
+            : throw new UserErrorException("give a port: --port N, or PORT in the environment");
+}

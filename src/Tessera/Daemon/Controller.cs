@@ -1,0 +1,455 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Tessera.Proxy;
+using Tessera.Stack;
+using Tessera.Stack.Compose;
+using Tessera.Stack.Discovery;
+using Tessera.Stack.Engines;
+using Tessera.Stack.Planning;
+
+namespace Tessera.Daemon;
+
+/// <summary>
+/// What a daemon does on request: observe, plan, execute. One command at a time changes a project;
+/// the next waits. Safe from any thread.
+/// </summary>
+internal sealed class Controller : IController
+{
+    private readonly IEngine _engine;
+    private readonly Catalog _catalog;
+    private readonly Ingress _ingress;
+    private readonly ProxyServer _proxy;
+    private readonly ProjectStore _store;
+    private readonly DaemonShutdown _shutdown;
+    private readonly TimeProvider _time;
+    private readonly Func<DaemonView> _describe;
+    private readonly PlanExecutor _executor;
+    private readonly Action<ProjectEntry> _prepare;
+    private readonly ConcurrentDictionary<string, SemaphoreSlim> _gates = new();
+
+    /// <param name="prepare">Tells the engine what a project's instances inherit.</param>
+    public Controller(
+        IEngine engine, Catalog catalog, Ingress ingress, ProxyServer proxy, ProjectStore store,
+        DaemonShutdown shutdown, TimeProvider time, Func<DaemonView> describe,
+        Action<ProjectEntry> prepare)
+    {
+        _engine = engine;
+        _catalog = catalog;
+        _ingress = ingress;
+        _proxy = proxy;
+        _store = store;
+        _shutdown = shutdown;
+        _time = time;
+        _describe = describe;
+        _prepare = prepare;
+        _executor = new PlanExecutor(engine, catalog, time);
+    }
+
+    public IAsyncEnumerable<Progress> UpAsync(UpRequest request, CancellationToken cancellation)
+    {
+        Project project = DesiredProject.FromRequest(request);
+        return RunAsync(project.Name, (tell, token) => UpAsync(project, request, tell, token),
+            cancellation);
+    }
+
+    public IAsyncEnumerable<Progress> DownAsync(DownRequest request, CancellationToken cancellation) =>
+        RunAsync(request.Project, (tell, token) => DownAsync(request, tell, token), cancellation);
+
+    public IAsyncEnumerable<Progress> ChangeAsync(
+        ChangeRequest request, CancellationToken cancellation) =>
+        RunAsync(request.Project, (tell, token) => ChangeAsync(request, tell, token), cancellation);
+
+    public Task<ImmutableArray<InstanceView>> ListAsync(
+        string? project, CancellationToken cancellation)
+    {
+        ImmutableArray<BackendStatus> backends = _proxy.GetStatus();
+        CatalogSnapshot snapshot = _catalog.Current;
+        return Task.FromResult<ImmutableArray<InstanceView>>([.. _ingress.Projects.Values
+            .Where(p => project is null || p.Name == project)
+            .SelectMany(p => InstanceViews.Of(
+                p, snapshot, backends, _ingress.Failures, _time.GetUtcNow()))]);
+    }
+
+    public IAsyncEnumerable<LogLine> LogsAsync(LogQuery query, CancellationToken cancellation)
+    {
+        RequireServices(Require(query.Project).Project, query.Services);
+        return _engine.LogsAsync(query, cancellation);
+    }
+
+    public async IAsyncEnumerable<InstanceEvent> EventsAsync(
+        string? project, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        using CatalogSubscription subscription = _catalog.Subscribe();
+        await foreach (CatalogChange change in subscription.Changes.ReadAllAsync(cancellation))
+        {
+            if ((project is null || change.Subject.Slot.Project == project)
+                && InstanceEvents.Of(change, _time.GetUtcNow()) is { } news)
+            {
+                yield return news;
+            }
+        }
+    }
+
+    public Task<DaemonView> GetDaemonAsync(CancellationToken cancellation) =>
+        Task.FromResult(_describe());
+
+    public async IAsyncEnumerable<Progress> StopDaemonAsync(
+        bool keepInstances, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        yield return new Progress(ProgressKind.Started, "", "stopping the daemon");
+        await foreach (Progress progress in RunAsync(null,
+            (tell, _) => EndAsync(keepInstances, tell), cancellation))
+        {
+            yield return progress;
+        }
+    }
+
+    /// <summary>
+    /// Stops every instance (unless they are to live on), then lets the daemon end.
+    /// </summary>
+    public async Task EndAsync(bool keepInstances, Action<Progress> tell)
+    {
+        if (!keepInstances)
+        {
+            await Task.WhenAll(_ingress.Projects.Values.Select(entry => StopAllAsync(entry, tell)));
+        }
+
+        _shutdown.Begin(keepInstances);
+    }
+
+    private async Task StopAllAsync(ProjectEntry entry, Action<Progress> tell)
+    {
+        ImmutableArray<Instance> observed =
+            await _engine.ObserveAsync(entry.Name, CancellationToken.None);
+        await TakeAwayAsync(entry, [], "goes away with the daemon",
+            Planner.Shutdown(entry.Project, observed), tell, CancellationToken.None);
+    }
+
+    private async Task UpAsync(
+        Project project, UpRequest request, Action<Progress> tell, CancellationToken cancellation)
+    {
+        ProjectEntry? previous = _ingress.Projects.GetValueOrDefault(project.Name);
+        ProjectEntry desired = DesiredProject.Merge(project, previous, request);
+        DesiredProject.RefuseClaimedAddresses(desired, _ingress.Projects.Values);
+        ImmutableArray<Instance> observed = await _engine.ObserveAsync(project.Name, cancellation);
+        var planRequest = new PlanRequest(desired.Project, previous?.Project, observed, request.Services)
+        {
+            NoDeps = request.NoDeps,
+            ForceRecreate = request.ForceRecreate,
+            NoRecreate = request.NoRecreate,
+            RemoveOrphans = request.RemoveOrphans,
+            Wait = request.Wait,
+            GracePeriod = request.Timeout,
+        };
+        Plan plan = Planner.Up(planRequest);
+        if (Announce(plan, request.DryRun, tell))
+        {
+            return;
+        }
+
+        // Listen first: an address that is taken must be known before anything is started.
+        PutInForce(desired, previous);
+        _prepare(desired);
+        foreach (Instance instance in PlanProgress.Unchanged(plan, observed))
+        {
+            tell(new Progress(ProgressKind.Done, instance.Name, "running"));
+        }
+
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        if (request.WaitTimeout is { } timeout)
+        {
+            limit.CancelAfter(timeout);
+        }
+
+        ImmutableArray<StepReport> failures = await ExecuteAsync(plan, tell, limit.Token);
+        await KeepOldDefinitionsAsync(desired, previous, failures, cancellation);
+        PlanProgress.ThrowOnFailure(failures, request.WaitTimeout, cancellation);
+        if (request.Settle)
+        {
+            await SettleAsync(desired.Project, tell, cancellation);
+        }
+    }
+
+    private async Task DownAsync(
+        DownRequest request, Action<Progress> tell, CancellationToken cancellation)
+    {
+        ProjectEntry? entry = _ingress.Projects.GetValueOrDefault(request.Project);
+        if (entry is not null)
+        {
+            RequireServices(entry.Project, request.Services);
+        }
+
+        ImmutableArray<Instance> observed = await _engine.ObserveAsync(request.Project, cancellation);
+        Plan plan = Planner.Down(
+            request.Project, entry?.Project, observed, request.Services, request.Timeout);
+        if (Announce(plan, request.DryRun, tell))
+        {
+            return;
+        }
+
+        if (entry is null && plan.Steps.IsEmpty)
+        {
+            tell(new Progress(ProgressKind.Warning, "",
+                $"No resource found to remove for project \"{request.Project}\"."));
+        }
+
+        await TakeAwayAsync(entry, request.Services, $"is being taken down", plan, tell, cancellation);
+        if (request.Services.IsEmpty)
+        {
+            _ingress.Remove(request.Project);
+            _store.Delete(request.Project);
+            _shutdown.EndWhenIdle(() => _ingress.Projects.IsEmpty);
+        }
+    }
+
+    private async Task ChangeAsync(
+        ChangeRequest request, Action<Progress> tell, CancellationToken cancellation)
+    {
+        ProjectEntry entry = Require(request.Project);
+        RequireServices(entry.Project, [.. request.Services, .. request.Scale.Keys]);
+        ImmutableArray<Instance> observed = await _engine.ObserveAsync(entry.Name, cancellation);
+        ProjectEntry desired = request.Kind == ChangeKind.Scale
+            ? entry with { Project = DesiredProject.WithScale(entry.Project, request.Scale) }
+            : entry;
+        var planRequest = new PlanRequest(desired.Project, entry.Project, observed, request.Services)
+        {
+            NoDeps = request.NoDeps,
+            GracePeriod = request.Timeout,
+        };
+        Plan plan = request.Kind switch
+        {
+            ChangeKind.Start => Planner.Start(planRequest),
+            ChangeKind.Stop => Planner.Stop(planRequest),
+            ChangeKind.Restart => Planner.Restart(planRequest),
+            ChangeKind.Kill => Planner.Kill(planRequest, request.Signal ?? "SIGKILL"),
+            _ => Planner.Up(planRequest with { Services = [.. request.Scale.Keys], NoRecreate = true }),
+        };
+        if (Announce(plan, request.DryRun, tell))
+        {
+            return;
+        }
+
+        if (request.Kind == ChangeKind.Stop)
+        {
+            await TakeAwayAsync(entry, request.Services, "is stopped", plan, tell, cancellation);
+            return;
+        }
+
+        if (request.Kind == ChangeKind.Scale)
+        {
+            PutInForce(desired, entry);
+        }
+
+        ImmutableArray<StepReport> failures = await ExecuteAsync(plan, tell, cancellation);
+        PlanProgress.ThrowOnFailure(failures, null, cancellation);
+        if (request.Kind is ChangeKind.Start or ChangeKind.Scale)
+        {
+            await SettleAsync(desired.Project, tell, cancellation);
+        }
+    }
+
+    private async Task SettleAsync(
+        Project project, Action<Progress> tell, CancellationToken cancellation)
+    {
+        foreach (string name in await Settling.AwaitAsync(
+            _catalog, project, _time, cancellation))
+        {
+            tell(new Progress(ProgressKind.Warning, "",
+                $"{name} is not ready yet; requests wait for it"));
+        }
+    }
+
+    /// <summary>
+    /// Runs a plan that stops services for good: from its first moment requests to them are
+    /// answered
+    /// instead of being held for instances that will not come.
+    /// </summary>
+    private async Task TakeAwayAsync(
+        ProjectEntry? entry, ImmutableArray<string> services, string why, Plan plan,
+        Action<Progress> tell, CancellationToken cancellation)
+    {
+        if (entry is not null)
+        {
+            _ingress.Set(entry with
+            {
+                GoingAway = entry.Project.Services.Keys
+                    .Where(name => services.IsEmpty || services.Contains(name))
+                    .ToImmutableSortedDictionary(name => name, name => $"{name} {why}"),
+            });
+        }
+
+        try
+        {
+            ImmutableArray<StepReport> failures = await ExecuteAsync(plan, tell, cancellation);
+            PlanProgress.ThrowOnFailure(failures, null, cancellation);
+        }
+        finally
+        {
+            if (entry is not null)
+            {
+                _ingress.Set(entry);
+            }
+        }
+    }
+
+    private Task<ImmutableArray<StepReport>> ExecuteAsync(
+        Plan plan, Action<Progress> tell, CancellationToken cancellation) =>
+        _executor.ExecuteAsync(plan, step =>
+        {
+            if (PlanProgress.Of(step) is { } progress)
+            {
+                tell(progress);
+            }
+        }, cancellation);
+
+    /// <summary>Routes, then disk; when an address is taken, back to what was before.</summary>
+    private void PutInForce(ProjectEntry desired, ProjectEntry? previous)
+    {
+        ImmutableArray<ListenFailure> failures = _ingress.Set(desired);
+        if (failures.IsEmpty)
+        {
+            try
+            {
+                _store.Save(desired);
+                return;
+            }
+            catch (IOException e)
+            {
+                Restore();
+                throw new UserErrorException(
+                    $"the project cannot be written to {_store.FolderOf(desired.Name)}: {e.Message} "
+                    + "Nothing was changed.", UserErrorException.Failed);
+            }
+        }
+
+        Restore();
+        throw new UserErrorException(
+            string.Join('\n', failures.Select(f => $"cannot listen on {f.Address}: {f.Reason}"))
+            + "\nNothing was changed. End what uses the address, or publish another port.",
+            UserErrorException.Failed);
+
+        void Restore()
+        {
+            if (previous is null)
+            {
+                _ingress.Remove(desired.Name);
+            }
+            else
+            {
+                _ingress.Set(previous);
+            }
+        }
+    }
+
+    /// <summary>
+    /// A service whose new version did not become ready keeps its old definition, so that a later
+    /// crash of an old instance brings the old version back and not the broken one.
+    /// </summary>
+    private async Task KeepOldDefinitionsAsync(
+        ProjectEntry desired, ProjectEntry? previous, ImmutableArray<StepReport> failures,
+        CancellationToken cancellation)
+    {
+        Project project = desired.Project;
+        foreach (string name in failures.Select(f => f.Step.Operation).OfType<ReplaceInstance>()
+            .Select(r => r.Service.Name).Distinct())
+        {
+            if (previous?.Project.Services.GetValueOrDefault(name) is not { } old)
+            {
+                continue;
+            }
+
+            var definition = new DefineService(project.Name, old, "its new version failed");
+            await _engine.ExecuteAsync(definition, cancellation);
+            project = project with { Services = project.Services.SetItem(name, old) };
+        }
+
+        if (project != desired.Project)
+        {
+            PutInForce(desired with { Project = project }, desired);
+        }
+    }
+
+    /// <summary>
+    /// Tells a plan's warnings and, on a dry run, its lines. Returns whether that was all.
+    /// </summary>
+    private static bool Announce(Plan plan, bool isDryRun, Action<Progress> tell)
+    {
+        foreach (string warning in plan.Warnings)
+        {
+            tell(new Progress(ProgressKind.Warning, "", warning));
+        }
+
+        if (isDryRun)
+        {
+            foreach (string line in plan.Steps.IsEmpty ? ["nothing to do"] : plan.Lines)
+            {
+                tell(new Progress(ProgressKind.Plan, "", line));
+            }
+        }
+
+        return isDryRun;
+    }
+
+    private ProjectEntry Require(string project) =>
+        _ingress.Projects.GetValueOrDefault(project) ?? throw new UserErrorException(
+            $"no such project: {project}. `tessera up` starts one.", UserErrorException.Failed);
+
+    private static void RequireServices(Project project, ImmutableArray<string> services)
+    {
+        foreach (string name in services.Where(name => !project.Services.ContainsKey(name)))
+        {
+            throw new UserErrorException($"no such service: {name}. Project {project.Name} has "
+                + $"{string.Join(", ", project.Services.Keys)}.");
+        }
+    }
+
+    /// <summary>
+    /// Runs <paramref name="work"/> alone on its project and yields what it tells while it runs;
+    /// its
+    /// exception comes at the end.
+    /// </summary>
+    private async IAsyncEnumerable<Progress> RunAsync(
+        string? project, Func<Action<Progress>, CancellationToken, Task> work,
+        [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var told = Channel.CreateUnbounded<Progress>();
+        Task running = WorkAsync();
+        await foreach (Progress progress in told.Reader.ReadAllAsync(CancellationToken.None))
+        {
+            yield return progress;
+        }
+
+        await running;
+
+        async Task WorkAsync()
+        {
+            SemaphoreSlim? gate = project is null
+                ? null
+                : _gates.GetOrAdd(project, _ => new SemaphoreSlim(1));
+            try
+            {
+                if (gate is not null && !await gate.WaitAsync(0, cancellation))
+                {
+                    told.Writer.TryWrite(new Progress(ProgressKind.Warning, "",
+                        $"waiting for another command on project {project} to end"));
+                    await gate.WaitAsync(cancellation);
+                }
+
+                try
+                {
+                    await work(progress => told.Writer.TryWrite(progress), cancellation);
+                }
+                finally
+                {
+                    gate?.Release();
+                }
+            }
+            finally
+            {
+                told.Writer.TryComplete();
+            }
+        }
+    }
+}

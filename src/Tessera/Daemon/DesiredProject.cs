@@ -1,0 +1,142 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Sockets;
+using Tessera.Stack;
+using Tessera.Stack.Compose;
+
+namespace Tessera.Daemon;
+
+/// <summary>
+/// From what was asked for to what shall be in force, or a refusal that says why.
+/// </summary>
+internal static class DesiredProject
+{
+    /// <summary>
+    /// The project of a request with its scale; refuses what no engine here can run.
+    /// </summary>
+    public static Project FromRequest(UpRequest request)
+    {
+        Project project = WithScale(ComposeLoader.Bind(request.CanonicalProject), request.Scale);
+        foreach (string name in request.Services.Where(n => !project.Services.ContainsKey(n)))
+        {
+            throw new UserErrorException($"no such service: {name}");
+        }
+
+        foreach (Service service in project.Services.Values.Where(
+            s => request.Services.IsEmpty || request.Services.Contains(s.Name)))
+        {
+            if (service.ContainerKey is { } key)
+            {
+                throw new UserErrorException(
+                    $"service {service.Name} has `{key}`: it needs a container engine, and this "
+                    + "version runs native processes only. Remove the key and give it a `command`, "
+                    + "or name the services to start.");
+            }
+
+            if (service.Options.FixedPort is { } port && service.Scale > 1)
+            {
+                throw new UserErrorException(
+                    $"service {service.Name} always listens on port {port} (x-tessera.port), so it "
+                    + $"cannot be scaled to {service.Scale}: start it with $$PORT to have more than one.");
+            }
+        }
+
+        return project;
+    }
+
+    public static Project WithScale(
+        Project project, ImmutableSortedDictionary<string, int> scale)
+    {
+        foreach ((string name, int count) in scale)
+        {
+            if (!project.Services.TryGetValue(name, out Service? service))
+            {
+                throw new UserErrorException($"no such service: {name}");
+            }
+
+            if (count < 0 || service.IsExternal)
+            {
+                throw new UserErrorException(service.IsExternal
+                    ? $"service {name} is external (x-tessera.endpoints): it cannot be scaled"
+                    : $"cannot scale {name} to {count}: give 0 or more");
+            }
+
+            project = project with
+            {
+                Services = project.Services.SetItem(name, service with { Scale = count }),
+            };
+        }
+
+        return project;
+    }
+
+    /// <summary>
+    /// Services that were not named keep the definition that is in force; open ports keep what was
+    /// chosen for them, and new ones get a free port.
+    /// </summary>
+    public static ProjectEntry Merge(Project project, ProjectEntry? previous, UpRequest request)
+    {
+        if (!request.Services.IsEmpty && previous is not null)
+        {
+            HashSet<string> named = Closure(project, request);
+            project = project with
+            {
+                Services = project.Services.SetItems(previous.Project.Services
+                    .Where(s => project.Services.ContainsKey(s.Key) && !named.Contains(s.Key))),
+            };
+        }
+
+        var entry = new ProjectEntry { Project = project, BaseEnvironment = request.BaseEnvironment };
+        var ports = ImmutableSortedDictionary.CreateBuilder<string, int>(StringComparer.Ordinal);
+        foreach ((Service service, PortMapping mapping) in entry.Published)
+        {
+            if (mapping.Published is null)
+            {
+                string key = ProjectEntry.PortKey(service, mapping);
+                ports[key] = previous?.AssignedPorts.GetValueOrDefault(key) is int chosen and > 0
+                    ? chosen
+                    : FreePort(mapping);
+            }
+        }
+
+        return entry with { AssignedPorts = ports.ToImmutable() };
+    }
+
+    public static void RefuseClaimedAddresses(ProjectEntry desired, IEnumerable<ProjectEntry> others)
+    {
+        HashSet<IPEndPoint> wanted = [.. Ingress.Listeners(desired)];
+        foreach (ProjectEntry other in others.Where(o => o.Name != desired.Name))
+        {
+            if (Ingress.Listeners(other).FirstOrDefault(wanted.Contains) is { } address)
+            {
+                throw new UserErrorException(
+                    $"port {address.Port} is already published by project {other.Name}. Nothing was "
+                    + "changed. Publish another port, or take that project down.",
+                    UserErrorException.Failed);
+            }
+        }
+    }
+
+    private static HashSet<string> Closure(Project project, UpRequest request)
+    {
+        var names = new HashSet<string>(request.Services, StringComparer.Ordinal);
+        var open = new Queue<string>(request.NoDeps ? [] : names);
+        while (open.TryDequeue(out string? name))
+        {
+            foreach (Dependency dependency in project.Services[name].DependsOn.Where(
+                d => project.Services.ContainsKey(d.Service) && names.Add(d.Service)))
+            {
+                open.Enqueue(dependency.Service);
+            }
+        }
+
+        return names;
+    }
+
+    private static int FreePort(PortMapping mapping)
+    {
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Any, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+}

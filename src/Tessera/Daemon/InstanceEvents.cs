@@ -1,0 +1,71 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Tessera.Stack.Discovery;
+
+namespace Tessera.Daemon;
+
+/// <summary>Names a change of the catalog as <c>events</c> prints it. Pure.</summary>
+internal static class InstanceEvents
+{
+    /// <summary>The event that a change is; null for one that is nobody's news.</summary>
+    public static InstanceEvent? Of(CatalogChange change, DateTimeOffset now)
+    {
+        string? action = Action(change.Before, change.After);
+        Instance instance = change.Subject;
+        return action is null
+            ? null
+            : new InstanceEvent(now, action, instance.Id, instance.Slot, Attributes(instance));
+    }
+
+    private static string? Action(Instance? before, Instance? after)
+    {
+        if (before is null || after is null)
+        {
+            return after is null ? "destroy" : "create";
+        }
+
+        if (before.State != after.State)
+        {
+            return after.State switch
+            {
+                InstanceState.Starting => "start",
+                InstanceState.Running => "ready",
+                InstanceState.Draining => "drain",
+                InstanceState.Stopping => "stop",
+                InstanceState.Exited => "die",
+                InstanceState.Failed => "fail",
+                _ => null,
+            };
+        }
+
+        return (before.Health, after.Health) switch
+        {
+            (not InstanceHealth.Unhealthy, InstanceHealth.Unhealthy) => "unhealthy",
+            (InstanceHealth.Unhealthy, InstanceHealth.Healthy) => "healthy",
+            _ => null,
+        };
+    }
+
+    private static ImmutableSortedDictionary<string, string> Attributes(Instance instance)
+    {
+        var attributes = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
+        attributes["name"] = instance.Name;
+        attributes["service"] = instance.Slot.Service;
+        if (instance.Pid is { } pid)
+        {
+            attributes["pid"] = pid.ToString(CultureInfo.InvariantCulture);
+        }
+
+        if (instance.ExitCode is { } code)
+        {
+            attributes["exitCode"] = code.ToString(CultureInfo.InvariantCulture);
+        }
+
+        if (instance.Reason.Length > 0)
+        {
+            attributes["reason"] = instance.Reason;
+        }
+
+        return attributes.ToImmutable();
+    }
+}

@@ -1,0 +1,70 @@
+using System.Collections.Immutable;
+using Tessera.Stack;
+using Tessera.Stack.Discovery;
+using Tessera.Stack.Planning;
+
+namespace Tessera.Daemon;
+
+/// <summary>Words the walk through a plan for the person who waits for it. Pure.</summary>
+internal static class PlanProgress
+{
+    /// <summary>Null for steps that are nobody's news.</summary>
+    public static Progress? Of(StepReport report)
+    {
+        Operation operation = report.Step.Operation;
+        if (operation is DefineService && report.Outcome != StepOutcome.Failed)
+        {
+            return null;
+        }
+
+        (string begun, string done) = Words(operation);
+        return report.Outcome switch
+        {
+            StepOutcome.Begun => new Progress(ProgressKind.Started, operation.Subject, begun),
+            StepOutcome.Done => new Progress(ProgressKind.Done, operation.Subject, done),
+            StepOutcome.Failed =>
+                new Progress(ProgressKind.Failed, operation.Subject, report.Error ?? "failed"),
+            _ => null,
+        };
+    }
+
+    /// <summary>What a plan leaves alone though it runs.</summary>
+    public static IEnumerable<Instance> Unchanged(Plan plan, ImmutableArray<Instance> observed)
+    {
+        HashSet<string> touched = [.. plan.Steps.Select(s => s.Operation.Subject)];
+        return observed.Where(i => i.IsAlive && !touched.Contains(i.Name));
+    }
+
+    /// <exception cref="UserErrorException">Something failed, or the command was
+    /// interrupted.</exception>
+    public static void ThrowOnFailure(
+        ImmutableArray<StepReport> reports, TimeSpan? waitTimeout, CancellationToken cancellation)
+    {
+        List<StepReport> failed = [.. reports.Where(r => r.Outcome == StepOutcome.Failed)];
+        if (failed.Count > 0)
+        {
+            throw new UserErrorException(
+                string.Join('\n', failed.Select(r => r.Error).Distinct()), UserErrorException.Failed);
+        }
+
+        if (reports.Length > 0)
+        {
+            throw new UserErrorException(cancellation.IsCancellationRequested || waitTimeout is null
+                ? $"interrupted: {reports.Length} of the steps were not begun"
+                : $"not ready within {waitTimeout.Value.TotalSeconds:0.#} s (--wait-timeout)",
+                UserErrorException.Failed);
+        }
+    }
+
+    private static (string Begun, string Done) Words(Operation operation) => operation switch
+    {
+        CreateInstance => ("creating", "created"),
+        StartInstance => ("starting", "started"),
+        ReplaceInstance => ("replacing", "replaced"),
+        StopInstance => ("stopping", "stopped"),
+        RemoveInstance => ("removing", "removed"),
+        SignalInstance signal => ("signalling", $"sent {signal.Signal}"),
+        AwaitService => ("waiting", "reached"),
+        _ => (operation.Verb, operation.Verb),
+    };
+}
