@@ -21,6 +21,11 @@ internal static class ProjectBinder
                 $"the project's document has no {TesseraSchema.SourceName}: it does not come from " +
                 "the loader.");
         string folder = TextOf(source, "working_dir");
+        if (!Path.IsPathFullyQualified(folder))
+        {
+            throw new UserErrorException($"the project's folder \"{folder}\" is not absolute.");
+        }
+
         MappingNode services = document["services"] as MappingNode ?? new(document.Position);
         Project project = new()
         {

@@ -7,7 +7,8 @@ namespace Tessera.Stack.Engines.Native;
 
 /// <summary>
 /// Keeps one slot as it is meant to be: one loop that awaits the end of the slot's instance and
-/// restarts it as its policy says, and the operations of plans, which halt the loop while they work.
+/// restarts it as its policy says, and the operations of plans, which halt the loop while they
+/// work.
 /// Threading: operations wait for each other; <see cref="Current"/> and <see cref="Signal"/> may be
 /// used at any time.
 /// </summary>
@@ -48,7 +49,9 @@ internal sealed partial class Supervisor : IDisposable
     /// <summary>The slot's newest instance; null when it never had one, or was removed.</summary>
     public NativeInstance? Current => _current;
 
-    /// <summary>Set once the slot was removed: whoever waited for its turn takes a new supervisor.</summary>
+    /// <summary>
+    /// Set once the slot was removed: whoever waited for its turn takes a new supervisor.
+    /// </summary>
     public bool IsRemoved { get; private set; }
 
     /// <summary>Ends the loop and leaves the processes as they are.</summary>
@@ -92,7 +95,8 @@ internal sealed partial class Supervisor : IDisposable
     }
 
     /// <summary>
-    /// What is in force for an instance: the newest definition for all that needs no restart, its own
+    /// What is in force for an instance: the newest definition for all that needs no restart, its
+    /// own
     /// for what its process is.
     /// </summary>
     private Service PolicyFor(Service own) =>
@@ -184,7 +188,9 @@ internal sealed partial class Supervisor : IDisposable
         }
     }
 
-    /// <summary>Decides what follows an end: the successor, its wait over, or null for none.</summary>
+    /// <summary>
+    /// Decides what follows an end: the successor, its wait over, or null for none.
+    /// </summary>
     private async Task<NativeInstance?> SucceedAsync(
         NativeInstance ended, int? exitCode, string cause, CancellationToken halt)
     {
