@@ -15,7 +15,8 @@ public sealed class FileLock : IDisposable
     private FileLock(SafeFileHandle file) => _file = file;
 
     /// <summary>Takes the lock; null when another process holds it.</summary>
-    /// <exception cref="IOException">The file cannot be opened or locked for another reason.</exception>
+    /// <exception cref="IOException">The file cannot be opened or locked for another
+    /// reason.</exception>
     public static FileLock? TryTake(string path)
     {
         // FileShare.ReadWrite: .NET would otherwise take an flock of its own when it opens the file.
@@ -34,7 +35,9 @@ public sealed class FileLock : IDisposable
             : throw new IOException($"{path}: {ProcessErrno.Describe(locked.Errno)}");
     }
 
-    /// <summary>The locked file has no name any more: somebody deleted it (proc_pid_fd(5)).</summary>
+    /// <summary>
+    /// The locked file has no name any more: somebody deleted it (proc_pid_fd(5)).
+    /// </summary>
     public bool IsDeleted =>
         File.ResolveLinkTarget(
             $"/proc/self/fd/{(int)_file.DangerousGetHandle()}", returnFinalTarget: false)

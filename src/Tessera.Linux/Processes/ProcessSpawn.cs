@@ -7,7 +7,8 @@ namespace Tessera.Linux.Processes;
 /// <param name="Path">Absolute path of the program.</param>
 /// <param name="Arguments">argv, its first word included.</param>
 /// <param name="Environment"><c>NAME=value</c>; nothing is inherited besides.</param>
-/// <param name="OutputPath">Opened read-write as stdout and stderr; null uses <paramref name="OutputDescriptor"/>.</param>
+/// <param name="OutputPath">Opened read-write as stdout and stderr; null uses <paramref
+/// name="OutputDescriptor"/>.</param>
 /// <param name="OutputDescriptor">Duplicated to stdout and stderr when there is no path.</param>
 public sealed record SpawnRequest(
     string Path,
@@ -32,7 +33,9 @@ public static unsafe class ProcessSpawn
     // posix_spawn_file_actions_t (80), posix_spawnattr_t (336) and sigset_t (128) of glibc, rounded up.
     private const int OpaqueLength = 512;
 
-    /// <summary>The new process's id; or the errno of the step that failed, exec included.</summary>
+    /// <summary>
+    /// The new process's id; or the errno of the step that failed, exec included.
+    /// </summary>
     public static SyscallResult Start(SpawnRequest request)
     {
         byte* actions = stackalloc byte[OpaqueLength];

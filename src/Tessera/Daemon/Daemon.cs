@@ -77,8 +77,14 @@ internal static class Daemon
     private static async Task TakeBackAsync(ProjectStore store, NativeEngine engine, Ingress ingress)
     {
         using var limit = new CancellationTokenSource(AdoptionLimit);
-        foreach (ProjectEntry entry in store.LoadAll(Log))
+        foreach (string name in store.Names)
         {
+            if (store.Load(name, Log) is not { } entry)
+            {
+                await engine.AdoptAsync(name, [], limit.Token);
+                continue;
+            }
+
             engine.SetBaseEnvironment(entry.Name, entry.BaseEnvironment);
             await engine.AdoptAsync(
                 entry.Name, entry.Project.Services.Values, limit.Token);
@@ -116,8 +122,8 @@ internal static class Daemon
         }
     }
 
-    private static void Log(string message) => Console.Error.WriteLine(
-        $"{DateTimeOffset.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture)} {message}");
+    private static void Log(string message) => Console.Error.WriteLine(string.Create(
+        CultureInfo.InvariantCulture, $"{DateTimeOffset.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} {message}"));
 
     /// <summary>SIGTERM and SIGINT end the daemon as <c>daemon stop</c> does.</summary>
     private sealed class ShutdownSignals : IDisposable

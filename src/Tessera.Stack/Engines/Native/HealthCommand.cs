@@ -122,7 +122,9 @@ internal sealed class HealthCommand
         return new HealthResult(false, last == "" ? exit : $"{last} ({exit})");
     }
 
-    /// <summary>The buffer belongs to the watching thread from here to <see cref="UnwatchOutputAsync"/>.</summary>
+    /// <summary>
+    /// The buffer belongs to the watching thread from here to <see cref="UnwatchOutputAsync"/>.
+    /// </summary>
     private ulong WatchOutput(SafeFileHandle reader) =>
         _parts.Exits.Thread.Add((int)reader.DangerousGetHandle(), () => Read(reader));
 

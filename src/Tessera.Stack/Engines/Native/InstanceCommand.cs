@@ -5,7 +5,9 @@ using Tessera.Linux.Processes;
 
 namespace Tessera.Stack.Engines.Native;
 
-/// <summary>An instance's start that its definition or this machine does not allow; for people.</summary>
+/// <summary>
+/// An instance's start that its definition or this machine does not allow; for people.
+/// </summary>
 internal sealed class StartFailedException(string message) : Exception(message);
 
 /// <summary>
@@ -23,7 +25,8 @@ internal sealed class InstanceCommand
     private readonly Identity? _identity;
 
     /// <param name="ports">Private port by target port.</param>
-    /// <exception cref="StartFailedException">The user or group is unknown, or not ours to become.</exception>
+    /// <exception cref="StartFailedException">The user or group is unknown, or not ours to
+    /// become.</exception>
     public InstanceCommand(
         Service service,
         ImmutableSortedDictionary<int, int> ports,
@@ -45,7 +48,8 @@ internal sealed class InstanceCommand
     /// <summary>The command line for people.</summary>
     public string Text => string.Join(' ', _service.Command.Select(Expand));
 
-    /// <exception cref="StartFailedException">The program or the working directory is not there.</exception>
+    /// <exception cref="StartFailedException">The program or the working directory is not
+    /// there.</exception>
     public SpawnRequest CreateRequest(string outputPath) =>
         Create(_service.Command, outputPath, -1);
 
@@ -92,7 +96,9 @@ internal sealed class InstanceCommand
             program, words, environment, directory, outputPath, outputDescriptor);
     }
 
-    /// <summary>Fills in <c>$PORT</c> and <c>$PORT_n</c>, with or without braces; the rest stays.</summary>
+    /// <summary>
+    /// Fills in <c>$PORT</c> and <c>$PORT_n</c>, with or without braces; the rest stays.
+    /// </summary>
     public string Expand(string word)
     {
         if (!word.Contains('$', StringComparison.Ordinal))

@@ -33,7 +33,8 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
     }
 
     /// <summary>
-    /// What a project's instances inherit: the environment of the client that asked for it, never the
+    /// What a project's instances inherit: the environment of the client that asked for it, never
+    /// the
     /// daemon's. Holds for instances that are started from now on. Not kept on disk here.
     /// </summary>
     public void SetBaseEnvironment(
@@ -142,7 +143,9 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
         await Task.WhenAll(adoptions);
     }
 
-    /// <summary>Stops supervising and reading logs; the processes run on for the next daemon.</summary>
+    /// <summary>
+    /// Stops supervising and reading logs; the processes run on for the next daemon.
+    /// </summary>
     public async Task ReleaseAsync()
     {
         if (Interlocked.Exchange(ref _isReleased, 1) == 0)
@@ -161,8 +164,9 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
     private IEnumerable<Supervisor> SlotsOf(string project) =>
         _supervisors.Values.Where(slot => slot.Slot.Project == project);
 
+    /// <summary>An operation that carries a definition carries the newest one.</summary>
     private void Learn(SlotName slot, Service service) =>
-        _services.TryAdd((slot.Project, service.Name), service);
+        _services[(slot.Project, service.Name)] = service;
 
     private Supervisor CreateSupervisor(SlotName slot) => new(
         _parts, slot,

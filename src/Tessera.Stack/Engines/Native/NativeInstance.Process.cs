@@ -169,7 +169,7 @@ internal sealed partial class NativeInstance
                 State = InstanceState.Stopping,
                 ExitCode = exitCode,
                 ExitedAt = _parts.Time.GetUtcNow(),
-                Reason = now.State < InstanceState.Draining ? "ended; cleaning up" : now.Reason,
+                Reason = now.State < InstanceState.Draining ? "" : now.Reason,
             });
         }
         finally
@@ -206,7 +206,9 @@ internal sealed partial class NativeInstance
         return exitCode;
     }
 
-    /// <summary>A process that another one reaps ends a moment before its code can be asked for.</summary>
+    /// <summary>
+    /// A process that another one reaps ends a moment before its code can be asked for.
+    /// </summary>
     private async Task<int?> AskForExitCodeAsync()
     {
         DateTimeOffset end = _parts.Time.GetUtcNow() + ExitCodeWait;

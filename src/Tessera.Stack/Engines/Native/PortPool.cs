@@ -46,7 +46,9 @@ internal sealed class PortPool
             : new PortRange(ephemeral.Last + 1, Math.Min(IPEndPoint.MaxPort, ephemeral.Last + most));
     }
 
-    /// <summary>The kernel's range for clients (ip(7)); its usual one when it cannot be read.</summary>
+    /// <summary>
+    /// The kernel's range for clients (ip(7)); its usual one when it cannot be read.
+    /// </summary>
     public static PortRange ReadEphemeralRange()
     {
         try

@@ -10,7 +10,8 @@ using Tessera.Stack.Planning;
 namespace Tessera.Tests.Stack.Native;
 
 /// <summary>
-/// A native engine on a state folder of its own, with real processes. Whatever a test leaves running
+/// A native engine on a state folder of its own, with real processes. Whatever a test leaves
+/// running
 /// is removed at its end.
 /// </summary>
 internal sealed class NativeEngineHarness : IAsyncDisposable
@@ -107,7 +108,9 @@ internal sealed class NativeEngineHarness : IAsyncDisposable
         return lines;
     }
 
-    /// <summary>Waits until a log holds a line that satisfies the condition; returns all lines.</summary>
+    /// <summary>
+    /// Waits until a log holds a line that satisfies the condition; returns all lines.
+    /// </summary>
     public async Task<List<string>> WaitForLineAsync(Predicate<string> condition)
     {
         List<string> lines = [];
