@@ -143,7 +143,8 @@ internal sealed class LogPump : IDisposable
         {
             if (writer.Token is null && writer.Recover())
             {
-                _log($"{writer.Writer}: its log is written again; {writer.LostBytes} bytes were lost");
+                _log($"{writer.Writer}: its log is written again; "
+                    + $"{writer.LostBytes} bytes were lost");
                 writer.ForgetLoss();
                 Watch(writer);
                 SignalGrowth();

@@ -210,7 +210,8 @@ internal sealed class LogWriter : IDisposable
     /// </summary>
     private void WriteIndex()
     {
-        long now = (_time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+        TimeSpan sinceEpoch = _time.GetUtcNow() - DateTimeOffset.UnixEpoch;
+        long now = sinceEpoch.Ticks / TimeSpan.TicksPerMicrosecond;
         const long resolution = 1_000;
         if (now - _lastEntryTime < resolution && now >= _lastEntryTime)
         {

@@ -30,7 +30,8 @@ internal sealed partial class NativeInstance
             if (!PortPool.IsFree(port))
             {
                 throw new StartFailedException(
-                    $"port {port}, which the program always listens on, is in use by another program");
+                    $"port {port}, which the program always listens on, is in use by another "
+                    + "program");
             }
         }
     }
@@ -191,7 +192,8 @@ internal sealed partial class NativeInstance
             int killed = await _leftovers!.KillAsync(_parts.Time);
             if (killed > 0)
             {
-                _parts.Options.Log($"{_instance.Name}: killed {killed} processes that it left behind");
+                _parts.Options.Log(
+                    $"{_instance.Name}: killed {killed} processes that it left behind");
             }
         }
         catch (TimeoutException e)

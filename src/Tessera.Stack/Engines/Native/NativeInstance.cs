@@ -106,7 +106,8 @@ internal sealed partial class NativeInstance : IDisposable
             foreach (int target in Definition.TargetPorts)
             {
                 bool isUdp = Definition.Ports.Any(port => port.Target == target)
-                    && Definition.Ports.All(port => port.Target != target || port.Protocol == "udp");
+                    && Definition.Ports.All(
+                        port => port.Target != target || port.Protocol == "udp");
                 if (!isUdp && _ports.TryGetValue(target, out int port))
                 {
                     return port;
@@ -139,7 +140,8 @@ internal sealed partial class NativeInstance : IDisposable
             Spawn(_command);
             return null;
         }
-        catch (Exception e) when (e is StartFailedException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (
+            e is StartFailedException or IOException or UnauthorizedAccessException)
         {
             _phase = RecordPhase.Created;
             await _parts.Logs.CloseAsync(Id);
