@@ -171,6 +171,11 @@ internal sealed class Controller : IController
         ImmutableArray<StepReport> failures = await ExecuteAsync(plan, tell, limit.Token);
         await KeepOldDefinitionsAsync(desired, previous, failures, cancellation);
         PlanProgress.ThrowOnFailure(failures, request.WaitTimeout, cancellation);
+        foreach (Progress published in PlanProgress.Published(desired, request.Services))
+        {
+            tell(published);
+        }
+
         if (request.Settle)
         {
             await SettleAsync(desired.Project, tell, cancellation);
