@@ -118,7 +118,7 @@ internal sealed record PeersOptions
     {
         string[] names = [.. text.Split(',').Distinct()];
         return names.Except(AllPeers).FirstOrDefault() is { } unknown
-            ? throw new FormatException($"--peers: {unknown} is none of {string.Join(", ", AllPeers)}.")
+            ? throw new FormatException($"--peers: {unknown} is none of them.")
             : names;
     }
 

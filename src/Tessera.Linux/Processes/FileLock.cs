@@ -15,10 +15,11 @@ public sealed class FileLock : IDisposable
     private FileLock(SafeFileHandle file) => _file = file;
 
     /// <summary>Takes the lock; null when another process holds it.</summary>
-    /// <exception cref="IOException">The file cannot be opened or locked for another reason.</exception>
+    /// <exception cref="IOException">The file cannot be opened or locked for another
+    /// reason.</exception>
     public static FileLock? TryTake(string path)
     {
-        // FileShare.ReadWrite: .NET would otherwise take an flock of its own when it opens the file.
+        // FileShare.ReadWrite: .NET would otherwise take an flock of its own at the opening.
         SafeFileHandle file = File.OpenHandle(
             path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
         SyscallResult locked = ProcessCalls.Result(
@@ -32,6 +33,21 @@ public sealed class FileLock : IDisposable
         return locked.Errno == ProcessErrno.Again
             ? null
             : throw new IOException($"{path}: {ProcessErrno.Describe(locked.Errno)}");
+    }
+
+    /// <summary>
+    /// The locked file has no name any more: somebody deleted it (proc_pid_fd(5)).
+    /// </summary>
+    public bool IsDeleted =>
+        File.ResolveLinkTarget(
+            $"/proc/self/fd/{(int)_file.DangerousGetHandle()}", returnFinalTarget: false)
+            ?.FullName.EndsWith(" (deleted)", StringComparison.Ordinal) ?? true;
+
+    /// <summary>Makes <paramref name="content"/> all that the locked file holds.</summary>
+    public void Write(ReadOnlySpan<byte> content)
+    {
+        RandomAccess.SetLength(_file, content.Length);
+        RandomAccess.Write(_file, content, 0);
     }
 
     public void Dispose() => _file.Dispose();

@@ -1,23 +1,25 @@
 using System.Globalization;
+using System.Text;
 using Tessera.Cli;
+using Tessera.Linux.Processes;
 using Tessera.Stack;
 
 namespace Tessera.Daemon;
 
 /// <summary>
-/// The proof that this daemon owns the state folder: an exclusive flock(2) on
+/// The proof that this daemon owns the state folder: an exclusive lock on
 /// <see cref="TesseraHome.LockFile"/>, which the kernel gives back however the daemon ends.
 /// </summary>
 internal sealed class DaemonLock : IDisposable
 {
     private const int MaxAttempts = 100;
 
-    private readonly FileStream _file;
+    private readonly FileLock _lock;
     private readonly string _path;
 
-    private DaemonLock(FileStream file, string path)
+    private DaemonLock(FileLock held, string path)
     {
-        _file = file;
+        _lock = held;
         _path = path;
     }
 
@@ -26,13 +28,7 @@ internal sealed class DaemonLock : IDisposable
     {
         for (int attempt = 0; attempt < MaxAttempts; attempt++)
         {
-            FileStream file;
-            try
-            {
-                file = new FileStream(
-                    home.LockFile, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            }
-            catch (IOException)
+            if (FileLock.TryTake(home.LockFile) is not { } held)
             {
                 throw new UserErrorException(
                     $"another daemon{ReadOwner(home.LockFile)} already runs on {home.Path}; "
@@ -42,16 +38,13 @@ internal sealed class DaemonLock : IDisposable
 
             // The last owner may have deleted the file between our open and our lock; then we hold
             // a lock that nobody else can see.
-            string token = $"{Environment.ProcessId} {Guid.NewGuid():N}\n";
-            file.SetLength(0);
-            file.Write(System.Text.Encoding.ASCII.GetBytes(token));
-            file.Flush();
-            if (Read(home.LockFile) == token)
+            if (!held.IsDeleted)
             {
-                return new DaemonLock(file, home.LockFile);
+                held.Write(Encoding.ASCII.GetBytes($"{Environment.ProcessId}\n"));
+                return new DaemonLock(held, home.LockFile);
             }
 
-            file.Dispose();
+            held.Dispose();
         }
 
         throw new UserErrorException(
@@ -63,30 +56,24 @@ internal sealed class DaemonLock : IDisposable
     public void Dispose()
     {
         File.Delete(_path);
-        _file.Dispose();
+        _lock.Dispose();
     }
 
     private static string ReadOwner(string path)
     {
-        string owner = Read(path)?.Split(' ')[0] ?? "";
-        return int.TryParse(owner, CultureInfo.InvariantCulture, out int pid) ? $" (pid {pid})" : "";
-    }
-
-    /// <summary>
-    /// Reads past the lock: sharing everything makes .NET take no lock of its own.
-    /// </summary>
-    private static string? Read(string path)
-    {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read,
-                FileShare.ReadWrite | FileShare.Delete);
+            // Sharing everything, .NET takes no lock of its own that would meet the owner's.
+            using var file = new FileStream(
+                path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
             using var reader = new StreamReader(file);
-            return reader.ReadToEnd();
+            return int.TryParse(reader.ReadLine(), CultureInfo.InvariantCulture, out int pid)
+                ? $" (pid {pid})"
+                : "";
         }
         catch (IOException)
         {
-            return null;
+            return "";
         }
     }
 }

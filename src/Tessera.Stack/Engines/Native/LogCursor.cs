@@ -3,7 +3,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Tessera.Stack.Engines.Native;
 
-/// <summary>Reads one log segment line by line, while it may still grow. Threading: one reader.</summary>
+/// <summary>
+/// Reads one log segment line by line, while it may still grow. Threading: one reader.
+/// </summary>
 internal sealed class LogCursor(LogSegment segment, long start) : IDisposable
 {
     // A longer line comes in pieces of this size.
@@ -127,7 +129,9 @@ internal sealed class LogCursor(LogSegment segment, long start) : IDisposable
         return got > 0;
     }
 
-    /// <summary>The time of the last index entry at or before an offset. Offsets only grow.</summary>
+    /// <summary>
+    /// The time of the last index entry at or before an offset. Offsets only grow.
+    /// </summary>
     private long FindTime(long offset)
     {
         while (true)

@@ -158,7 +158,9 @@ internal sealed class LogReader(
         }
     }
 
-    /// <summary>Where the last lines of a slot begin; segments before them are passed over.</summary>
+    /// <summary>
+    /// Where the last lines of a slot begin; segments before them are passed over.
+    /// </summary>
     private static Stack<(LogSegment Segment, long Start)> FindTail(SlotLog log, int lines)
     {
         var found = new Stack<(LogSegment, long)>();
@@ -177,7 +179,9 @@ internal sealed class LogReader(
         return found;
     }
 
-    /// <summary>Offset of the last <paramref name="missing"/> lines; less those that it has.</summary>
+    /// <summary>
+    /// Offset of the last <paramref name="missing"/> lines; less those that it has.
+    /// </summary>
     private static long FindLastLines(LogSegment segment, ref int missing)
     {
         using SafeFileHandle? file = segment.OpenForReading(index: false);

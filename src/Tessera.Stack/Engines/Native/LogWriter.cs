@@ -6,7 +6,8 @@ namespace Tessera.Stack.Engines.Native;
 
 /// <summary>
 /// Moves one instance's output from its FIFO to its slot's log. The kernel moves the bytes
-/// (splice(2)): they are in the FIFO or in the file at every moment, so that a daemon that is killed
+/// (splice(2)): they are in the FIFO or in the file at every moment, so that a daemon that is
+/// killed
 /// loses none. Threading: owned by the log pump's thread.
 /// </summary>
 internal sealed class LogWriter : IDisposable
@@ -60,7 +61,9 @@ internal sealed class LogWriter : IDisposable
     /// <summary>Bytes that were dropped since the trouble began.</summary>
     public long LostBytes => _lostBytes;
 
-    /// <summary>Moves what is there, up to a fair share; returns the bytes that reached the file.</summary>
+    /// <summary>
+    /// Moves what is there, up to a fair share; returns the bytes that reached the file.
+    /// </summary>
     public long Move()
     {
         long total = 0;
@@ -118,7 +121,9 @@ internal sealed class LogWriter : IDisposable
 
     public void ForgetLoss() => _lostBytes = 0;
 
-    /// <summary>Moves the rest and ends the last line, so that the next instance begins its own.</summary>
+    /// <summary>
+    /// Moves the rest and ends the last line, so that the next instance begins its own.
+    /// </summary>
     public void Finish()
     {
         const int maxRounds = 1_000;
@@ -160,7 +165,8 @@ internal sealed class LogWriter : IDisposable
         }
 
         // A full segment ends with a line: what the FIFO holds is looked at to find where one ends.
-        int length = isFull ? FindLineEnd(waiting) : waiting;
+        long room = _log.SegmentBytes - _segment.Length - _indexLength;
+        int length = isFull ? FindLineEnd(waiting) : (int)Math.Clamp(room, 1, waiting);
         WriteIndex();
         SyscallResult moved = MoveBytes(length);
         if (!moved.IsSuccess)
@@ -204,7 +210,8 @@ internal sealed class LogWriter : IDisposable
     /// </summary>
     private void WriteIndex()
     {
-        long now = (_time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+        TimeSpan sinceEpoch = _time.GetUtcNow() - DateTimeOffset.UnixEpoch;
+        long now = sinceEpoch.Ticks / TimeSpan.TicksPerMicrosecond;
         const long resolution = 1_000;
         if (now - _lastEntryTime < resolution && now >= _lastEntryTime)
         {
@@ -238,7 +245,9 @@ internal sealed class LogWriter : IDisposable
             || (RandomAccess.Read(_file, last, _segment.Length - 1) == 1 && last[0] == '\n');
     }
 
-    /// <summary>Bytes up to and including the first line end in the FIFO; all of them without one.</summary>
+    /// <summary>
+    /// Bytes up to and including the first line end in the FIFO; all of them without one.
+    /// </summary>
     private int FindLineEnd(int waiting)
     {
         ReadOnlySpan<byte> copy = _scratch.Peek(_fifo, Math.Min(waiting, PeekLength));

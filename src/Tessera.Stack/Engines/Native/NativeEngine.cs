@@ -15,7 +15,8 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
 {
     private readonly EngineParts _parts;
     private readonly ConcurrentDictionary<SlotName, Supervisor> _supervisors = new();
-    private readonly ConcurrentDictionary<(string Project, string Service), Service> _services = new();
+    private readonly ConcurrentDictionary<(string Project, string Service), Service> _services =
+        new();
     private readonly ConcurrentDictionary<string, ImmutableSortedDictionary<string, string>>
         _baseEnvironments = new(StringComparer.Ordinal);
     private int _isReleased;
@@ -33,7 +34,8 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
     }
 
     /// <summary>
-    /// What a project's instances inherit: the environment of the client that asked for it, never the
+    /// What a project's instances inherit: the environment of the client that asked for it, never
+    /// the
     /// daemon's. Holds for instances that are started from now on. Not kept on disk here.
     /// </summary>
     public void SetBaseEnvironment(
@@ -67,7 +69,8 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
                 break;
             case StopInstance stop:
                 await RunKnownAsync(stop.Slot,
-                    (slot, token) => slot.StopAsync(stop.GracePeriod, stop.ReturnsWithDaemon, token),
+                    (slot, token) =>
+                        slot.StopAsync(stop.GracePeriod, stop.ReturnsWithDaemon, token),
                     cancellation);
                 break;
             case SignalInstance signal:
@@ -112,7 +115,8 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
         new LogReader(
             _parts.Logs,
             () => SlotsOf(query.Project)
-                .Where(slot => query.Services.IsDefaultOrEmpty || query.Services.Contains(slot.Slot.Service))
+                .Where(slot => query.Services.IsDefaultOrEmpty
+                    || query.Services.Contains(slot.Slot.Service))
                 .Select(slot => (slot.Slot, slot.Log)),
             query).ReadAsync(cancellation);
 
@@ -142,7 +146,9 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
         await Task.WhenAll(adoptions);
     }
 
-    /// <summary>Stops supervising and reading logs; the processes run on for the next daemon.</summary>
+    /// <summary>
+    /// Stops supervising and reading logs; the processes run on for the next daemon.
+    /// </summary>
     public async Task ReleaseAsync()
     {
         if (Interlocked.Exchange(ref _isReleased, 1) == 0)
@@ -161,8 +167,9 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
     private IEnumerable<Supervisor> SlotsOf(string project) =>
         _supervisors.Values.Where(slot => slot.Slot.Project == project);
 
+    /// <summary>An operation that carries a definition carries the newest one.</summary>
     private void Learn(SlotName slot, Service service) =>
-        _services.TryAdd((slot.Project, service.Name), service);
+        _services[(slot.Project, service.Name)] = service;
 
     private Supervisor CreateSupervisor(SlotName slot) => new(
         _parts, slot,
@@ -198,7 +205,8 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
     {
         if (!Signals.TryParse(operation.Signal, out int signal))
         {
-            throw new OperationFailedException($"{operation.Slot}: unknown signal {operation.Signal}");
+            throw new OperationFailedException(
+                $"{operation.Slot}: unknown signal {operation.Signal}");
         }
 
         SyscallResult sent = _supervisors.TryGetValue(operation.Slot, out Supervisor? slot)

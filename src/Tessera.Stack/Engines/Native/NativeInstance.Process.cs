@@ -30,7 +30,8 @@ internal sealed partial class NativeInstance
             if (!PortPool.IsFree(port))
             {
                 throw new StartFailedException(
-                    $"port {port}, which the program always listens on, is in use by another program");
+                    $"port {port}, which the program always listens on, is in use by another "
+                    + "program");
             }
         }
     }
@@ -169,7 +170,7 @@ internal sealed partial class NativeInstance
                 State = InstanceState.Stopping,
                 ExitCode = exitCode,
                 ExitedAt = _parts.Time.GetUtcNow(),
-                Reason = now.State < InstanceState.Draining ? "ended; cleaning up" : now.Reason,
+                Reason = now.State < InstanceState.Draining ? "" : now.Reason,
             });
         }
         finally
@@ -191,7 +192,8 @@ internal sealed partial class NativeInstance
             int killed = await _leftovers!.KillAsync(_parts.Time);
             if (killed > 0)
             {
-                _parts.Options.Log($"{_instance.Name}: killed {killed} processes that it left behind");
+                _parts.Options.Log(
+                    $"{_instance.Name}: killed {killed} processes that it left behind");
             }
         }
         catch (TimeoutException e)
@@ -206,7 +208,9 @@ internal sealed partial class NativeInstance
         return exitCode;
     }
 
-    /// <summary>A process that another one reaps ends a moment before its code can be asked for.</summary>
+    /// <summary>
+    /// A process that another one reaps ends a moment before its code can be asked for.
+    /// </summary>
     private async Task<int?> AskForExitCodeAsync()
     {
         DateTimeOffset end = _parts.Time.GetUtcNow() + ExitCodeWait;

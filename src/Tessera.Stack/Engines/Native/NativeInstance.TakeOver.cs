@@ -129,7 +129,8 @@ internal sealed partial class NativeInstance
             int killed = await new Leftovers(_parts.Scan, Id, leader).KillAsync(_parts.Time);
             if (killed > 0)
             {
-                _parts.Options.Log($"{_instance.Name}: killed {killed} processes that it left behind");
+                _parts.Options.Log(
+                    $"{_instance.Name}: killed {killed} processes that it left behind");
             }
         }
         catch (TimeoutException e)

@@ -8,7 +8,8 @@ using Tessera.Stack.Discovery;
 namespace Tessera.Stack.Engines.Native;
 
 /// <summary>
-/// One process from its start, or its take-over, to the moment when nothing of it is left. One-shot:
+/// One process from its start, or its take-over, to the moment when nothing of it is left.
+/// One-shot:
 /// a restart is another object. Threading: <see cref="StartAsync"/>, <see cref="StopAsync"/> and
 /// <see cref="Finish"/> are called by its supervisor one at a time; reports come from any thread.
 /// </summary>
@@ -87,7 +88,9 @@ internal sealed partial class NativeInstance : IDisposable
     /// <summary>Was started, or taken over.</summary>
     public bool WasStarted => _ended is not null;
 
-    /// <summary>Exit code, null when unknown; completed when nothing of the instance is left.</summary>
+    /// <summary>
+    /// Exit code, null when unknown; completed when nothing of the instance is left.
+    /// </summary>
     public Task<int?> Ended => _ended!;
 
     /// <summary>Completed when it was ready for the first time.</summary>
@@ -103,7 +106,8 @@ internal sealed partial class NativeInstance : IDisposable
             foreach (int target in Definition.TargetPorts)
             {
                 bool isUdp = Definition.Ports.Any(port => port.Target == target)
-                    && Definition.Ports.All(port => port.Target != target || port.Protocol == "udp");
+                    && Definition.Ports.All(
+                        port => port.Target != target || port.Protocol == "udp");
                 if (!isUdp && _ports.TryGetValue(target, out int port))
                 {
                     return port;
@@ -136,7 +140,8 @@ internal sealed partial class NativeInstance : IDisposable
             Spawn(_command);
             return null;
         }
-        catch (Exception e) when (e is StartFailedException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (
+            e is StartFailedException or IOException or UnauthorizedAccessException)
         {
             _phase = RecordPhase.Created;
             await _parts.Logs.CloseAsync(Id);
@@ -207,7 +212,9 @@ internal sealed partial class NativeInstance : IDisposable
         }
     }
 
-    /// <summary>The last word about it: Exited or Failed. Keeps a reason that was given before.</summary>
+    /// <summary>
+    /// The last word about it: Exited or Failed. Keeps a reason that was given before.
+    /// </summary>
     /// <param name="isFinal">Nothing follows it in its slot until a command says so.</param>
     public void Finish(
         InstanceState state, string reason, int? exitCode, bool isFinal = true)
@@ -219,6 +226,7 @@ internal sealed partial class NativeInstance : IDisposable
             Health = InstanceHealth.None,
             ExitCode = exitCode,
             ExitedAt = now.ExitedAt ?? _parts.Time.GetUtcNow(),
+            Pid = null,
             Reason = reason == "" ? now.Reason : reason,
             IsFinal = isFinal,
         });
@@ -246,7 +254,9 @@ internal sealed partial class NativeInstance : IDisposable
         await _probing;
     }
 
-    /// <summary>Lets an end that has happened, but was not noticed yet, reach the catalog.</summary>
+    /// <summary>
+    /// Lets an end that has happened, but was not noticed yet, reach the catalog.
+    /// </summary>
     public async Task SettleAsync(CancellationToken cancellation)
     {
         bool hasExited;

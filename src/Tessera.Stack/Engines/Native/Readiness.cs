@@ -40,7 +40,8 @@ internal sealed class Readiness(EngineParts parts, NativeInstance instance)
     /// <summary>Whether 127.0.0.1 accepts a connection on the port now.</summary>
     public static async Task<bool> AcceptsAsync(int port, CancellationToken cancellation)
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        using var socket = new Socket(
+            AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(ConnectTimeout);
         try

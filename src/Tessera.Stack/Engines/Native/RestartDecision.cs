@@ -11,7 +11,11 @@ internal readonly record struct RestartDecision(bool Restarts, bool IsFatal, Tim
     /// <param name="failures">Short runs in a row, this one included; 1 or more.</param>
     /// <param name="jitter">0 to below 1; spreads the delay by 20 percent to each side.</param>
     public static RestartDecision After(
-        RestartPolicy policy, int? exitCode, int failures, double jitter, NativeEngineOptions options)
+        RestartPolicy policy,
+        int? exitCode,
+        int failures,
+        double jitter,
+        NativeEngineOptions options)
     {
         switch (policy.Condition)
         {
@@ -33,7 +37,8 @@ internal readonly record struct RestartDecision(bool Restarts, bool IsFatal, Tim
             return TimeSpan.Zero;
         }
 
-        double doubled = options.RestartDelay.TotalMilliseconds * Math.Pow(2, Math.Min(failures, 32) - 2);
+        double factor = Math.Pow(2, Math.Min(failures, 32) - 2);
+        double doubled = options.RestartDelay.TotalMilliseconds * factor;
         double capped = Math.Min(doubled, options.MaxRestartDelay.TotalMilliseconds);
         return TimeSpan.FromMilliseconds(capped * (0.8 + (0.4 * jitter)));
     }
