@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Tessera.Stack;
+using Tessera.Stack.Discovery;
 using Tessera.Stack.Engines;
 
 namespace Tessera.Cli;
@@ -29,6 +30,8 @@ internal sealed class Attachment(
 
     /// <summary>How long logs may be silent after the last end before they count as complete.</summary>
     private static readonly TimeSpan LogQuietTime = TimeSpan.FromMilliseconds(200);
+
+    private readonly HashSet<string> _announced = new(StringComparer.Ordinal);
 
     /// <returns>The exit code of the command.</returns>
     public async Task<int> RunAsync(DateTimeOffset since, LogStyle style)
@@ -107,6 +110,7 @@ internal sealed class Attachment(
             // Instances are looked at after the events were asked for, so that no end falls between.
             ImmutableArray<InstanceView> instances = Select(
                 await controller.ListAsync(project.Name, cancellation));
+            AnnounceEnded(printer, instances);
             if (!hasExternal && !instances.Any(IsAlive))
             {
                 return abortOn == AbortOn.Nothing
@@ -135,6 +139,24 @@ internal sealed class Attachment(
         }
     }
 
+    /// <summary>What ended before the events were listened to, or whose event is on its way.</summary>
+    private void AnnounceEnded(LogPrinter printer, ImmutableArray<InstanceView> instances)
+    {
+        foreach (InstanceView view in instances)
+        {
+            if (!IsAlive(view) && view.ExitCode is { } exitCode && _announced.Add(view.Id))
+            {
+                printer.Announce(SlotOf(view), $"exited with code {exitCode}");
+            }
+        }
+    }
+
+    private static SlotName SlotOf(InstanceView view) => new(
+        view.Project,
+        view.Service,
+        int.Parse(
+            view.Name.AsSpan(view.Name.LastIndexOf('-') + 1), CultureInfo.InvariantCulture));
+
     /// <summary>Says that an instance ended; the exit code when that ends the command.</summary>
     private int? Announce(LogPrinter printer, InstanceEvent change)
     {
@@ -147,8 +169,11 @@ internal sealed class Attachment(
         bool isKnown = change.Attributes.TryGetValue("exitCode", out string? text)
             && int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out _);
         int exitCode = isKnown ? int.Parse(text!, CultureInfo.InvariantCulture) : ExitCode.Failed;
-        printer.Announce(
-            change.Slot, isKnown ? $"exited with code {exitCode}" : "ended");
+        if (_announced.Add(change.Id))
+        {
+            printer.Announce(change.Slot, isKnown ? $"exited with code {exitCode}" : "ended");
+        }
+
         bool aborts = abortOn == AbortOn.AnyExit || (abortOn == AbortOn.Failure && exitCode != 0);
         return aborts ? exitCode : null;
     }

@@ -84,8 +84,12 @@ internal sealed class Controller : IController
         using CatalogSubscription subscription = _catalog.Subscribe();
         await foreach (CatalogChange change in subscription.Changes.ReadAllAsync(cancellation))
         {
-            if ((project is null || change.Subject.Slot.Project == project)
-                && InstanceEvents.Of(change, _time.GetUtcNow()) is { } news)
+            if (project is not null && change.Subject.Slot.Project != project)
+            {
+                continue;
+            }
+
+            foreach (InstanceEvent news in InstanceEvents.Of(change, _time.GetUtcNow()))
             {
                 yield return news;
             }
