@@ -7,7 +7,9 @@ using YamlDotNet.Core.Events;
 
 namespace Tessera.Cli;
 
-/// <summary>A canonical project (JSON) as text for people, whole or with some services only.</summary>
+/// <summary>
+/// A canonical project (JSON) as text for people, whole or with some services only.
+/// </summary>
 internal static class CanonicalText
 {
     private static readonly JsonSerializerOptions Indented = new()
