@@ -6,7 +6,9 @@ using Tessera.Stack;
 
 namespace Tessera.Cli;
 
-/// <summary>Arguments and options that several commands have in common, and how they are read.</summary>
+/// <summary>
+/// Arguments and options that several commands have in common, and how they are read.
+/// </summary>
 internal static class Arguments
 {
     /// <summary><c>[SERVICE...]</c>, completed with the services of the project's files.</summary>
@@ -62,7 +64,9 @@ internal static class Arguments
         return scale.ToImmutable();
     }
 
-    /// <summary>Services of the files that the line typed so far names; none when they cannot be read.</summary>
+    /// <summary>
+    /// Services of the files that the line typed so far names; none when they cannot be read.
+    /// </summary>
     public static IEnumerable<CompletionItem> ServiceNames(
         CompletionContext context, Func<ParseResult, Session> open)
     {

@@ -137,7 +137,9 @@ internal static class ChangeCommands
         return ExitCode.Ok;
     }
 
-    /// <summary><c>term</c>, <c>TERM</c> and <c>SIGTERM</c> are one signal; numbers stay as they are.</summary>
+    /// <summary>
+    /// <c>term</c>, <c>TERM</c> and <c>SIGTERM</c> are one signal; numbers stay as they are.
+    /// </summary>
     private static string NormaliseSignal(string signal)
     {
         string upper = signal.ToUpperInvariant();

@@ -36,7 +36,6 @@ internal static class ConfigCommand
         {
             format, quiet, servicesOnly, profilesOnly, hash, outputFile, services,
         };
-        command.Aliases.Add("convert");
         command.SetAction(parse =>
         {
             Session session = open(parse);

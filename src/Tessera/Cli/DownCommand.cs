@@ -3,7 +3,9 @@ using System.CommandLine;
 
 namespace Tessera.Cli;
 
-/// <summary><c>tessera down</c>: stop and forget a project's instances, the daemon's routes included.</summary>
+/// <summary>
+/// <c>tessera down</c>: stop and forget a project's instances, the daemon's routes included.
+/// </summary>
 internal static class DownCommand
 {
     public static Command Create(Func<ParseResult, Session> open)

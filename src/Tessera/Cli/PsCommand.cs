@@ -75,8 +75,8 @@ internal static class PsCommand
     }
 
     /// <summary>
-    /// Compose hides what ended. What was given up is shown all the same: it is supposed to run, and
-    /// a list that hides it would look healthy.
+    /// Compose hides what ended. What was given up is shown all the same: it is supposed to run,
+    /// and a list that hides it would look healthy.
     /// </summary>
     private static bool IsShown(InstanceView view, bool all, ImmutableArray<string> states) =>
         states.IsEmpty ? all || view.State != InstanceStates.Exited : states.Contains(view.State);
