@@ -107,7 +107,7 @@ internal static class ServiceSchema
         new Key("user", ScalarShape.String),
         new Key("privileged", ScalarShape.Boolean),
         new Key("working_dir", ScalarShape.String),
-        new Key("environment", Mapping)) { Required = ["command"] };
+        new Key("environment", VariableMapping)) { Required = ["command"] };
 
     private static readonly ListShape Volumes = new(new RecordShape(
         new Key("type", ScalarShape.OneOf("bind", "volume", "tmpfs", "cluster", "npipe", "image")),
@@ -204,7 +204,7 @@ internal static class ServiceSchema
         Pending("provider", new RecordShape(
             new Key("type", ScalarShape.String),
             new Key("options", new MapShape(AnyShape.Instance))) { Required = ["type"] }),
-        new("environment", Mapping),
+        new("environment", VariableMapping),
         new("env_file", EnvFile),
         new("expose", new ListShape(ScalarShape.Text) { Identity = TextOf }),
         Pending("extends", new RecordShape(

@@ -112,6 +112,13 @@ internal sealed class MappingNode(SourcePosition position) : Node(position)
     public MappingEntry? Find(string key) =>
         _index.TryGetValue(key, out int index) ? _entries[index] : null;
 
+    /// <summary>Items of the list under a key; none when there is no list.</summary>
+    public IReadOnlyList<Node> ItemsOf(string key) => (this[key] as SequenceNode)?.Items ?? [];
+
+    /// <summary>Entries of the mapping under a key; none when there is no mapping.</summary>
+    public IReadOnlyList<MappingEntry> EntriesOf(string key) =>
+        (this[key] as MappingNode)?._entries ?? [];
+
     public bool Contains(string key) => _index.ContainsKey(key);
 
     /// <summary>Replaces in place or appends.</summary>

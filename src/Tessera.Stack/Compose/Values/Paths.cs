@@ -1,4 +1,4 @@
-namespace Tessera.Stack.Compose.Model;
+namespace Tessera.Stack.Compose.Values;
 
 /// <summary>Paths of Compose files, which are relative to the project directory.</summary>
 internal static class Paths
