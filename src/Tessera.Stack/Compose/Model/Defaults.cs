@@ -114,7 +114,7 @@ internal sealed class Defaults(
     private void CompleteBuild(MappingNode build)
     {
         string context = TextOf(build, "context") is { Length: > 0 } named ? named : ".";
-        if (!IsRemote(context))
+        if (!Paths.IsRemote(context))
         {
             context = Paths.Absolute(context, projectDirectory, variables);
         }
@@ -129,7 +129,7 @@ internal sealed class Defaults(
         foreach (MappingEntry entry in build.EntriesOf("additional_contexts").ToArray())
         {
             string path = TextOf(entry.Value);
-            if (!IsRemote(path) && !path.Contains(':', StringComparison.Ordinal))
+            if (!Paths.IsRemote(path) && !path.Contains(':', StringComparison.Ordinal))
             {
                 ((MappingNode)build["additional_contexts"]!).Set(
                     entry.Key, Paths.Absolute(path, projectDirectory, variables));
@@ -248,11 +248,6 @@ internal sealed class Defaults(
             }
         }
     }
-
-    private static bool IsRemote(string context) =>
-        context.Contains("://", StringComparison.Ordinal)
-        || context.StartsWith("git@", StringComparison.Ordinal)
-        || context.StartsWith("github.com/", StringComparison.Ordinal);
 
     private static void SetMissing(MappingNode owner, string key, string value)
     {

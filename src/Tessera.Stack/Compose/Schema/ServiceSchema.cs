@@ -162,9 +162,9 @@ internal static class ServiceSchema
         AllowsNull = true,
     };
 
-    public static RecordShape Service { get; } = new([.. Keys()]);
+    public static RecordShape Service { get; } = new([.. KeysToExpose(), .. KeysFromExtends()]);
 
-    private static IEnumerable<Key> Keys() =>
+    private static Key[] KeysToExpose() =>
     [
         new("profiles", StringSet),
         Pending("annotations", Mapping),
@@ -207,7 +207,11 @@ internal static class ServiceSchema
         new("environment", VariableMapping),
         new("env_file", EnvFile),
         new("expose", new ListShape(ScalarShape.Text) { Identity = TextOf }),
-        Pending("extends", new RecordShape(
+    ];
+
+    private static Key[] KeysFromExtends() =>
+    [
+        new("extends", new RecordShape(
             new Key("file", ScalarShape.String),
             new Key("service", ScalarShape.String))
         {

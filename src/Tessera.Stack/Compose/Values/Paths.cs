@@ -24,6 +24,12 @@ internal static class Paths
         return expanded.StartsWith('/') ? expanded : Join(projectDirectory, expanded);
     }
 
+    /// <summary>A build's context that no folder holds.</summary>
+    public static bool IsRemote(string context) =>
+        context.Contains("://", StringComparison.Ordinal)
+        || context.StartsWith("git@", StringComparison.Ordinal)
+        || context.StartsWith("github.com/", StringComparison.Ordinal);
+
     /// <summary>Without <c>.</c>, <c>..</c>, doubled or trailing slashes.</summary>
     public static string Clean(string path)
     {

@@ -39,6 +39,18 @@ internal abstract class Node(SourcePosition position)
     public bool IsNull => this is ScalarNode { Value: null };
 
     public string? AsString => (this as ScalarNode)?.Value as string;
+
+    /// <summary>Equal in what they say, wherever they stand and in whichever order.</summary>
+    public static bool AreEqual(Node left, Node right) => (left, right) switch
+    {
+        (ScalarNode one, ScalarNode other) => Equals(one.Value, other.Value),
+        (SequenceNode one, SequenceNode other) => one.Items.Count == other.Items.Count
+            && one.Items.Zip(other.Items).All(pair => AreEqual(pair.First, pair.Second)),
+        (MappingNode one, MappingNode other) => one.Entries.Count == other.Entries.Count
+            && one.Entries.All(entry =>
+                other[entry.Key] is { } value && AreEqual(entry.Value, value)),
+        _ => false,
+    };
 }
 
 /// <param name="value">null, bool, long, double or string.</param>
