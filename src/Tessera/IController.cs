@@ -51,6 +51,9 @@ public interface IController
 /// <param name="Scale">Overrides of the number of instances, by service.</param>
 /// <param name="Wait">Done only when every service is ready.</param>
 /// <param name="DryRun">Yields the plan's lines and changes nothing.</param>
+/// <param name="Settle">
+/// Done only when what is probed by its port is ready, or ended, or ten seconds have passed.
+/// </param>
 /// <param name="WaitTimeout">
 /// Limit of <paramref name="Wait"/>; null waits as long as it takes.
 /// </param>
@@ -69,7 +72,8 @@ public sealed record UpRequest(
     bool NoRecreate = false,
     bool NoDeps = false,
     TimeSpan? WaitTimeout = null,
-    TimeSpan? Timeout = null);
+    TimeSpan? Timeout = null,
+    bool Settle = false);
 
 /// <param name="Timeout">Overrides each service's <c>stop_grace_period</c>.</param>
 public sealed record DownRequest(

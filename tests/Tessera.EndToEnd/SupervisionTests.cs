@@ -84,6 +84,7 @@ public sealed class SupervisionTests(TesseraHost host) : IClassFixture<TesseraHo
                   test: test ! -e sick-$$PORT
                   interval: 100ms
                   retries: 2
+                  start_period: 5s
                   start_interval: 100ms
             """, "health");
         await project.UpAsync();
@@ -129,7 +130,11 @@ public sealed class SupervisionTests(TesseraHost host) : IClassFixture<TesseraHo
               db:
                 command: sh -c 'sleep 0.5; test -e migrated && touch db-is-up; sleep 1000'
                 stop_grace_period: 0s
-                healthcheck: { test: test -e db-is-up, interval: 100ms, start_interval: 100ms }
+                healthcheck:
+                  test: test -e db-is-up
+                  interval: 100ms
+                  start_period: 5s
+                  start_interval: 100ms
               first: { command: sleep 1000, stop_grace_period: 0s }
             """, "order");
 
@@ -212,12 +217,11 @@ public sealed class SupervisionTests(TesseraHost host) : IClassFixture<TesseraHo
         await using ComposeProject project = host.Project("""
             services:
               echo:
-                command: sh -c 'echo "$PORT=$$PORT"; sleep 1000' $$PORT
-                expose: ["80"]
+                command: [sh, -c, 'echo "$$0=$$(printenv PORT)"; sleep 1000', "$$PORT"]
                 stop_grace_period: 0s
                 scale: 2
-                healthcheck: { disable: true }
-            """.Replace("\"$PORT=$$PORT\"", "\"$$0=$$PORT\"", StringComparison.Ordinal), "ports");
+                healthcheck: { test: "true", interval: 100ms }
+            """, "ports");
         await project.UpAsync();
 
         string[] lines = [];

@@ -171,7 +171,9 @@ public static class Planner
         }
 
         List<Instance> observed = NewestOf(request.Observed, service.Name);
-        List<Operation> changes = PlanSlots(request, service, observed);
+        Dependency? replaced = service.DependsOn.FirstOrDefault(
+            d => d.Restart && builder.Replaces(d.Service));
+        List<Operation> changes = PlanSlots(request, service, observed, replaced?.Service);
         List<int> after = changes.Exists(c => c is not RemoveInstance)
             ? [.. own, .. AwaitDependencies(request, service, steps, builder)]
             : [.. own];
@@ -191,7 +193,7 @@ public static class Planner
 
     /// <summary>First what is missing, then what must be replaced, then what is too many.</summary>
     private static List<Operation> PlanSlots(
-        PlanRequest request, Service service, List<Instance> observed)
+        PlanRequest request, Service service, List<Instance> observed, string? replacedDependency)
     {
         var starts = new List<Operation>();
         var replaces = new List<Operation>();
@@ -214,6 +216,11 @@ public static class Planner
             else if (instance.ProcessHash != service.ProcessHash && !request.NoRecreate)
             {
                 replaces.Add(new ReplaceInstance(slot, service, "its definition has changed"));
+            }
+            else if (replacedDependency is not null && !request.NoRecreate)
+            {
+                replaces.Add(new ReplaceInstance(
+                    slot, service, $"{replacedDependency}, which it depends on, is replaced"));
             }
         }
 

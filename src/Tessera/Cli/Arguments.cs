@@ -18,6 +18,14 @@ internal static class Arguments
             Arity = ArgumentArity.ZeroOrMore,
         };
         argument.CompletionSources.Add(context => ServiceNames(context, open));
+        argument.Validators.Add(result =>
+        {
+            // No service's name begins with a dash: whoever writes one mistyped an option.
+            if (result.Tokens.FirstOrDefault(token => token.Value.StartsWith('-')) is { } option)
+            {
+                result.AddError($"unknown option '{option.Value}'");
+            }
+        });
         return argument;
     }
 

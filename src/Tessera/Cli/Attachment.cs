@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Tessera.Stack;
+using Tessera.Stack.Discovery;
 using Tessera.Stack.Engines;
 
 namespace Tessera.Cli;
@@ -29,6 +30,8 @@ internal sealed class Attachment(
 
     /// <summary>How long logs may be silent after the last end before they count as complete.</summary>
     private static readonly TimeSpan LogQuietTime = TimeSpan.FromMilliseconds(200);
+
+    private readonly HashSet<string> _announced = new(StringComparer.Ordinal);
 
     /// <returns>The exit code of the command.</returns>
     public async Task<int> RunAsync(DateTimeOffset since, LogStyle style)
@@ -98,15 +101,32 @@ internal sealed class Attachment(
     /// <summary>Ends with an exit code when nothing is left to be attached to.</summary>
     private async Task<int> WatchAsync(LogPrinter printer, CancellationToken cancellation)
     {
-        bool hasExternal = SelectedServices().Any(service => service.IsExternal);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         await using IAsyncEnumerator<InstanceEvent> events =
-            controller.EventsAsync(project.Name, cancellation).GetAsyncEnumerator(cancellation);
-        Task<bool> next = events.MoveNextAsync().AsTask();
+            controller.EventsAsync(project.Name, stop.Token).GetAsyncEnumerator(stop.Token);
+        var ahead = new NextEvent(events);
+        try
+        {
+            return await WatchAsync(printer, ahead, cancellation);
+        }
+        finally
+        {
+            // An enumerator may not be disposed of while a step of it is under way.
+            await stop.CancelAsync();
+            await ((Task)ahead.Arrived).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task<int> WatchAsync(
+        LogPrinter printer, NextEvent ahead, CancellationToken cancellation)
+    {
+        bool hasExternal = SelectedServices().Any(service => service.IsExternal);
         while (true)
         {
             // Instances are looked at after the events were asked for, so that no end falls between.
             ImmutableArray<InstanceView> instances = Select(
                 await controller.ListAsync(project.Name, cancellation));
+            AnnounceEnded(printer, instances);
             if (!hasExternal && !instances.Any(IsAlive))
             {
                 return abortOn == AbortOn.Nothing
@@ -114,26 +134,45 @@ internal sealed class Attachment(
                     : instances.Select(view => view.ExitCode ?? 0).FirstOrDefault(code => code != 0);
             }
 
-            await Task.WhenAny(next, Task.Delay(LookInterval, session.Caller.Time, cancellation));
+            await Task.WhenAny(
+                ahead.Arrived, Task.Delay(LookInterval, session.Caller.Time, cancellation));
             cancellation.ThrowIfCancellationRequested();
-            if (!next.IsCompleted)
+            if (!ahead.Arrived.IsCompleted)
             {
                 continue;
             }
 
-            if (!await next)
+            if (!await ahead.Arrived)
             {
                 throw new UserErrorException("the daemon ended", ExitCode.Failed);
             }
 
-            if (Announce(printer, events.Current) is { } exitCode)
+            if (Announce(printer, ahead.Current) is { } exitCode)
             {
                 return exitCode;
             }
 
-            next = events.MoveNextAsync().AsTask();
+            ahead.Ask();
         }
     }
+
+    /// <summary>What ended before the events were listened to, or whose event is on its way.</summary>
+    private void AnnounceEnded(LogPrinter printer, ImmutableArray<InstanceView> instances)
+    {
+        foreach (InstanceView view in instances)
+        {
+            if (!IsAlive(view) && view.ExitCode is { } exitCode && _announced.Add(view.Id))
+            {
+                printer.Announce(SlotOf(view), $"exited with code {exitCode}");
+            }
+        }
+    }
+
+    private static SlotName SlotOf(InstanceView view) => new(
+        view.Project,
+        view.Service,
+        int.Parse(
+            view.Name.AsSpan(view.Name.LastIndexOf('-') + 1), CultureInfo.InvariantCulture));
 
     /// <summary>Says that an instance ended; the exit code when that ends the command.</summary>
     private int? Announce(LogPrinter printer, InstanceEvent change)
@@ -147,8 +186,11 @@ internal sealed class Attachment(
         bool isKnown = change.Attributes.TryGetValue("exitCode", out string? text)
             && int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out _);
         int exitCode = isKnown ? int.Parse(text!, CultureInfo.InvariantCulture) : ExitCode.Failed;
-        printer.Announce(
-            change.Slot, isKnown ? $"exited with code {exitCode}" : "ended");
+        if (_announced.Add(change.Id))
+        {
+            printer.Announce(change.Slot, isKnown ? $"exited with code {exitCode}" : "ended");
+        }
+
         bool aborts = abortOn == AbortOn.AnyExit || (abortOn == AbortOn.Failure && exitCode != 0);
         return aborts ? exitCode : null;
     }
@@ -209,5 +251,24 @@ internal sealed class Attachment(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(signal, end);
         await Task.Delay(Timeout.InfiniteTimeSpan, either.Token)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>The event that was asked for and may not have come yet.</summary>
+    private sealed class NextEvent
+    {
+        private readonly IAsyncEnumerator<InstanceEvent> _events;
+
+        public NextEvent(IAsyncEnumerator<InstanceEvent> events)
+        {
+            _events = events;
+            Arrived = events.MoveNextAsync().AsTask();
+        }
+
+        /// <summary>False when no event will come any more.</summary>
+        public Task<bool> Arrived { get; private set; }
+
+        public InstanceEvent Current => _events.Current;
+
+        public void Ask() => Arrived = _events.MoveNextAsync().AsTask();
     }
 }

@@ -46,8 +46,8 @@ internal static class ConfigCommand
                 parse.GetValue(servicesOnly) ? Lines(loaded.Project.Services.Keys)
                 : parse.GetValue(profilesOnly) ? Lines(ProfilesOf(loaded.CanonicalJson))
                 : parse.GetValue(hash) is { } wanted ? Hashes(session, loaded.Project, wanted)
-                : parse.GetValue(format) == "json" ? CanonicalText.ToJson(loaded.CanonicalJson, names)
-                : CanonicalText.ToYaml(loaded.CanonicalJson, names);
+                : parse.GetValue(format) == "json" ? CanonicalText.Json(loaded.CanonicalJson, names)
+                : CanonicalText.Yaml(loaded.CanonicalJson, names);
             if (parse.GetValue(quiet))
             {
                 return ExitCode.Ok;

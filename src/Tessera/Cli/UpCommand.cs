@@ -170,6 +170,7 @@ internal sealed class UpCommand
             NoRecreate: parse.GetValue(_noRecreate),
             NoDeps: parse.GetValue(_noDeps),
             WaitTimeout: Arguments.ToTimeSpan(parse.GetValue(_waitTimeout), "--wait-timeout"),
-            Timeout: Arguments.ToTimeSpan(parse.GetValue(_timeout), "--timeout"));
+            Timeout: Arguments.ToTimeSpan(parse.GetValue(_timeout), "--timeout"),
+            Settle: parse.GetValue(_detach));
     }
 }

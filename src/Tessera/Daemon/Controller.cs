@@ -84,8 +84,12 @@ internal sealed class Controller : IController
         using CatalogSubscription subscription = _catalog.Subscribe();
         await foreach (CatalogChange change in subscription.Changes.ReadAllAsync(cancellation))
         {
-            if ((project is null || change.Subject.Slot.Project == project)
-                && InstanceEvents.Of(change, _time.GetUtcNow()) is { } news)
+            if (project is not null && change.Subject.Slot.Project != project)
+            {
+                continue;
+            }
+
+            foreach (InstanceEvent news in InstanceEvents.Of(change, _time.GetUtcNow()))
             {
                 yield return news;
             }
@@ -141,7 +145,13 @@ internal sealed class Controller : IController
             NoRecreate = request.NoRecreate,
             RemoveOrphans = request.RemoveOrphans,
             Wait = request.Wait,
+            GracePeriod = request.Timeout,
         };
+        foreach (string warning in DesiredProject.Warnings(project))
+        {
+            tell(new Progress(ProgressKind.Warning, "", warning));
+        }
+
         Plan plan = Planner.Up(planRequest);
         if (Announce(plan, request.DryRun, tell))
         {
@@ -165,6 +175,15 @@ internal sealed class Controller : IController
         ImmutableArray<StepReport> failures = await ExecuteAsync(plan, tell, limit.Token);
         await KeepOldDefinitionsAsync(desired, previous, failures, cancellation);
         PlanProgress.ThrowOnFailure(failures, request.WaitTimeout, cancellation);
+        foreach (Progress published in PlanProgress.Published(desired, request.Services))
+        {
+            tell(published);
+        }
+
+        if (request.Settle)
+        {
+            await SettleAsync(desired.Project, tell, cancellation);
+        }
     }
 
     private async Task DownAsync(
@@ -239,6 +258,21 @@ internal sealed class Controller : IController
 
         ImmutableArray<StepReport> failures = await ExecuteAsync(plan, tell, cancellation);
         PlanProgress.ThrowOnFailure(failures, null, cancellation);
+        if (request.Kind is ChangeKind.Start or ChangeKind.Scale)
+        {
+            await SettleAsync(desired.Project, tell, cancellation);
+        }
+    }
+
+    private async Task SettleAsync(
+        Project project, Action<Progress> tell, CancellationToken cancellation)
+    {
+        foreach (string name in await Settling.AwaitAsync(
+            _catalog, project, _time, cancellation))
+        {
+            tell(new Progress(ProgressKind.Warning, "",
+                $"{name} is not ready yet; requests wait for it"));
+        }
     }
 
     /// <summary>

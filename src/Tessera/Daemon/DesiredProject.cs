@@ -44,6 +44,14 @@ internal static class DesiredProject
         return project;
     }
 
+    /// <summary>What a project asks for that is not done, though everything else is.</summary>
+    public static IEnumerable<string> Warnings(Project project) =>
+        from service in project.Services.Values
+        from port in service.Ports
+        where port.Protocol != "tcp"
+        select $"service {service.Name}: port {port.Target}/{port.Protocol} is not published: the "
+            + "balancer carries TCP only";
+
     public static Project WithScale(
         Project project, ImmutableSortedDictionary<string, int> scale)
     {

@@ -13,38 +13,29 @@ internal sealed class ProjectStore(TesseraHome home)
 
     public string FolderOf(string project) => Path.Combine(home.Projects, project);
 
+    /// <summary>Names of all projects that have a folder, in order.</summary>
+    public ImmutableArray<string> Names => !Directory.Exists(home.Projects)
+        ? []
+        : [.. Directory.EnumerateDirectories(home.Projects)
+            .Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal)];
+
     /// <summary>
-    /// All projects on disk. One that cannot be read is reported and left where it is.
+    /// A project's desired state; null, and a line in the log, when it cannot be read.
     /// </summary>
-    public ImmutableArray<ProjectEntry> LoadAll(Action<string> log)
+    public ProjectEntry? Load(string project, Action<string> log)
     {
-        if (!Directory.Exists(home.Projects))
+        string path = Path.Combine(FolderOf(project), FileName);
+        try
         {
-            return [];
+            return JsonSerializer.Deserialize(
+                File.ReadAllBytes(path), ProjectJson.Default.ProjectEntry);
         }
-
-        var entries = ImmutableArray.CreateBuilder<ProjectEntry>();
-        foreach (string folder in Directory.EnumerateDirectories(home.Projects).Order())
+        catch (Exception e) when (e is JsonException or IOException)
         {
-            string path = Path.Combine(folder, FileName);
-            if (!File.Exists(path))
-            {
-                continue;
-            }
-
-            try
-            {
-                entries.Add(JsonSerializer.Deserialize(
-                    File.ReadAllBytes(path), ProjectJson.Default.ProjectEntry)!);
-            }
-            catch (Exception e) when (e is JsonException or IOException)
-            {
-                log($"{path} cannot be read and its project is not managed: {e.Message}. "
-                    + "Run `tessera up` with its file again.");
-            }
+            log($"{path} cannot be read: {e.Message}. What runs of {project} runs on without "
+                + $"routes; run `tessera up` with its file, or `tessera -p {project} down`.");
+            return null;
         }
-
-        return entries.ToImmutable();
     }
 
     public void Save(ProjectEntry entry)
@@ -69,6 +60,15 @@ internal sealed class ProjectStore(TesseraHome home)
         if (Directory.Exists(folder))
         {
             Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>Removes the folder of all projects when there is none.</summary>
+    public void DeleteIfEmpty()
+    {
+        if (Directory.Exists(home.Projects) && Names.IsEmpty)
+        {
+            Directory.Delete(home.Projects);
         }
     }
 }

@@ -35,6 +35,11 @@ internal static class DocumentJson
     /// <exception cref="UserErrorException">Not what <see cref="Write(Node)"/> prints.</exception>
     public static MappingNode Read(string text)
     {
+        if (text.Contains("\\u0000", StringComparison.Ordinal))
+        {
+            throw new UserErrorException("the project's document has the character NUL in it.");
+        }
+
         try
         {
             using JsonDocument document = JsonDocument.Parse(
@@ -43,7 +48,7 @@ internal static class DocumentJson
             return Read(document.RootElement) as MappingNode
                 ?? throw new UserErrorException("the project's document is not a JSON object.");
         }
-        catch (JsonException problem)
+        catch (Exception problem) when (problem is JsonException or ArgumentException)
         {
             throw new UserErrorException($"the project's document is not valid JSON: {problem.Message}");
         }

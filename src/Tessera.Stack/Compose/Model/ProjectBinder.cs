@@ -21,6 +21,11 @@ internal static class ProjectBinder
                 $"the project's document has no {TesseraSchema.SourceName}: it does not come from " +
                 "the loader.");
         string folder = TextOf(source, "working_dir");
+        if (!Path.IsPathFullyQualified(folder))
+        {
+            throw new UserErrorException($"the project's folder \"{folder}\" is not absolute.");
+        }
+
         MappingNode services = document["services"] as MappingNode ?? new(document.Position);
         Project project = new()
         {
@@ -116,8 +121,8 @@ internal static class ProjectBinder
             ? []
             : [.. limits.Entries.Select(entry =>
             {
-                MappingNode limit = (MappingNode)entry.Value;
-                long? single = Integer(limit, "single");
+                MappingNode? limit = entry.Value as MappingNode;
+                long? single = (entry.Value as ScalarNode)?.Value as long?;
                 return new ResourceLimit(
                     entry.Key,
                     single ?? Integer(limit, "soft") ?? -1,

@@ -33,10 +33,9 @@ internal static class ServiceLimits
                 continue;
             }
 
-            MappingNode limit = (MappingNode)entry.Value;
-            if (limit.Contains("single"))
+            if (entry.Value is not MappingNode limit)
             {
-                Range(path, limit["single"], problems);
+                Range(path, entry.Value, problems);
                 continue;
             }
 
@@ -44,7 +43,7 @@ internal static class ServiceLimits
             long? hard = Range(path, limit["hard"], problems);
             if (soft is null || hard is null)
             {
-                problems.Add(limit.Position, $"{path} needs an integer, or both soft and hard");
+                problems.Add(limit.Position, $"{path} needs both soft and hard");
             }
             else if (hard != -1 && (soft == -1 || soft > hard))
             {

@@ -27,10 +27,7 @@ internal static class CommonShapes
     public static MapShape DriverOptions { get; } = new(ScalarShape.Text);
 
     /// <summary>Host names and their addresses.</summary>
-    public static MapShape ExtraHosts { get; } = new(StringOrList)
-    {
-        FromList = ShortForms.Hosts,
-    };
+    public static MapShape ExtraHosts { get; } = new ExtraHostsShape();
 
     public static ListShape Command { get; } = new(ScalarShape.String)
     {
@@ -40,20 +37,9 @@ internal static class CommonShapes
         AllowsNull = true,
     };
 
-    /// <summary>A boolean; the mapping with a <c>name</c> is the form of old files.</summary>
     public static Shape External { get; } = new ExternalShape();
 
-    public static MapShape Ulimits { get; } = new(new RecordShape(
-        new Key("single", ScalarShape.Integer),
-        new Key("soft", ScalarShape.Integer, Keep.Yes),
-        new Key("hard", ScalarShape.Integer, Keep.Yes))
-    {
-        ShortForm = "an integer",
-        Expand = (node, _, _) =>
-            ScalarShape.Integer.TryConvert(node) is { } limit
-                ? ShortForms.Record(node, ("single", limit))
-                : null,
-    })
+    public static MapShape Ulimits { get; } = new(new UlimitShape())
     {
         AllowsName = name => name.All(char.IsAsciiLetterLower),
     };
@@ -88,31 +74,4 @@ internal static class CommonShapes
 
     public static string TextOf(Node node, string key) =>
         (node as MappingNode)?[key] is ScalarNode value ? value.ToText() : "";
-
-    private sealed class ExternalShape : Shape
-    {
-        public override string Expected => "a boolean";
-
-        public override Node Accept(Node node, string path, Problems problems)
-        {
-            if (node is not MappingNode old)
-            {
-                return ScalarShape.Boolean.Accept(node, path, problems);
-            }
-
-            foreach (MappingEntry entry in old.Entries)
-            {
-                if (entry.Key != "name" && !entry.Key.StartsWith("x-", StringComparison.Ordinal))
-                {
-                    problems.Add(
-                        entry.KeyPosition,
-                        $"unknown key \"{entry.Key}\" in {path}; did you mean \"name\"?");
-                }
-            }
-
-            return node;
-        }
-
-        public override bool IsEmpty(Node node) => ScalarShape.Boolean.IsEmpty(node);
-    }
 }

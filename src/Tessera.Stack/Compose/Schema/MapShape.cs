@@ -5,7 +5,7 @@ namespace Tessera.Stack.Compose.Schema;
 
 /// <summary>A mapping with names of the author's choice and values of one shape.</summary>
 /// <param name="value">Shape of each value.</param>
-internal sealed class MapShape(Shape value) : Shape
+internal class MapShape(Shape value) : Shape
 {
     /// <summary>What a name may consist of; null takes every name that is not empty.</summary>
     public Func<string, bool>? AllowsName { get; init; }

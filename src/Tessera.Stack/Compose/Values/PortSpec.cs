@@ -33,7 +33,7 @@ internal readonly record struct PortSpec(string HostIp, string Published, int Ta
         }
 
         Split(rest, out string hostIp, out string published, out string target);
-        if (hostIp.Length > 0 && !IPAddress.TryParse(hostIp, out _))
+        if (hostIp.Length > 0 && !IsAddress(hostIp))
         {
             problem = $"\"{hostIp}\" is no IP address";
             return [];
@@ -93,6 +93,10 @@ internal readonly record struct PortSpec(string HostIp, string Published, int Ta
     public static bool TryPort(string text, out int port) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port)
             && port is >= 1 and <= 65_535;
+
+    /// <summary>Not <c>127.1</c> or <c>0x7f.1</c>, which inet_aton(3) takes for addresses.</summary>
+    private static bool IsAddress(string text) => IPAddress.TryParse(text, out _)
+        && (text.Contains(':', StringComparison.Ordinal) || text.Count(c => c == '.') == 3);
 
     private static void Split(
         string text, out string hostIp, out string published, out string target)

@@ -71,6 +71,13 @@ internal sealed class EnvironmentFile
 
     private void ReadStatements()
     {
+        int nul = _text.IndexOf('\0', StringComparison.Ordinal);
+        if (nul >= 0)
+        {
+            _position = nul;
+            throw Problem("a value cannot hold the character NUL");
+        }
+
         while (SkipToStatement())
         {
             string name = ReadName(out bool isInherited);

@@ -53,15 +53,44 @@ internal sealed class YamlReader
             throw new UserErrorException($"{file}: the file is not UTF-8 text.");
         }
 
+        YamlReader reader = new(file, new StringReader(text.TrimStart('\uFEFF')));
         try
         {
-            return new YamlReader(file, new StringReader(text.TrimStart('\uFEFF'))).ReadDocuments();
+            return reader.ReadDocuments();
         }
         catch (YamlException problem)
         {
             SourcePosition position = new(file, (int)problem.Start.Line, (int)problem.Start.Column);
+            position = problem.Message.Contains("tab ", StringComparison.Ordinal)
+                ? FindTab(text, position)
+                : position;
             throw new UserErrorException($"{position}: {Explain(problem)}");
         }
+        catch (Exception problem) when (problem is not UserErrorException)
+        {
+            // The parser has states that broken text can bring it into and that it has no words for.
+            throw new UserErrorException($"{reader.LastPosition}: not valid YAML after this place.");
+        }
+    }
+
+    private SourcePosition LastPosition =>
+        _parser.Current is { } last ? PositionOf(last) : new SourcePosition(_file, 1, 1);
+
+    /// <summary>The parser names the mapping that a tab breaks, not the tab.</summary>
+    private static SourcePosition FindTab(string text, SourcePosition start)
+    {
+        int number = 0;
+        foreach (ReadOnlySpan<char> line in text.AsSpan().EnumerateLines())
+        {
+            number++;
+            int tab = line.IndexOf('\t');
+            if (number >= start.Line && tab >= 0 && line[..tab].Trim(' ').IsEmpty)
+            {
+                return start with { Line = number, Column = tab + 1 };
+            }
+        }
+
+        return start;
     }
 
     private static string Explain(YamlException problem)
@@ -169,6 +198,11 @@ internal sealed class YamlReader
         height = 1;
         string tag = scalar.Tag.IsEmpty ? "" : scalar.Tag.Value;
         string text = scalar.Value;
+        if (text.Contains('\0', StringComparison.Ordinal))
+        {
+            throw new UserErrorException($"{position}: a value cannot hold the character NUL.");
+        }
+
         bool isPlain = scalar.Style == ScalarStyle.Plain;
         object? plain = isPlain ? Scalars.Resolve(text) : text;
         object? value = tag switch
@@ -231,6 +265,12 @@ internal sealed class YamlReader
             }
 
             Node value = ReadNode(depth + 1, out int valueHeight);
+            if (value is ScalarNode { Text: "", Value: null, MergeTag: MergeTag.None })
+            {
+                // Nothing stands nowhere: the key is the place to look at.
+                value = ScalarNode.Null(key.Position);
+            }
+
             height = Math.Max(height, valueHeight + 1);
             if (isMergeKey)
             {

@@ -205,7 +205,8 @@ internal sealed class YamlWriter
     }
 
     private static bool IsPrintable(char character) =>
-        character is '\t' or (>= ' ' and <= '~') or '\u0085' or (>= '\u00A0' and not '\uFEFF');
+        character is '\t' or (>= ' ' and <= '~')
+            or (>= '\u00A0' and not ('\u2028' or '\u2029' or '\uFEFF'));
 
     private static string DoubleQuoted(string text)
     {

@@ -178,7 +178,7 @@ internal sealed partial class Supervisor
             await instance.StopAsync(gracePeriod, cancellation);
         }
 
-        instance.Finish(InstanceState.Exited, "", await instance.Ended);
+        instance.Finish(InstanceState.Exited, "stopped by a command", await instance.Ended);
     }
 
     /// <summary>Null when it became ready; else why not, with its last output.</summary>

@@ -23,6 +23,7 @@ internal sealed partial class Supervisor : IDisposable
     private CancellationTokenSource _halt = new();
     private Task _loop = Task.CompletedTask;
     private volatile NativeInstance? _current;
+    private volatile bool _isKilled;
     private DesiredState _desired = DesiredState.Created;
     private int _restarts;
     private int _failures;
@@ -71,9 +72,20 @@ internal sealed partial class Supervisor : IDisposable
         }
     }
 
-    /// <summary>To the process group of the slot's instance, without waiting for a turn.</summary>
-    public SyscallResult Signal(int signal) =>
-        _current?.Signal(signal) ?? SyscallResult.Failure(ProcessErrno.NoProcess);
+    /// <summary>
+    /// To the process group of the slot's instance, without waiting for a turn: a stop that takes
+    /// long can be cut short. What a person kills stays down, as with Docker.
+    /// </summary>
+    public SyscallResult Signal(int signal)
+    {
+        if (_current is not { } current)
+        {
+            return SyscallResult.Failure(ProcessErrno.NoProcess);
+        }
+
+        _isKilled = signal == Signals.Kill;
+        return current.Signal(signal);
+    }
 
     public void Dispose()
     {
@@ -142,6 +154,7 @@ internal sealed partial class Supervisor : IDisposable
     /// <summary>The loop for an instance in whatever state it is.</summary>
     private void Resume(NativeInstance instance)
     {
+        _isKilled = false;
         _halt.Dispose();
         _halt = new CancellationTokenSource();
         _loop = SuperviseAsync(instance, _halt.Token);
@@ -192,6 +205,14 @@ internal sealed partial class Supervisor : IDisposable
     private async Task<NativeInstance?> SucceedAsync(
         NativeInstance ended, int? exitCode, string cause, CancellationToken halt)
     {
+        if (_isKilled)
+        {
+            _desired = DesiredState.Stopped;
+            Persist();
+            ended.Finish(InstanceState.Exited, "killed by a command", exitCode);
+            return null;
+        }
+
         Service policy = PolicyFor(ended.Definition);
         bool wasStable = ended.ReadyAt is DateTimeOffset readyAt
             && _parts.Time.GetUtcNow() - readyAt >= _parts.Options.StableRun;
