@@ -57,7 +57,8 @@ public static unsafe class Fifo
     }
 
     /// <summary>A pipe whose ends are closed on exec; the reading end never blocks.</summary>
-    public static SyscallResult TryCreatePipe(out SafeFileHandle? reader, out SafeFileHandle? writer)
+    public static SyscallResult TryCreatePipe(
+        out SafeFileHandle? reader, out SafeFileHandle? writer)
     {
         const int setStatusFlags = 4;
         int* ends = stackalloc int[2];

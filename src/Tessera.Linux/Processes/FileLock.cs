@@ -19,7 +19,7 @@ public sealed class FileLock : IDisposable
     /// reason.</exception>
     public static FileLock? TryTake(string path)
     {
-        // FileShare.ReadWrite: .NET would otherwise take an flock of its own when it opens the file.
+        // FileShare.ReadWrite: .NET would otherwise take an flock of its own at the opening.
         SafeFileHandle file = File.OpenHandle(
             path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
         SyscallResult locked = ProcessCalls.Result(

@@ -30,7 +30,7 @@ public static unsafe class ProcessSpawn
     private const short SetSignalMask = 0x08;
     private const short SetSession = 0x80;
 
-    // posix_spawn_file_actions_t (80), posix_spawnattr_t (336) and sigset_t (128) of glibc, rounded up.
+    // Room for posix_spawn_file_actions_t (80), posix_spawnattr_t (336), sigset_t (128) of glibc.
     private const int OpaqueLength = 512;
 
     /// <summary>
@@ -90,8 +90,10 @@ public static unsafe class ProcessSpawn
                 actions, 0, nullDevice, OpenReadOnly, 0);
             errno = errno != 0 ? errno
                 : request.OutputPath is null
-                ? ProcessCalls.posix_spawn_file_actions_adddup2(actions, request.OutputDescriptor, 1)
-                : ProcessCalls.posix_spawn_file_actions_addopen(actions, 1, output, OpenReadWrite, 0);
+                ? ProcessCalls.posix_spawn_file_actions_adddup2(
+                    actions, request.OutputDescriptor, 1)
+                : ProcessCalls.posix_spawn_file_actions_addopen(
+                    actions, 1, output, OpenReadWrite, 0);
             errno = errno != 0 ? errno
                 : ProcessCalls.posix_spawn_file_actions_adddup2(actions, 1, 2);
             errno = errno != 0 ? errno

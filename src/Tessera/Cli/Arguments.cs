@@ -20,6 +20,14 @@ internal static class Arguments
             Arity = ArgumentArity.ZeroOrMore,
         };
         argument.CompletionSources.Add(context => ServiceNames(context, open));
+        argument.Validators.Add(result =>
+        {
+            // No service's name begins with a dash: whoever writes one mistyped an option.
+            if (result.Tokens.FirstOrDefault(token => token.Value.StartsWith('-')) is { } option)
+            {
+                result.AddError($"unknown option '{option.Value}'");
+            }
+        });
         return argument;
     }
 
@@ -44,7 +52,10 @@ internal static class Arguments
         {
             int equals = pair.IndexOf('=', StringComparison.Ordinal);
             if (equals <= 0 || !int.TryParse(
-                pair.AsSpan(equals + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int count))
+                pair.AsSpan(equals + 1),
+                NumberStyles.None,
+                CultureInfo.InvariantCulture,
+                out int count))
             {
                 throw new UserErrorException(
                     $"'{pair}' is not of the form service=number, for example web=3");

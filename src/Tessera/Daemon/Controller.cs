@@ -84,8 +84,12 @@ internal sealed class Controller : IController
         using CatalogSubscription subscription = _catalog.Subscribe();
         await foreach (CatalogChange change in subscription.Changes.ReadAllAsync(cancellation))
         {
-            if ((project is null || change.Subject.Slot.Project == project)
-                && InstanceEvents.Of(change, _time.GetUtcNow()) is { } news)
+            if (project is not null && change.Subject.Slot.Project != project)
+            {
+                continue;
+            }
+
+            foreach (InstanceEvent news in InstanceEvents.Of(change, _time.GetUtcNow()))
             {
                 yield return news;
             }
@@ -171,6 +175,11 @@ internal sealed class Controller : IController
         ImmutableArray<StepReport> failures = await ExecuteAsync(plan, tell, limit.Token);
         await KeepOldDefinitionsAsync(desired, previous, failures, cancellation);
         PlanProgress.ThrowOnFailure(failures, request.WaitTimeout, cancellation);
+        foreach (Progress published in PlanProgress.Published(desired, request.Services))
+        {
+            tell(published);
+        }
+
         if (request.Settle)
         {
             await SettleAsync(desired.Project, tell, cancellation);

@@ -30,38 +30,41 @@ internal static class Daemon
         Directory.CreateDirectory(home.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite
             | UnixFileMode.UserExecute);
         using DaemonLock held = DaemonLock.Take(home);
-        ProxyOptions options = ReadOptions();
+        var log = new DaemonLog(home, isFile: onDemand);
+        ProxyOptions options = ReadOptions(log.Write);
         var store = new ProjectStore(home);
         var catalog = new Catalog();
         var shutdown = new DaemonShutdown(onDemand);
         await using var proxy = new ProxyServer(options);
         using var ingress = new Ingress(proxy, catalog,
-            project => Path.Combine(store.FolderOf(project), "access.log"), Log, TimeProvider.System);
+            project => Path.Combine(store.FolderOf(project), "access.log"), log.Write, TimeProvider.System);
         await using var engine = new NativeEngine(
             new NativeEngineOptions
             {
                 StateFolder = home.Projects,
                 PathFolder = AppContext.BaseDirectory,
-                Log = Log,
+                Log = log.Write,
             },
             catalog, ingress.DrainAsync, TimeProvider.System);
         var controller = new Controller(engine, catalog, ingress, proxy, store, shutdown,
             TimeProvider.System, Describe,
             entry => engine.SetBaseEnvironment(entry.Name, entry.BaseEnvironment));
 
-        await TakeBackAsync(store, engine, ingress);
+        await TakeBackAsync(store, engine, ingress, log.Write);
         await using ControlServer server = await ControlServer.StartAsync(
-            home, controller, fault => Log($"fault: {fault}"), cancellation);
+            home, controller, fault => log.Write($"fault: {fault}"), cancellation);
         using var signals = new ShutdownSignals(
             () => _ = controller.EndAsync(keepInstances: false, _ => { }));
-        Log($"tessera {VersionCommand.Version} serves {home.Path} with {options.Reactors} reactors");
+        log.Write($"tessera {VersionCommand.Version} serves {home.Path} with {options.Reactors} reactors");
 
         bool keepInstances = await shutdown.Begun;
-        Log(keepInstances ? "ending; instances live on" : "ending; instances are stopped");
+        log.Write(keepInstances ? "ending; instances live on" : "ending; instances are stopped");
         await server.StopAsync(AnswerLimit);
         if (onDemand && ingress.Projects.IsEmpty)
         {
-            DeleteHome(home);
+            // Nothing is worth keeping without a project: the folder is left as it was found.
+            log.Delete();
+            store.DeleteIfEmpty();
         }
 
         return ExitCode.Ok;
@@ -74,12 +77,13 @@ internal static class Daemon
     /// Listens for every project on disk, then adopts what lives and starts what shall run. Requests
     /// that come in between are held.
     /// </summary>
-    private static async Task TakeBackAsync(ProjectStore store, NativeEngine engine, Ingress ingress)
+    private static async Task TakeBackAsync(
+        ProjectStore store, NativeEngine engine, Ingress ingress, Action<string> log)
     {
         using var limit = new CancellationTokenSource(AdoptionLimit);
         foreach (string name in store.Names)
         {
-            if (store.Load(name, Log) is not { } entry)
+            if (store.Load(name, log) is not { } entry)
             {
                 await engine.AdoptAsync(name, [], limit.Token);
                 continue;
@@ -90,15 +94,15 @@ internal static class Daemon
                 entry.Name, entry.Project.Services.Values, limit.Token);
             foreach (ListenFailure failure in ingress.Set(entry))
             {
-                Log($"cannot listen on {failure.Address} for {entry.Name}: {failure.Reason}; "
+                log($"cannot listen on {failure.Address} for {entry.Name}: {failure.Reason}; "
                     + "trying again every second");
             }
         }
     }
 
-    private static ProxyOptions ReadOptions()
+    private static ProxyOptions ReadOptions(Action<string> log)
     {
-        var options = new ProxyOptions { ErrorLog = Log };
+        var options = new ProxyOptions { ErrorLog = log };
         string? reactors = Environment.GetEnvironmentVariable("TESSERA_REACTORS");
         if (string.IsNullOrEmpty(reactors))
         {
@@ -111,19 +115,6 @@ internal static class Daemon
             : throw new UserErrorException(
                 $"TESSERA_REACTORS is \"{reactors}\"; give a number from 1 to 256");
     }
-
-    /// <summary>Nothing is worth keeping without a project: the folder is left as it was found.</summary>
-    private static void DeleteHome(TesseraHome home)
-    {
-        File.Delete(home.DaemonLog);
-        if (Directory.Exists(home.Projects) && !Directory.EnumerateFileSystemEntries(home.Projects).Any())
-        {
-            Directory.Delete(home.Projects);
-        }
-    }
-
-    private static void Log(string message) => Console.Error.WriteLine(string.Create(
-        CultureInfo.InvariantCulture, $"{DateTimeOffset.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} {message}"));
 
     /// <summary>SIGTERM and SIGINT end the daemon as <c>daemon stop</c> does.</summary>
     private sealed class ShutdownSignals : IDisposable

@@ -35,6 +35,15 @@ internal static class PlanProgress
         return observed.Where(i => i.IsAlive && !touched.Contains(i.Name));
     }
 
+    /// <summary>Where the services of an <c>up</c> answer.</summary>
+    public static IEnumerable<Progress> Published(
+        ProjectEntry entry, ImmutableArray<string> services) =>
+        from published in entry.Published
+        where services.IsEmpty || services.Contains(published.Service.Name)
+        let host = published.Mapping.HostIp ?? "localhost"
+        select new Progress(ProgressKind.Done, published.Service.Name,
+            $"listening on {host}:{entry.PublishedPort(published.Service, published.Mapping)}");
+
     /// <exception cref="UserErrorException">Something failed, or the command was
     /// interrupted.</exception>
     public static void ThrowOnFailure(

@@ -62,4 +62,13 @@ internal sealed class ProjectStore(TesseraHome home)
             Directory.Delete(folder, recursive: true);
         }
     }
+
+    /// <summary>Removes the folder of all projects when there is none.</summary>
+    public void DeleteIfEmpty()
+    {
+        if (Directory.Exists(home.Projects) && Names.IsEmpty)
+        {
+            Directory.Delete(home.Projects);
+        }
+    }
 }

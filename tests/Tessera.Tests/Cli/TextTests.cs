@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Shouldly;
 using Tessera.Cli;
 using Tessera.Stack;
@@ -8,7 +7,7 @@ using Xunit;
 
 namespace Tessera.Tests.Cli;
 
-/// <summary>The text that commands print: log lines, progress, ages, canonical files.</summary>
+/// <summary>The text that commands print: log lines, progress, ages.</summary>
 public sealed class TextTests
 {
     private static readonly DateTimeOffset Now = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
@@ -101,47 +100,6 @@ public sealed class TextTests
         last.ShouldMatch(
             """^ ✔ web-1  started  \d+\.\ds\n ✘ db-1   no such file  \d+\.\ds\n ✔ +done with it""");
     }
-
-    [Fact]
-    public void Canonical_text_is_yaml_that_reads_back()
-    {
-        const string json = """
-            {"name":"a","services":{"b":{"x":"8080:80","y":"yes","z":"null","n":1,"t":true,"e":{},
-            "l":[],"s":"plain text","m":"two\nlines\n","q":"a: b #c","u":"é","nul":null,"f":1.5,
-            "empty":"","dollar":"$$PORT","list":[{"k":"v"},"0x1F","1_000","-1",".5","~"]},"c":{}}}
-            """;
-        string yaml = CanonicalText.ToYaml(json, ["b"]);
-        yaml.ShouldStartWith("name: a\nservices:\n  b:\n    x: \"8080:80\"\n    \"y\": \"yes\"\n");
-        yaml.ShouldContain("    list:\n      - k: v\n      - \"0x1F\"\n");
-        yaml.ShouldNotContain("c:\n");
-        JsonNode.DeepEquals(JsonNode.Parse(json)!["services"]!["b"], ReadBack(yaml)["services"]!["b"])
-            .ShouldBeTrue(yaml);
-        CanonicalText.ToJson(json, []).ShouldContain("\"é\"");
-    }
-
-    /// <summary>Reads by quoting alone: what is plain and looks like a literal is one.</summary>
-    private static JsonNode ReadBack(string yaml)
-    {
-        var stream = new YamlDotNet.RepresentationModel.YamlStream();
-        stream.Load(new StringReader(yaml));
-        return Convert(stream.Documents[0].RootNode)!;
-    }
-
-    private static JsonNode? Convert(YamlDotNet.RepresentationModel.YamlNode node) => node switch
-    {
-        YamlDotNet.RepresentationModel.YamlMappingNode map => new JsonObject(map.Children.Select(
-            pair => KeyValuePair.Create(pair.Key.ToString(), Convert(pair.Value)))),
-        YamlDotNet.RepresentationModel.YamlSequenceNode list =>
-            new JsonArray([.. list.Children.Select(Convert)]),
-        YamlDotNet.RepresentationModel.YamlScalarNode scalar
-            when scalar.Style == YamlDotNet.Core.ScalarStyle.Plain
-            && scalar.Value is "null" or "true" or "false" || IsNumber(scalar) =>
-            JsonNode.Parse(scalar.Value!),
-        _ => ((YamlDotNet.RepresentationModel.YamlScalarNode)node).Value,
-    };
-
-    private static bool IsNumber(YamlDotNet.RepresentationModel.YamlScalarNode scalar) =>
-        scalar.Style == YamlDotNet.Core.ScalarStyle.Plain && scalar.Value is "1" or "1.5";
 
     private static async Task<string> PrintAsync(LogStyle style)
     {

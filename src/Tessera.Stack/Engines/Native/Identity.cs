@@ -48,7 +48,8 @@ internal sealed record Identity(uint UserId, uint GroupId, UserAccount? Account,
         return Accounts.EffectiveUserId == 0
             ? new Identity(userId, groupId, account, HasOwnGroup: words.Length == 2)
             : throw new StartFailedException(
-                $"user '{user}': only a daemon that runs as root can start processes as another user");
+                $"user '{user}': only a daemon that runs as root can start processes as another "
+                + "user");
     }
 
     private static uint ResolveGroup(string group)

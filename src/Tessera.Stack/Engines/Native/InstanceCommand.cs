@@ -84,7 +84,8 @@ internal sealed class InstanceCommand
         string[] words = [.. template.Select((word, i) =>
             i < template.Length - 1 || expandLast ? Expand(word) : word)];
         string program = FindProgram(words[0], directory);
-        string[] wrappers = [.. LimitWords(), .. _identity?.CreateWords(FindWrapper("setpriv")) ?? []];
+        string[] wrappers =
+            [.. LimitWords(), .. _identity?.CreateWords(FindWrapper("setpriv")) ?? []];
         if (wrappers.Length > 0)
         {
             words = [.. wrappers, program, .. words.Skip(1)];
@@ -149,7 +150,8 @@ internal sealed class InstanceCommand
         }
 
         return name.StartsWith("PORT_", StringComparison.Ordinal)
-            && int.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int target)
+            && int.TryParse(
+                name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int target)
             && _ports.TryGetValue(target, out int port)
             ? port
             : null;
@@ -178,7 +180,9 @@ internal sealed class InstanceCommand
             all[name] = value;
         }
 
-        string path = all.TryGetValue("PATH", out string? given) && given != "" ? given : DefaultPath;
+        string path = all.TryGetValue("PATH", out string? given) && given != ""
+            ? given
+            : DefaultPath;
         all["PATH"] = pathFolder is null ? path : $"{path}:{pathFolder}";
         if (FirstPort is int first)
         {
@@ -214,7 +218,8 @@ internal sealed class InstanceCommand
         foreach (string folder in _environment["PATH"].Split(':'))
         {
             // An empty entry means the working directory (execvp(3)).
-            string path = Path.Combine(Path.GetFullPath(folder == "" ? "." : folder, directory), word);
+            string path = Path.Combine(
+                Path.GetFullPath(folder == "" ? "." : folder, directory), word);
             if (IsExecutable(path))
             {
                 return path;
@@ -244,7 +249,9 @@ internal sealed class InstanceCommand
 
     private static string FindWrapper(string name)
     {
-        string? path = DefaultPath.Split(':').Select(folder => $"{folder}/{name}").FirstOrDefault(IsExecutable);
+        string? path = DefaultPath.Split(':')
+            .Select(folder => $"{folder}/{name}")
+            .FirstOrDefault(IsExecutable);
         return path ?? throw new StartFailedException(
             $"{name}: not found; user: and ulimits: need it (package util-linux)");
     }

@@ -118,7 +118,7 @@ internal sealed class Leftovers(ProcessScan scan, string id, ProcessIdentity lea
             }
         }
 
-        // Children of those, however deep; a child is younger than its parent, not higher in number.
+        // Children of those, however deep. Numbers say nothing about who descends from whom.
         bool hasGrown = found.Count > 0;
         while (hasGrown)
         {
@@ -132,7 +132,8 @@ internal sealed class Leftovers(ProcessScan scan, string id, ProcessIdentity lea
             }
         }
 
-        return [.. found.Values.Where(entry => !entry.IsEnded && entry.Pid != Environment.ProcessId)];
+        return [.. found.Values.Where(
+            entry => !entry.IsEnded && entry.Pid != Environment.ProcessId)];
     }
 
     private bool IsOurs(ProcessEntry entry, ProcessSnapshot snapshot, bool isReused)

@@ -24,7 +24,8 @@ internal static class ListeningSocket
                 continue;
             }
 
-            // sl, local address, remote address, state, queues, timer, retransmits, uid, timeout, inode.
+            // sl, local address, remote address, state, queues, timer, retransmits, uid,
+            // timeout, inode.
             foreach (string line in File.ReadLines(path).Skip(1))
             {
                 string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);

@@ -53,7 +53,8 @@ internal sealed class LogWriter : IDisposable
     /// <summary>Set in the log pump's table while the FIFO is watched.</summary>
     public ulong? Token { get; set; }
 
-    public string Writer => _segment.Writer;
+    /// <summary>The slot's name, for messages.</summary>
+    public string Name => _log.Name;
 
     /// <summary>Why nothing can be written at present; null when all is well.</summary>
     public string? Trouble { get; private set; }
@@ -210,7 +211,8 @@ internal sealed class LogWriter : IDisposable
     /// </summary>
     private void WriteIndex()
     {
-        long now = (_time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+        TimeSpan sinceEpoch = _time.GetUtcNow() - DateTimeOffset.UnixEpoch;
+        long now = sinceEpoch.Ticks / TimeSpan.TicksPerMicrosecond;
         const long resolution = 1_000;
         if (now - _lastEntryTime < resolution && now >= _lastEntryTime)
         {

@@ -42,8 +42,10 @@ internal sealed class PortPool
         }
 
         return below >= above
-            ? new PortRange(Math.Max(firstUnprivileged, ephemeral.First - most), ephemeral.First - 1)
-            : new PortRange(ephemeral.Last + 1, Math.Min(IPEndPoint.MaxPort, ephemeral.Last + most));
+            ? new PortRange(
+                Math.Max(firstUnprivileged, ephemeral.First - most), ephemeral.First - 1)
+            : new PortRange(
+                ephemeral.Last + 1, Math.Min(IPEndPoint.MaxPort, ephemeral.Last + most));
     }
 
     /// <summary>

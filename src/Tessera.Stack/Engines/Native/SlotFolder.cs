@@ -51,7 +51,8 @@ internal sealed class SlotFolder
             yield break;
         }
 
-        foreach (string path in Directory.EnumerateDirectories(instances).Order(StringComparer.Ordinal))
+        IEnumerable<string> paths = Directory.EnumerateDirectories(instances);
+        foreach (string path in paths.Order(StringComparer.Ordinal))
         {
             var folder = new SlotFolder(path, log);
             if (folder.Read(SlotFile, StateJson.Default.SlotRecord) is SlotRecord record)
@@ -84,6 +85,7 @@ internal sealed class SlotFolder
     public void DeleteInstance(string id)
     {
         File.Delete(System.IO.Path.Combine(Path, id + ".json"));
+        File.Delete(System.IO.Path.Combine(Path, id + ".json.next"));
         File.Delete(FifoPath(id));
     }
 

@@ -130,7 +130,8 @@ internal sealed partial class Supervisor
         try
         {
             failure = await SpawnAsync(next)
-                ?? await AwaitReadyAsync(next, PolicyFor(definition).Options.StartTimeout, cancellation);
+                ?? await AwaitReadyAsync(
+                    next, PolicyFor(definition).Options.StartTimeout, cancellation);
         }
         catch (OperationCanceledException)
         {
@@ -177,7 +178,7 @@ internal sealed partial class Supervisor
             await instance.StopAsync(gracePeriod, cancellation);
         }
 
-        instance.Finish(InstanceState.Exited, "", await instance.Ended);
+        instance.Finish(InstanceState.Exited, "stopped by a command", await instance.Ended);
     }
 
     /// <summary>Null when it became ready; else why not, with its last output.</summary>
@@ -192,14 +193,17 @@ internal sealed partial class Supervisor
         catch (TimeoutException)
         {
             return WithOutput(
-                $"not ready within {timeout.TotalSeconds:0.###} s ({instance.Current.Reason})", instance);
+                $"not ready within {timeout.TotalSeconds:0.###} s ({instance.Current.Reason})",
+                instance);
         }
 
-        return instance.Ready.IsCompleted && instance.HasProcess
-            ? null
-            : WithOutput(
-                $"ended with {RestartDecision.DescribeExit(await instance.Ended)} before it was ready",
-                instance);
+        if (instance.Ready.IsCompleted && instance.HasProcess)
+        {
+            return null;
+        }
+
+        string exit = RestartDecision.DescribeExit(await instance.Ended);
+        return WithOutput($"ended with {exit} before it was ready", instance);
     }
 
     private static string WithOutput(string reason, NativeInstance instance)

@@ -147,6 +147,7 @@ public sealed class CanonicalTests
                 "b": 1
               }
             }
+
             """);
     }
 
@@ -271,6 +272,19 @@ public sealed class CanonicalTests
         CanonicalText.Json(second.CanonicalJson).ShouldBe(CanonicalText.Json(first.CanonicalJson));
         second.Project.Services["web"].ProcessHash
             .ShouldBe(first.Project.Services["web"].ProcessHash);
+    }
+
+    [Fact]
+    public void Prints_chosen_services_with_what_they_need()
+    {
+        using ProjectFolder folder = new("""
+            services:
+              a: { command: x, depends_on: [b] }
+              b: { command: x }
+              c: { command: x }
+            """);
+        string json = CanonicalText.Json(folder.Load().CanonicalJson, "a");
+        JsonNode.Parse(json)!["services"]!.AsObject().Select(pair => pair.Key).ShouldBe(["a", "b"]);
     }
 
     [Fact]

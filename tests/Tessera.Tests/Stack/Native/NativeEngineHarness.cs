@@ -46,7 +46,8 @@ internal sealed class NativeEngineHarness : IAsyncDisposable
 
     public static CancellationToken Cancellation => Xunit.TestContext.Current.CancellationToken;
 
-    public Service Shell(string script, string name = "web") => Command(["/bin/sh", "-c", script], name);
+    public Service Shell(string script, string name = "web") =>
+        Command(["/bin/sh", "-c", script], name);
 
     public Service Command(ImmutableArray<string> words, string name = "web") => new()
     {
@@ -81,13 +82,14 @@ internal sealed class NativeEngineHarness : IAsyncDisposable
         try
         {
             CatalogSnapshot snapshot = await Catalog.WaitAsync(
-                now => Newest(now, number, service) is Instance found && condition(found), limit.Token);
+                now => Newest(now, number, service) is Instance found && condition(found),
+                limit.Token);
             return Newest(snapshot, number, service)!;
         }
         catch (OperationCanceledException)
         {
-            throw new TimeoutException(
-                $"not reached: {Newest(Catalog.Current, number, service)}\n{string.Join('\n', Log)}");
+            Instance? now = Newest(Catalog.Current, number, service);
+            throw new TimeoutException($"not reached: {now}\n{string.Join('\n', Log)}");
         }
     }
 
@@ -157,7 +159,8 @@ internal sealed class NativeEngineHarness : IAsyncDisposable
         foreach (Instance instance in Catalog.Current.Instances.Values)
         {
             await Engine.ExecuteAsync(
-                new RemoveInstance(instance.Slot, "end of test", TimeSpan.Zero), CancellationToken.None);
+                new RemoveInstance(instance.Slot, "end of test", TimeSpan.Zero),
+                CancellationToken.None);
         }
 
         await Engine.DisposeAsync();
