@@ -111,10 +111,26 @@ internal sealed class Attachment(
     /// <summary>Ends with an exit code when nothing is left to be attached to.</summary>
     private async Task<int> WatchAsync(LogPrinter printer, CancellationToken cancellation)
     {
-        bool hasExternal = SelectedServices().Any(service => service.IsExternal);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         await using IAsyncEnumerator<InstanceEvent> events =
-            controller.EventsAsync(project.Name, cancellation).GetAsyncEnumerator(cancellation);
-        Task<bool> next = events.MoveNextAsync().AsTask();
+            controller.EventsAsync(project.Name, stop.Token).GetAsyncEnumerator(stop.Token);
+        var ahead = new NextEvent(events);
+        try
+        {
+            return await WatchAsync(printer, ahead, cancellation);
+        }
+        finally
+        {
+            // An enumerator may not be disposed of while a step of it is under way.
+            await stop.CancelAsync();
+            await ((Task)ahead.Arrived).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task<int> WatchAsync(
+        LogPrinter printer, NextEvent ahead, CancellationToken cancellation)
+    {
+        bool hasExternal = SelectedServices().Any(service => service.IsExternal);
         while (true)
         {
             // Instances are looked at after the events were asked for, so that no end falls
@@ -132,24 +148,25 @@ internal sealed class Attachment(
                 return ExitCode.Ok;
             }
 
-            await Task.WhenAny(next, Task.Delay(LookInterval, session.Caller.Time, cancellation));
+            await Task.WhenAny(
+                ahead.Arrived, Task.Delay(LookInterval, session.Caller.Time, cancellation));
             cancellation.ThrowIfCancellationRequested();
-            if (!next.IsCompleted)
+            if (!ahead.Arrived.IsCompleted)
             {
                 continue;
             }
 
-            if (!await next)
+            if (!await ahead.Arrived)
             {
                 throw new UserErrorException("the daemon ended", ExitCode.Failed);
             }
 
-            if (Announce(printer, events.Current) is { } exitCode)
+            if (Announce(printer, ahead.Current) is { } exitCode)
             {
                 return exitCode;
             }
 
-            next = events.MoveNextAsync().AsTask();
+            ahead.Ask();
         }
     }
 
@@ -266,5 +283,24 @@ internal sealed class Attachment(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(signal, end);
         await Task.Delay(Timeout.InfiniteTimeSpan, either.Token)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>The event that is waited for; it stays under way over several looks.</summary>
+    private sealed class NextEvent
+    {
+        private readonly IAsyncEnumerator<InstanceEvent> _events;
+
+        public NextEvent(IAsyncEnumerator<InstanceEvent> events)
+        {
+            _events = events;
+            Arrived = events.MoveNextAsync().AsTask();
+        }
+
+        /// <summary>False when no event will come any more.</summary>
+        public Task<bool> Arrived { get; private set; }
+
+        public InstanceEvent Current => _events.Current;
+
+        public void Ask() => Arrived = _events.MoveNextAsync().AsTask();
     }
 }

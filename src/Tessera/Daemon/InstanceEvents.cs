@@ -8,8 +8,8 @@ namespace Tessera.Daemon;
 internal static class InstanceEvents
 {
     /// <summary>
-    /// The events that a change is: none for one that is nobody's news, two for an instance that
-    /// enters the catalog with its process already there.
+    /// The events that a change is: none for one that is nobody's news, several where an instance
+    /// takes several steps at once, as one does that is ready as soon as it runs.
     /// </summary>
     public static IEnumerable<InstanceEvent> Of(CatalogChange change, DateTimeOffset now)
     {
@@ -19,6 +19,11 @@ internal static class InstanceEvents
         {
             yield return new InstanceEvent(
                 now, "create", instance.Id, instance.Slot, attributes);
+        }
+
+        if (change is { Before: null or { StartedAt: null }, After.StartedAt: not null })
+        {
+            yield return new InstanceEvent(now, "start", instance.Id, instance.Slot, attributes);
         }
 
         if (Action(change.Before, change.After) is { } action)
@@ -38,7 +43,6 @@ internal static class InstanceEvents
         {
             return after.State switch
             {
-                InstanceState.Starting => "start",
                 InstanceState.Running => "ready",
                 InstanceState.Draining => "drain",
                 InstanceState.Stopping => "stop",

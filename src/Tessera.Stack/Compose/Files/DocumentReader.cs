@@ -9,10 +9,11 @@ namespace Tessera.Stack.Compose.Files;
 internal static class DocumentReader
 {
     /// <exception cref="UserErrorException">A file cannot be read, or is no Compose file.</exception>
-    public static List<Node> Read(SourceFiles source, string workingDirectory, Problems problems)
+    public static List<Node> Read(
+        ImmutableArray<string> paths, string workingDirectory, Problems problems)
     {
         List<Node> documents = [];
-        foreach (string path in source.Paths)
+        foreach (string path in paths)
         {
             string display = SourceFiles.Display(path, workingDirectory);
             IReadOnlyList<Node> found = YamlReader.Read(display, ReadBytes(path, display));

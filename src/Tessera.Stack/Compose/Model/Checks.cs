@@ -28,6 +28,7 @@ internal sealed class Checks(MappingNode document, Problems problems)
             CheckDependencies(entry.Key, service, disabled);
         }
 
+        CheckSecrets();
         DependencyCycles.Check(_services, problems);
         PublishedPorts.Check(_services, problems);
     }
@@ -180,7 +181,7 @@ internal sealed class Checks(MappingNode document, Problems problems)
 
     private void CheckPorts(string name, MappingNode service)
     {
-        foreach (MappingNode port in (service["ports"] as SequenceNode)?.Items.OfType<MappingNode>() ?? [])
+        foreach (MappingNode port in service.ItemsOf("ports").OfType<MappingNode>())
         {
             if (port["target"] is ScalarNode { Value: < 1L or > 65_535L } target)
             {
@@ -205,7 +206,7 @@ internal sealed class Checks(MappingNode document, Problems problems)
             }
         }
 
-        foreach (Node exposed in (service["expose"] as SequenceNode)?.Items ?? [])
+        foreach (Node exposed in service.ItemsOf("expose"))
         {
             string range = TextOf(exposed).Split('/')[0];
             if (!PortSpec.TryRange(range, out _, out _))
@@ -230,17 +231,32 @@ internal sealed class Checks(MappingNode document, Problems problems)
 
         foreach (string kind in (string[])["secrets", "configs"])
         {
-            foreach (Node reference in (service[kind] as SequenceNode)?.Items ?? [])
+            foreach (Node reference in service.ItemsOf(kind))
             {
                 CheckReference(name, kind[..^1], kind, TextOf(reference, "source"), reference.Position);
             }
         }
 
-        foreach (Node volume in (service["volumes"] as SequenceNode)?.Items ?? [])
+        foreach (Node volume in service.ItemsOf("volumes"))
         {
             if (TextOf(volume, "type") == "volume" && TextOf(volume, "source") is { Length: > 0 } source)
             {
                 CheckReference(name, "volume", "volumes", source, volume.Position);
+            }
+        }
+    }
+
+    private void CheckSecrets()
+    {
+        foreach (MappingEntry entry in document.EntriesOf("secrets"))
+        {
+            if (entry.Value is MappingNode secret && !secret.Contains("file")
+                && !secret.Contains("environment") && !secret.Contains("external")
+                && !secret.Contains("driver"))
+            {
+                problems.Add(
+                    entry.KeyPosition,
+                    $"secret \"{entry.Key}\" must declare either `file` or `environment`");
             }
         }
     }

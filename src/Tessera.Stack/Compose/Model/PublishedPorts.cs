@@ -50,7 +50,7 @@ internal static class PublishedPorts
     private static IEnumerable<Claim> ClaimsOf(MappingEntry entry)
     {
         MappingNode service = (MappingNode)entry.Value;
-        foreach (Node port in (service["ports"] as SequenceNode)?.Items ?? [])
+        foreach (Node port in service.ItemsOf("ports"))
         {
             if (PortSpec.TryPort(TextOf(port, "published"), out int published))
             {

@@ -107,7 +107,7 @@ internal static class ServiceSchema
         new Key("user", ScalarShape.String),
         new Key("privileged", ScalarShape.Boolean),
         new Key("working_dir", ScalarShape.String),
-        new Key("environment", Mapping)) { Required = ["command"] };
+        new Key("environment", VariableMapping)) { Required = ["command"] };
 
     private static readonly ListShape Volumes = new(new RecordShape(
         new Key("type", ScalarShape.OneOf("bind", "volume", "tmpfs", "cluster", "npipe", "image")),
@@ -162,9 +162,9 @@ internal static class ServiceSchema
         AllowsNull = true,
     };
 
-    public static RecordShape Service { get; } = new([.. Keys()]);
+    public static RecordShape Service { get; } = new([.. KeysToExpose(), .. KeysFromExtends()]);
 
-    private static IEnumerable<Key> Keys() =>
+    private static Key[] KeysToExpose() =>
     [
         new("profiles", StringSet),
         Pending("annotations", Mapping),
@@ -204,10 +204,14 @@ internal static class ServiceSchema
         Pending("provider", new RecordShape(
             new Key("type", ScalarShape.String),
             new Key("options", new MapShape(AnyShape.Instance))) { Required = ["type"] }),
-        new("environment", Mapping),
+        new("environment", VariableMapping),
         new("env_file", EnvFile),
         new("expose", new ListShape(ScalarShape.Text) { Identity = TextOf }),
-        Pending("extends", new RecordShape(
+    ];
+
+    private static Key[] KeysFromExtends() =>
+    [
+        new("extends", new RecordShape(
             new Key("file", ScalarShape.String),
             new Key("service", ScalarShape.String))
         {

@@ -193,7 +193,7 @@ internal static class ShortForms
             volume.Set("source", source);
         }
 
-        volume.Set("target", parts.Length > 1 ? parts[1] : parts[0]);
+        volume.Set("target", Paths.Clean(parts.Length > 1 ? parts[1] : parts[0]));
         MappingNode options = new(node.Position);
         foreach (string option in parts.Length > 2 ? parts[2].Split(',') : [])
         {

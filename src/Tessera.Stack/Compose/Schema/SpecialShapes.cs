@@ -49,6 +49,19 @@ internal sealed class ExtraHostsShape : MapShape
     }
 }
 
+/// <summary>Keys of an agent and their paths, printed as a list.</summary>
+internal sealed class SshShape : MapShape
+{
+    public SshShape()
+        : base(ScalarShape.TextOrEmpty) => FromList = ShortForms.KeyValues;
+
+    public override Node ToCanonical(Node node, CanonicalForm form) => node is MappingNode keys
+        ? new SequenceNode(node.Position, keys.Entries.Select(key => new ScalarNode(
+            node.Position,
+            TextOf(key.Value) is { Length: > 0 } path ? $"{key.Key}={path}" : key.Key)))
+        : node;
+}
+
 /// <summary>A boolean; the mapping with a <c>name</c> is the form of old files.</summary>
 internal sealed class ExternalShape : Shape
 {

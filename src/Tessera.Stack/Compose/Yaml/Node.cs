@@ -39,6 +39,18 @@ internal abstract class Node(SourcePosition position)
     public bool IsNull => this is ScalarNode { Value: null };
 
     public string? AsString => (this as ScalarNode)?.Value as string;
+
+    /// <summary>Equal in what they say, wherever they stand and in whichever order.</summary>
+    public static bool AreEqual(Node left, Node right) => (left, right) switch
+    {
+        (ScalarNode one, ScalarNode other) => Equals(one.Value, other.Value),
+        (SequenceNode one, SequenceNode other) => one.Items.Count == other.Items.Count
+            && one.Items.Zip(other.Items).All(pair => AreEqual(pair.First, pair.Second)),
+        (MappingNode one, MappingNode other) => one.Entries.Count == other.Entries.Count
+            && one.Entries.All(entry =>
+                other[entry.Key] is { } value && AreEqual(entry.Value, value)),
+        _ => false,
+    };
 }
 
 /// <param name="value">null, bool, long, double or string.</param>
@@ -111,6 +123,13 @@ internal sealed class MappingNode(SourcePosition position) : Node(position)
 
     public MappingEntry? Find(string key) =>
         _index.TryGetValue(key, out int index) ? _entries[index] : null;
+
+    /// <summary>Items of the list under a key; none when there is no list.</summary>
+    public IReadOnlyList<Node> ItemsOf(string key) => (this[key] as SequenceNode)?.Items ?? [];
+
+    /// <summary>Entries of the mapping under a key; none when there is no mapping.</summary>
+    public IReadOnlyList<MappingEntry> EntriesOf(string key) =>
+        (this[key] as MappingNode)?._entries ?? [];
 
     public bool Contains(string key) => _index.ContainsKey(key);
 

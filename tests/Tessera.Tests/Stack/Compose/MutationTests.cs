@@ -43,6 +43,7 @@ public sealed class MutationTests
             secrets: [{ source: key, mode: 0440 }]
             configs: [conf]
             devices: ["/dev/a:/dev/b:r"]
+          more: { extends: { service: web }, ports: !override [] }
           far:
             x-tessera: { endpoints: ["10.0.0.1:80", { address: "[::1]:81", weight: 2 }] }
         networks: { back: { ipam: { config: [{ subnet: 10.0.0.0/24 }] } } }
