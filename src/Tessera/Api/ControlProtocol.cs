@@ -51,8 +51,8 @@ public static class ControlProtocol
 
     public static string VersionMismatch(string daemonVersion) =>
         $"the daemon speaks version '{daemonVersion}' of the control API, this command version "
-        + $"'{Version}'; end that daemon with 'tessera daemon stop --keep-instances' (instances run "
-        + "on) and run the command again";
+        + $"'{Version}'; end that daemon with 'tessera daemon stop --keep-instances' (instances "
+        + "run on) and run the command again";
 }
 
 /// <summary>

@@ -146,7 +146,8 @@ public sealed class DaemonLauncher(TesseraHome home, string executable, TimeProv
         try
         {
             Directory.CreateDirectory(
-                home.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+                home.Path,
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

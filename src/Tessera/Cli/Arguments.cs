@@ -52,7 +52,10 @@ internal static class Arguments
         {
             int equals = pair.IndexOf('=', StringComparison.Ordinal);
             if (equals <= 0 || !int.TryParse(
-                pair.AsSpan(equals + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int count))
+                pair.AsSpan(equals + 1),
+                NumberStyles.None,
+                CultureInfo.InvariantCulture,
+                out int count))
             {
                 throw new UserErrorException(
                     $"'{pair}' is not of the form service=number, for example web=3");

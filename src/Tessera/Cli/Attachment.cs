@@ -88,7 +88,8 @@ internal sealed class Attachment(
     }
 
     private IEnumerable<Service> SelectedServices() =>
-        project.Services.Values.Where(service => services.IsEmpty || services.Contains(service.Name));
+        project.Services.Values.Where(
+            service => services.IsEmpty || services.Contains(service.Name));
 
     private static IEnumerable<string> InstanceNames(Service service) =>
         Enumerable.Range(1, Math.Max(1, service.Scale)).Select(number =>
@@ -143,9 +144,8 @@ internal sealed class Attachment(
 
             if (!hasExternal && !instances.Any(IsAlive))
             {
-                return abortOn == AbortOn.Nothing
-                    ? ExitCode.Ok
-                    : instances.Select(view => view.ExitCode ?? 0).FirstOrDefault(code => code != 0);
+                // Whatever could have aborted has been announced, and did not.
+                return ExitCode.Ok;
             }
 
             await Task.WhenAny(
@@ -183,7 +183,8 @@ internal sealed class Attachment(
             bool isOurs = _alive.Contains(view.Id) || view.CreatedAt >= _since;
             if (!IsAlive(view) && isOurs && _announced.Add(view.Id))
             {
-                first ??= Announce(printer, LogPrinter.ShortName(view), view.ExitCode);
+                int? code = Announce(printer, LogPrinter.ShortName(view), view.ExitCode);
+                first ??= code;
             }
         }
 
@@ -232,7 +233,9 @@ internal sealed class Attachment(
     }
 
     private ImmutableArray<InstanceView> Select(ImmutableArray<InstanceView> instances) =>
-        services.IsEmpty ? instances : [.. instances.Where(view => services.Contains(view.Service))];
+        services.IsEmpty
+            ? instances
+            : [.. instances.Where(view => services.Contains(view.Service))];
 
     private static bool IsAlive(InstanceView view) =>
         view.State is not (InstanceStates.Exited or InstanceStates.Fatal);
@@ -242,26 +245,23 @@ internal sealed class Attachment(
     {
         session.Error.WriteLine("Gracefully stopping... (press Ctrl+C again to force)");
         using var given = new CancellationTokenSource();
-        Task stop = session.ShowAsync(controller.ChangeAsync(
-            new ChangeRequest(
-                ChangeKind.Stop, project.Name, services, ImmutableSortedDictionary<string, int>.Empty),
-            CancellationToken.None));
+        Task stop = ChangeAsync(ChangeKind.Stop);
         Task forced = WhenAsync(session.Caller.Interrupts.Second, given.Token);
         if (await Task.WhenAny(stop, forced) == forced)
         {
-            await session.ShowAsync(controller.ChangeAsync(
-                new ChangeRequest(
-                    ChangeKind.Kill,
-                    project.Name,
-                    services,
-                    ImmutableSortedDictionary<string, int>.Empty),
-                CancellationToken.None));
+            await ChangeAsync(ChangeKind.Kill);
         }
 
         await stop;
         await given.CancelAsync();
         await forced;
     }
+
+    /// <summary>Not to be cancelled: the first Ctrl-C has already been spent on it.</summary>
+    private Task ChangeAsync(ChangeKind kind) => session.ShowAsync(controller.ChangeAsync(
+        new ChangeRequest(
+            kind, project.Name, services, ImmutableSortedDictionary<string, int>.Empty),
+        CancellationToken.None));
 
     /// <summary>Leaves the last lines time to arrive.</summary>
     private async Task QuietAsync(Task logs, LogPrinter printer)

@@ -61,7 +61,8 @@ public sealed record Caller
 
     private static ImmutableSortedDictionary<string, string> ReadEnvironment()
     {
-        var builder = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
+        var builder =
+            ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
         foreach (DictionaryEntry variable in System.Environment.GetEnvironmentVariables())
         {
             builder[(string)variable.Key] = (string?)variable.Value ?? "";

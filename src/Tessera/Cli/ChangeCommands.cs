@@ -143,7 +143,8 @@ internal static class ChangeCommands
     private static string NormaliseSignal(string signal)
     {
         string upper = signal.ToUpperInvariant();
-        return upper.StartsWith("SIG", StringComparison.Ordinal) || (upper.Length > 0 && char.IsAsciiDigit(upper[0]))
+        bool isNumber = upper.Length > 0 && char.IsAsciiDigit(upper[0]);
+        return isNumber || upper.StartsWith("SIG", StringComparison.Ordinal)
             ? upper
             : "SIG" + upper;
     }

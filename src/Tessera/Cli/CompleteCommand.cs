@@ -24,7 +24,8 @@ internal static class CompleteCommand
             foreach (CompletionItem item in Complete(
                 session.Caller, parse.GetValue(words) ?? [], parse.GetValue(position)))
             {
-                string description = (item.Documentation ?? item.Detail ?? "").ReplaceLineEndings(" ");
+                string description =
+                    (item.Documentation ?? item.Detail ?? "").ReplaceLineEndings(" ");
                 session.Output.WriteLine($"{item.Label}\t{description}");
             }
 

@@ -13,7 +13,7 @@ internal static class DownCommand
         Option<int?> timeout = Arguments.Timeout();
         var removeOrphans = new Option<bool>("--remove-orphans")
         {
-            Description = "Accepted for Compose's sake: everything of the project is removed anyway",
+            Description = "Accepted for Compose's sake: all of the project is removed anyway",
         };
         var volumes = new Option<bool>("--volumes", "-v")
         {

@@ -92,6 +92,7 @@ internal static class LogsCommand
 
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count)
             ? count
-            : throw new UserErrorException($"--tail: '{text}' is neither a number of lines nor 'all'");
+            : throw new UserErrorException(
+                $"--tail: '{text}' is neither a number of lines nor 'all'");
     }
 }

@@ -11,7 +11,10 @@ internal static class PsCommand
     {
         var all = new Option<bool>("--all", "-a") { Description = "Instances that ended, too" };
         var quiet = new Option<bool>("--quiet", "-q") { Description = "Ids alone" };
-        var servicesOnly = new Option<bool>("--services") { Description = "Names of services alone" };
+        var servicesOnly = new Option<bool>("--services")
+        {
+            Description = "Names of services alone",
+        };
         var status = new Option<string[]>("--status")
         {
             Description = "Only instances in this state: " + string.Join(", ", InstanceStates.All),

@@ -20,7 +20,10 @@ internal sealed class PsTable(DateTimeOffset now, bool isWhole)
     {
         List<string[]> rows = [Header, .. instances.Select(ToRow)];
         int[] widths =
-            [.. Enumerable.Range(0, Header.Length).Select(column => rows.Max(row => row[column].Length))];
+        [
+            .. Enumerable.Range(0, Header.Length)
+                .Select(column => rows.Max(row => row[column].Length)),
+        ];
         foreach (string[] row in rows)
         {
             var line = new StringBuilder();

@@ -10,7 +10,8 @@ namespace Tessera.Cli;
 /// or a test, so it is lenient where a mistake harms nobody, and ends the connection where the end
 /// of a request is not certain.
 /// </summary>
-internal sealed class WhoamiConnection(Socket client, string name, TimeSpan delay, TimeProvider time)
+internal sealed class WhoamiConnection(
+    Socket client, string name, TimeSpan delay, TimeProvider time)
 {
     private const int MaxHeadBytes = 64 * 1024;
     private const int MaxChunkLineBytes = 4 * 1024;
@@ -232,7 +233,9 @@ internal sealed class WhoamiConnection(Socket client, string name, TimeSpan dela
         Utf8Formatter.TryFormat(bodyLength, _output.AsSpan(length), out int digits);
         length = Append(
             length + digits,
-            request.IsKeptAlive ? "\r\nConnection: keep-alive\r\n\r\n"u8 : "\r\nConnection: close\r\n\r\n"u8);
+            request.IsKeptAlive
+                ? "\r\nConnection: keep-alive\r\n\r\n"u8
+                : "\r\nConnection: close\r\n\r\n"u8);
         if (request.IsHead)
         {
             return length;

@@ -54,14 +54,15 @@ public sealed class DaemonLauncherTests : IDisposable
     }
 
     [Fact]
-    public async Task A_missing_daemon_is_started_alone_in_its_session_with_an_environment_of_its_own()
+    public async Task A_missing_daemon_is_started_in_a_session_and_environment_of_its_own()
     {
         Environment.SetEnvironmentVariable("TESSERA_INSTANCE", "shop-web-1");
         Environment.SetEnvironmentVariable("SECRET_OF_THE_CALLER", "x");
         WriteExecutable(
             """
             echo $$ >>"$TESSERA_HOME/pids"
-            { echo "$@"; pwd; ps -o sid= -p $$; env; readlink /proc/$$/fd/0; } >"$TESSERA_HOME/facts"
+            exec 5>"$TESSERA_HOME/facts"
+            { echo "$@"; pwd; ps -o sid= -p $$; env; readlink /proc/$$/fd/0; } >&5
             echo "out"; echo "err" >&2
             echo started >>"$TESSERA_HOME/marks"
             exec sleep 30
@@ -78,7 +79,8 @@ public sealed class DaemonLauncherTests : IDisposable
         facts[2].Trim().ShouldBe(pid);
         facts.ShouldContain($"TESSERA_HOME={_folder.Home.Path}");
         facts.ShouldContain(line => line.StartsWith("PATH=", StringComparison.Ordinal));
-        facts.ShouldNotContain(line => line.StartsWith("TESSERA_INSTANCE=", StringComparison.Ordinal));
+        facts.ShouldNotContain(
+            line => line.StartsWith("TESSERA_INSTANCE=", StringComparison.Ordinal));
         facts.ShouldNotContain(line => line.StartsWith("SECRET", StringComparison.Ordinal));
         facts[^1].ShouldBe("/dev/null");
         File.ReadAllText(_folder.Home.DaemonLog).ShouldBe("out\nerr\n");

@@ -13,8 +13,8 @@ public sealed class AttachmentTests : IDisposable
     private static readonly SlotName WebSlot = new("shop", "web", 1);
 
     private static readonly InstanceView Web = new(
-        "id1", "shop-web-1", "shop", "web", "x", InstanceStates.Running, "", "Up", "", "", 1, null, 0,
-        "", "", DateTimeOffset.UnixEpoch, []);
+        "id1", "shop-web-1", "shop", "web", "x", InstanceStates.Running, "", "Up", "", "", 1, null,
+        0, "", "", DateTimeOffset.UnixEpoch, []);
 
     private static readonly InstanceView Job = Web with
     {
@@ -27,7 +27,8 @@ public sealed class AttachmentTests : IDisposable
     {
         _run.WriteFile("name: shop\nservices:\n  web: {command: x}\n  job: {command: x}\n");
         _run.Daemon.Instances = [Web, Job];
-        _run.Daemon.ProgressWriter.TryWrite(new Progress(ProgressKind.Done, "shop-web-1", "started"));
+        _run.Daemon.ProgressWriter.TryWrite(
+            new Progress(ProgressKind.Done, "shop-web-1", "started"));
         _run.Daemon.ProgressWriter.Complete();
     }
 
@@ -42,7 +43,8 @@ public sealed class AttachmentTests : IDisposable
         await WriteLineAsync("hello");
         End(Web with { ExitCode = 3 }, Job with { ExitCode = 0 });
         (await up.WaitAsync(TimeSpan.FromSeconds(20), Token)).ShouldBe(ExitCode.Ok);
-        _run.Output.ShouldBe("web-1  | hello\nweb-1 exited with code 3\njob-1 exited with code 0\n");
+        _run.Output.ShouldBe(
+            "web-1  | hello\nweb-1 exited with code 3\njob-1 exited with code 0\n");
         _run.Error.ShouldBe(" shop-web-1  Started\n");
     }
 

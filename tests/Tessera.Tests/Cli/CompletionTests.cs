@@ -18,7 +18,9 @@ public sealed class CompletionTests : IDisposable
 
     [Theory]
     [InlineData("st", "start stop")]
-    [InlineData("", "completion config daemon down events kill logs ps restart scale start stop up version "
+    [InlineData(
+        "",
+        "completion config daemon down events kill logs ps restart scale start stop up version "
         + "whoami")]
     [InlineData("--pro", "--profile --progress --project-directory --project-name")]
     [InlineData("up w", "web worker")]
@@ -88,7 +90,8 @@ public sealed class CompletionTests : IDisposable
 
     private static string Labels(string output) => string.Join(
         ' ',
-        output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(item => item.Split('\t')[0]));
+        output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(item => item.Split('\t')[0]));
 
     private async Task<(int ExitCode, string Output)> RunShellAsync(
         string shell, params string[] arguments)

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Shouldly;
 using Tessera.Cli;
 using Tessera.Stack;
@@ -8,7 +7,7 @@ using Xunit;
 
 namespace Tessera.Tests.Cli;
 
-/// <summary>The text that commands print: log lines, progress, ages, canonical files.</summary>
+/// <summary>The text that commands print: log lines, progress, ages.</summary>
 public sealed class TextTests
 {
     private static readonly DateTimeOffset Now = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);

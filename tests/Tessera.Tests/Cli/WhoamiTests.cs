@@ -10,7 +10,8 @@ namespace Tessera.Tests.Cli;
 public sealed class WhoamiTests : IAsyncLifetime
 {
     private const string Get = "GET /a?b HTTP/1.1\r\nHost: x\r\nX-One:  1 \r\n\r\n";
-    private const string GetAnswer = "Instance: shop-web-1\nGET /a?b HTTP/1.1\nHost: x\nX-One:  1 \n";
+    private const string GetAnswer =
+        "Instance: shop-web-1\nGET /a?b HTTP/1.1\nHost: x\nX-One:  1 \n";
 
     private readonly CancellationTokenSource _end = new();
     private readonly WhoamiServer _server = new(
@@ -105,8 +106,8 @@ public sealed class WhoamiTests : IAsyncLifetime
     {
         string answer = await AskAsync("HEAD / HTTP/1.1\r\nConnection: close\r\n\r\n");
         answer.ShouldEndWith("\r\n\r\n");
-        answer.ShouldContain(
-            $"Content-Length: {"Instance: shop-web-1\nHEAD / HTTP/1.1\nConnection: close\n".Length}\r\n");
+        const string body = "Instance: shop-web-1\nHEAD / HTTP/1.1\nConnection: close\n";
+        answer.ShouldContain($"Content-Length: {body.Length}\r\n");
     }
 
     [Fact]
@@ -128,7 +129,7 @@ public sealed class WhoamiTests : IAsyncLifetime
     [Fact]
     public async Task A_body_of_any_size_is_discarded()
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(_server.Address, Token);
         const int size = 16 * 1024 * 1024;
         await SendAsync(socket, Encoding.ASCII.GetBytes(
@@ -152,9 +153,10 @@ public sealed class WhoamiTests : IAsyncLifetime
                 TimeProvider.System))
             .Message.ShouldContain($"127.0.0.1:{_server.Address.Port}");
 
-    private async Task<string> AskAsync(string request, int piece = int.MaxValue, bool halfClose = false)
+    private async Task<string> AskAsync(
+        string request, int piece = int.MaxValue, bool halfClose = false)
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         socket.NoDelay = true;
         await socket.ConnectAsync(_server.Address, Token);
         byte[] bytes = Encoding.Latin1.GetBytes(request);
