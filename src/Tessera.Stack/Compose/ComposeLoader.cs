@@ -8,11 +8,13 @@ using Tessera.Stack.Compose.Yaml;
 namespace Tessera.Stack.Compose;
 
 /// <summary>What the command line says about the files to load.</summary>
-/// <param name="Files">As given with <c>-f</c>: files or folders, <c>-</c> for stdin; empty looks in
+/// <param name="Files">As given with <c>-f</c>: files or folders, <c>-</c> for stdin; empty looks
+/// in
 /// the working directory and above.</param>
 /// <param name="ProjectName">From <c>-p</c>, before it is normalised.</param>
 /// <param name="ProjectDirectory">From <c>--project-directory</c>.</param>
-/// <param name="EnvFiles">From <c>--env-file</c>; empty means <c>.env</c> beside the first file.</param>
+/// <param name="EnvFiles">From <c>--env-file</c>; empty means <c>.env</c> beside the first
+/// file.</param>
 /// <param name="Profiles">From <c>--profile</c>; empty means <c>COMPOSE_PROFILES</c>.</param>
 /// <param name="WorkingDirectory">Absolute.</param>
 /// <param name="Environment">Variables of the caller; they win over env files.</param>

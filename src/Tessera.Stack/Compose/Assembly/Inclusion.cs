@@ -26,7 +26,10 @@ internal sealed class Inclusion
         Problems problems)
     {
         _problems = problems;
-        Paths = [.. include.ItemsOf("path").Select(path => Existing(path, folder, workingDirectory))];
+        Paths =
+        [
+            .. include.ItemsOf("path").Select(path => Existing(path, folder, workingDirectory)),
+        ];
         if (Paths.IsEmpty)
         {
             throw new UserErrorException($"{include.Position}: this include names no file.");
@@ -39,7 +42,8 @@ internal sealed class Inclusion
         string[] files = include.ItemsOf("env_file") is { Count: > 0 } own
             ? [.. own.Select(file => Existing(file, folder, workingDirectory))]
             : File.Exists(standard) ? [standard] : [];
-        Variables = files.Aggregate(variables, (known, file) => Extend(known, file, workingDirectory));
+        Variables = files.Aggregate(
+            variables, (known, file) => Extend(known, file, workingDirectory));
     }
 
     /// <summary>Absolute; those after the first are laid over it.</summary>
@@ -105,7 +109,8 @@ internal sealed class Inclusion
         return File.Exists(path)
             ? path
             : throw new UserErrorException(
-                $"{name.Position}: there is no file {SourceFiles.Display(path, workingDirectory)}.");
+                $"{name.Position}: there is no file " +
+                $"{SourceFiles.Display(path, workingDirectory)}.");
     }
 
     private ImmutableSortedDictionary<string, string> Extend(

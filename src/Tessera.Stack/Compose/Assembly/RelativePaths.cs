@@ -20,7 +20,8 @@ internal static class RelativePaths
             ResolveService(service, folder, variables);
         }
 
-        foreach (MappingNode file in document.EntriesOf("secrets").Concat(document.EntriesOf("configs"))
+        foreach (MappingNode file in document.EntriesOf("secrets")
+            .Concat(document.EntriesOf("configs"))
             .Select(entry => entry.Value).OfType<MappingNode>())
         {
             Resolve(file, "file", folder, variables);

@@ -37,7 +37,8 @@ internal sealed class ServiceExtension(
 
     private MappingNode? Extend(MappingNode services, string name, string path, string from)
     {
-        if (services[name] is not MappingNode service || service["extends"] is not MappingNode extends)
+        if (services[name] is not MappingNode service
+            || service["extends"] is not MappingNode extends)
         {
             return services[name] as MappingNode;
         }
@@ -46,7 +47,8 @@ internal sealed class ServiceExtension(
         {
             IEnumerable<string> cycle = _open.Select(open => open.Service).Append(name);
             throw new UserErrorException(
-                $"{extends.Position}: circular reference with extends: {string.Join(" -> ", cycle)}.");
+                $"{extends.Position}: circular reference with extends: " +
+                $"{string.Join(" -> ", cycle)}.");
         }
 
         _open.Add((path, name));

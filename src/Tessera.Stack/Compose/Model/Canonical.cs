@@ -77,7 +77,8 @@ internal sealed class Canonical(
         }
 
         return variables.TryGetValue("COMPOSE_PROFILES", out string? list)
-            ? list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            ? list.Split(
+                ',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
             : [];
     }
 

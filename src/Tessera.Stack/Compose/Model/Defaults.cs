@@ -55,7 +55,7 @@ internal sealed class Defaults(
             }
         }
 
-        if (!service.Contains("network_mode") && service["networks"] is not MappingNode { Entries.Count: > 0 })
+        if (!service.Contains("network_mode") && service.EntriesOf("networks").Count == 0)
         {
             MappingNode networks = new(service.Position);
             networks.Set("default", ScalarNode.Null(service.Position));
@@ -137,7 +137,8 @@ internal sealed class Defaults(
         }
     }
 
-    /// <summary>Arguments without a value are the caller's; those that nobody has are left out.</summary>
+    /// <summary>Arguments without a value are the caller's; those that nobody has are left
+    /// out.</summary>
     private void ResolveBareNames(MappingNode owner, string key)
     {
         if (owner[key] is not MappingNode values)
@@ -196,7 +197,8 @@ internal sealed class Defaults(
     private void CompleteBindVolume(MappingNode volume)
     {
         if (TextOf(volume, "driver") == "local" && volume["driver_opts"] is MappingNode options
-            && TextOf(options, "o") == "bind" && TextOf(options, "device") is { Length: > 0 } device)
+            && TextOf(options, "o") == "bind"
+            && TextOf(options, "device") is { Length: > 0 } device)
         {
             options.Set("device", Paths.Absolute(device, projectDirectory, variables));
         }
@@ -261,5 +263,5 @@ internal sealed class Defaults(
         owner.ItemsOf(key).OfType<MappingNode>();
 
     private static IEnumerable<MappingNode> Values(MappingNode owner, string key) =>
-        (owner[key] as MappingNode)?.Entries.Select(entry => entry.Value).OfType<MappingNode>() ?? [];
+        owner.EntriesOf(key).Select(entry => entry.Value).OfType<MappingNode>();
 }

@@ -4,7 +4,8 @@ using static Tessera.Stack.Compose.Schema.CommonShapes;
 
 namespace Tessera.Stack.Compose.Model;
 
-/// <summary>A service that shares something of another one depends on it without saying so.</summary>
+/// <summary>A service that shares something of another one depends on it without saying
+/// so.</summary>
 internal static class ImpliedDependencies
 {
     private const string ServicePrefix = "service:";

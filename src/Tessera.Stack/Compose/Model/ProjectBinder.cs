@@ -18,8 +18,8 @@ internal static class ProjectBinder
         problems.ThrowIfAny();
         MappingNode source = document[TesseraSchema.SourceName] as MappingNode
             ?? throw new UserErrorException(
-                $"the project's document has no {TesseraSchema.SourceName}: it does not come from " +
-                "the loader.");
+                $"the project's document has no {TesseraSchema.SourceName}: it does not come " +
+                "from the loader.");
         string folder = TextOf(source, "working_dir");
         if (!Path.IsPathFullyQualified(folder))
         {

@@ -22,7 +22,8 @@ internal static class CommonShapes
         FromList = ShortForms.KeyValues,
     };
 
-    /// <summary>As <see cref="Mapping"/>; a name without a value is the caller's variable.</summary>
+    /// <summary>As <see cref="Mapping"/>; a name without a value is the caller's
+    /// variable.</summary>
     public static MapShape VariableMapping { get; } = new(ScalarShape.TextOrNull)
     {
         FromList = ShortForms.KeyValues,
@@ -73,8 +74,8 @@ internal static class CommonShapes
         AllowsName = IsName,
     };
 
-    public static bool IsName(string name) =>
-        name.All(character => char.IsAsciiLetterOrDigit(character) || character is '.' or '_' or '-');
+    public static bool IsName(string name) => name.All(
+        character => char.IsAsciiLetterOrDigit(character) || character is '.' or '_' or '-');
 
     public static string TextOf(Node node) => (node as ScalarNode)?.ToText() ?? "";
 

@@ -56,7 +56,8 @@ internal static class ComposeSchema
     {
         AllowsExtensions = false,
         Required = ["path"],
-        Expand = (node, _, _) => node.AsString is null ? null : ShortForms.Record(node, ("path", node)),
+        Expand = (node, _, _) =>
+            node.AsString is null ? null : ShortForms.Record(node, ("path", node)),
     };
 
     public static RecordShape Document { get; } = new(

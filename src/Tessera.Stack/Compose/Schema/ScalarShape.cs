@@ -60,7 +60,8 @@ internal sealed class ScalarShape : Shape
     /// <summary>Bytes as a string of digits: <c>1.5G</c> becomes <c>1610612736</c>.</summary>
     public static ScalarShape Bytes { get; } = new(
         "a size such as \"512m\" or \"1.5g\"",
-        node => node.Value is string or long or double && ByteSize.TryParse(node.ToText(), out long size)
+        node => node.Value is string or long or double
+            && ByteSize.TryParse(node.ToText(), out long size)
             ? new ScalarNode(node.Position, size.ToString(CultureInfo.InvariantCulture))
             : null);
 

@@ -27,7 +27,8 @@ internal static class ServiceSchema
         new Key("required", ScalarShape.Boolean, Keep.Yes)))
     {
         AllowsName = IsName,
-        FromList = ShortForms.Names(name => ShortForms.Record(name, ("condition", "service_started"))),
+        FromList = ShortForms.Names(
+            name => ShortForms.Record(name, ("condition", "service_started"))),
     };
 
     private static readonly ListShape EnvFile = new(new RecordShape(
@@ -37,7 +38,8 @@ internal static class ServiceSchema
     {
         AllowsExtensions = false,
         Required = ["path"],
-        Expand = (node, _, _) => node.AsString is null ? null : ShortForms.Record(node, ("path", node)),
+        Expand = (node, _, _) =>
+            node.AsString is null ? null : ShortForms.Record(node, ("path", node)),
     })
     {
         AllowsSingle = true,
@@ -119,7 +121,8 @@ internal static class ServiceSchema
             new Key("selinux", ScalarShape.OneOf("z", "Z")),
             new Key("propagation", ScalarShape.String),
             new Key("create_host_path", ScalarShape.Boolean),
-            new Key("recursive", ScalarShape.OneOf("enabled", "disabled", "writable", "readonly")))),
+            new Key("recursive", ScalarShape.OneOf(
+                "enabled", "disabled", "writable", "readonly")))),
         new Key("volume", new RecordShape(
             new Key("labels", Mapping),
             new Key("nocopy", ScalarShape.Boolean),

@@ -2,8 +2,10 @@ using System.Globalization;
 
 namespace Tessera.Stack.Compose.Yaml;
 
-/// <summary>Where a node stands. <c>Line</c> and <c>Column</c> count from 1; 0 means nowhere.</summary>
-/// <param name="File">As it is shown to people: relative to their working directory when below it.</param>
+/// <summary>Where a node stands. <c>Line</c> and <c>Column</c> count from 1; 0 means
+/// nowhere.</summary>
+/// <param name="File">As it is shown to people: relative to their working directory when below
+/// it.</param>
 internal readonly record struct SourcePosition(string File, int Line, int Column)
 {
     public static SourcePosition None { get; } = new("", 0, 0);
@@ -55,7 +57,8 @@ internal abstract class Node(SourcePosition position)
 
 /// <param name="value">null, bool, long, double or string.</param>
 /// <param name="text">As it is written in the file.</param>
-internal sealed class ScalarNode(SourcePosition position, object? value, string text) : Node(position)
+internal sealed class ScalarNode(SourcePosition position, object? value, string text)
+    : Node(position)
 {
     public ScalarNode(SourcePosition position, string value)
         : this(position, value, value)
@@ -98,7 +101,8 @@ internal sealed class ScalarNode(SourcePosition position, object? value, string 
     };
 }
 
-internal sealed class SequenceNode(SourcePosition position, IEnumerable<Node> items) : Node(position)
+internal sealed class SequenceNode(SourcePosition position, IEnumerable<Node> items)
+    : Node(position)
 {
     public List<Node> Items { get; } = [.. items];
 

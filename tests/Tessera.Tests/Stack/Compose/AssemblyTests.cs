@@ -54,8 +54,8 @@ public sealed class AssemblyTests
 
     [Theory]
     [InlineData("web: { extends: wep }\n  wap: { command: x }",
-        "compose.yaml:2:19: cannot extend service \"web\": service \"wep\" not found; did you mean " +
-        "\"wap\"?")]
+        "compose.yaml:2:19: cannot extend service \"web\": service \"wep\" not found; did you " +
+        "mean \"wap\"?")]
     [InlineData("web: { extends: { file: none.yaml, service: x } }",
         "compose.yaml:2:27: there is no file none.yaml.")]
     [InlineData("web: { extends: db, command: x }\n  db: { extends: web, command: y }",
