@@ -5,12 +5,14 @@ using Xunit;
 
 namespace Tessera.Tests.Daemon;
 
-public class CommandsTests
+public sealed class CommandsTests : IDisposable
 {
     private int _idle;
     private readonly Commands _commands;
 
     public CommandsTests() => _commands = new Commands(() => Interlocked.Increment(ref _idle));
+
+    public void Dispose() => _commands.Dispose();
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
