@@ -17,9 +17,10 @@ internal static class PublishedPorts
         Dictionary<(int Port, string Protocol), List<Claim>> claims = [];
         foreach (Claim claim in services.Entries.SelectMany(ClaimsOf))
         {
-            List<Claim> others = claims.TryGetValue((claim.Port, claim.Protocol), out List<Claim>? known)
+            (int Port, string Protocol) key = (claim.Port, claim.Protocol);
+            List<Claim> others = claims.TryGetValue(key, out List<Claim>? known)
                 ? known
-                : claims[(claim.Port, claim.Protocol)] = [];
+                : claims[key] = [];
             if (others.FirstOrDefault(other => IsClash(other, claim)) is { } earlier)
             {
                 string who = earlier.Service == claim.Service
@@ -40,7 +41,8 @@ internal static class PublishedPorts
         string Service, bool IsContainer, string HostIp, int Port, string Protocol,
         SourcePosition Position);
 
-    /// <summary>Services of containers clash as well, but it is their engine that says so.</summary>
+    /// <summary>Services of containers clash as well, but it is their engine that says
+    /// so.</summary>
     private static bool IsClash(Claim left, Claim right) =>
         !(left.IsContainer && right.IsContainer)
         && (left.HostIp == right.HostIp || IsEvery(left.HostIp) || IsEvery(right.HostIp));
@@ -50,7 +52,7 @@ internal static class PublishedPorts
     private static IEnumerable<Claim> ClaimsOf(MappingEntry entry)
     {
         MappingNode service = (MappingNode)entry.Value;
-        foreach (Node port in (service["ports"] as SequenceNode)?.Items ?? [])
+        foreach (Node port in service.ItemsOf("ports"))
         {
             if (PortSpec.TryPort(TextOf(port, "published"), out int published))
             {

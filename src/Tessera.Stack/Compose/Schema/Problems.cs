@@ -46,7 +46,8 @@ internal sealed class Problems
         }
     }
 
-    /// <exception cref="UserErrorException">Something is wrong; names everything, line by line.</exception>
+    /// <exception cref="UserErrorException">Something is wrong; names everything, line by
+    /// line.</exception>
     public void ThrowIfAny()
     {
         if (_errors.Count == 0)

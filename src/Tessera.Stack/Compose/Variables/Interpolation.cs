@@ -36,7 +36,8 @@ internal sealed class Interpolation
                 }
 
                 return result;
-            case ScalarNode { Value: string text } when text.Contains('$', StringComparison.Ordinal):
+            case ScalarNode { Value: string text }
+                when text.Contains('$', StringComparison.Ordinal):
                 return new ScalarNode(node.Position, ExpandText(text, node.Position))
                 {
                     MergeTag = node.MergeTag,

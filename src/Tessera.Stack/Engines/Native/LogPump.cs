@@ -132,7 +132,7 @@ internal sealed class LogPump : IDisposable
         if (writer.Trouble is string trouble)
         {
             Unwatch(writer);
-            _log($"{writer.Writer}: its log cannot be written ({trouble}); output that does not "
+            _log($"{writer.Name}: its log cannot be written ({trouble}); output that does not "
                 + "fit into its pipe is dropped until it can");
         }
     }
@@ -143,7 +143,7 @@ internal sealed class LogPump : IDisposable
         {
             if (writer.Token is null && writer.Recover())
             {
-                _log($"{writer.Writer}: its log is written again; "
+                _log($"{writer.Name}: its log is written again; "
                     + $"{writer.LostBytes} bytes were lost");
                 writer.ForgetLoss();
                 Watch(writer);

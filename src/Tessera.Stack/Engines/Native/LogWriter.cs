@@ -53,7 +53,8 @@ internal sealed class LogWriter : IDisposable
     /// <summary>Set in the log pump's table while the FIFO is watched.</summary>
     public ulong? Token { get; set; }
 
-    public string Writer => _segment.Writer;
+    /// <summary>The slot's name, for messages.</summary>
+    public string Name => _log.Name;
 
     /// <summary>Why nothing can be written at present; null when all is well.</summary>
     public string? Trouble { get; private set; }

@@ -140,7 +140,7 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
             cancellation.ThrowIfCancellationRequested();
             var name = new SlotName(record.Project, record.Service, record.Number);
             Supervisor slot = _supervisors.GetOrAdd(name, CreateSupervisor(name));
-            adoptions.Add(slot.AdoptAsync(record));
+            adoptions.Add(AdoptAsync(slot, record));
         }
 
         await Task.WhenAll(adoptions);
@@ -163,6 +163,19 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
     }
 
     public async ValueTask DisposeAsync() => await ReleaseAsync();
+
+    /// <summary>One slot's trouble must not keep the daemon from starting.</summary>
+    private async Task AdoptAsync(Supervisor slot, SlotRecord record)
+    {
+        try
+        {
+            await slot.AdoptAsync(record);
+        }
+        catch (Exception e)
+        {
+            _parts.Options.Log($"{slot.Slot}: cannot be taken over: {e}");
+        }
+    }
 
     private IEnumerable<Supervisor> SlotsOf(string project) =>
         _supervisors.Values.Where(slot => slot.Slot.Project == project);

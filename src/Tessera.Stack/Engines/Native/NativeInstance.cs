@@ -19,7 +19,7 @@ internal sealed partial class NativeInstance : IDisposable
     private static readonly TimeSpan ExitCodeWait = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ExitCodePause = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan GroupPause = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan KillWait = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan KillWait = TimeSpan.FromSeconds(30);
 
     private readonly Lock _lock = new();
     private readonly EngineParts _parts;
@@ -145,7 +145,7 @@ internal sealed partial class NativeInstance : IDisposable
         {
             _phase = RecordPhase.Created;
             await _parts.Logs.CloseAsync(Id);
-            File.Delete(_folder.FifoPath(Id));
+            DeleteFifo();
             GiveBackPorts();
             return e.Message;
         }
@@ -190,7 +190,7 @@ internal sealed partial class NativeInstance : IDisposable
             Signal(Signals.Kill);
         }
 
-        await Ended;
+        await AwaitEndAsync(grace + KillWait);
     }
 
     /// <summary>Kills it, without a drain: it never served.</summary>
@@ -198,7 +198,7 @@ internal sealed partial class NativeInstance : IDisposable
     {
         Update(now => now with { State = InstanceState.Stopping });
         Signal(Signals.Kill);
-        await Ended;
+        await AwaitEndAsync(KillWait);
     }
 
     /// <summary>To the whole process group; NoProcess when its leader has ended.</summary>
@@ -320,15 +320,31 @@ internal sealed partial class NativeInstance : IDisposable
         }
     }
 
+    /// <summary>
+    /// A killed process may stay for as long as the kernel is busy for it (a dead disk).
+    /// </summary>
+    private async Task AwaitEndAsync(TimeSpan limit)
+    {
+        try
+        {
+            await Ended.WaitAsync(limit, _parts.Time);
+        }
+        catch (TimeoutException)
+        {
+            throw new OperationFailedException(
+                $"{_instance.Name}: process {Process!.Pid} was killed and is still there; "
+                + "the kernel does not let go of it");
+        }
+    }
+
     private async Task DrainAsync(TimeSpan timeout, CancellationToken cancellation)
     {
         // What drains must not outlive the process: an instance that died has nothing in flight.
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        Task exit = _exit.Task;
-        Task<int> drain = _parts.Drain(Current, timeout, over.Token);
         try
         {
-            await Task.WhenAny(drain, exit);
+            Task<int> drain = _parts.Drain(Current, timeout, over.Token);
+            await Task.WhenAny(drain, _exit.Task);
             await over.CancelAsync();
             await drain;
         }

@@ -53,7 +53,12 @@ internal readonly record struct RestartDecision(bool Restarts, bool IsFatal, Tim
         _ => string.Create(CultureInfo.InvariantCulture, $"exit code {exitCode}"),
     };
 
-    public static string DescribeWait(TimeSpan delay, string cause, int failures) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"restarting in {delay.TotalSeconds:0.0} s after {cause} ({failures} failures in a row)");
+    /// <summary>"restarting in 1.6 s after exit code 3 (5 failures in a row)".</summary>
+    public static string DescribeWait(TimeSpan delay, string cause, int failures) =>
+        failures <= 1
+            ? $"restarting after {cause}"
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"restarting in {delay.TotalSeconds:0.0} s after {cause} "
+                + $"({failures} failures in a row)");
 }

@@ -85,6 +85,7 @@ internal sealed class SlotFolder
     public void DeleteInstance(string id)
     {
         File.Delete(System.IO.Path.Combine(Path, id + ".json"));
+        File.Delete(System.IO.Path.Combine(Path, id + ".json.next"));
         File.Delete(FifoPath(id));
     }
 

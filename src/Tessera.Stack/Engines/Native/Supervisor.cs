@@ -39,7 +39,7 @@ internal sealed partial class Supervisor : IDisposable
         _findDefinition = findDefinition;
         _findEnvironment = findEnvironment;
         _folder = SlotFolder.Create(parts.Options.StateFolder, slot, parts.Options.Log);
-        _log = new SlotLog(_folder.Path, parts.Options);
+        _log = new SlotLog(slot.ToString(), _folder.Path, parts.Options);
     }
 
     public SlotName Slot { get; }
@@ -134,8 +134,19 @@ internal sealed partial class Supervisor : IDisposable
     private static string NewId() =>
         Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(8));
 
-    private void Persist() => _folder.WriteSlot(new SlotRecord(
-        Slot.Project, Slot.Service, Slot.Number, _desired, _restarts));
+    /// <summary>A full disk ends no supervision: the record before stays.</summary>
+    private void Persist()
+    {
+        try
+        {
+            _folder.WriteSlot(new SlotRecord(
+                Slot.Project, Slot.Service, Slot.Number, _desired, _restarts));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _parts.Options.Log($"{Slot}: what it is meant to be cannot be written: {e.Message}");
+        }
+    }
 
     private Task<string?> SpawnAsync(NativeInstance instance) =>
         instance.StartAsync(_findEnvironment(Slot.Project));
