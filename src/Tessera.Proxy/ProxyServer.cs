@@ -34,6 +34,7 @@ public sealed class ProxyServer : IAsyncDisposable
 
     private readonly Lock _lock = new();
     private readonly ProxyOptions _options;
+    private readonly Func<BufferPool, IPoller> _createPoller;
     private readonly ConnectionLimit _connections;
     private readonly LogWriter _logWriter;
     private readonly Worker[] _workers;
@@ -45,8 +46,15 @@ public sealed class ProxyServer : IAsyncDisposable
     private Task? _disposal;
 
     public ProxyServer(ProxyOptions options)
+        : this(options, buffers => new EpollPoller(buffers))
+    {
+    }
+
+    /// <param name="createPoller">Makes the poller of each reactor.</param>
+    internal ProxyServer(ProxyOptions options, Func<BufferPool, IPoller> createPoller)
     {
         _options = options;
+        _createPoller = createPoller;
         _connections = new ConnectionLimit(options.MaxConnections);
         _logWriter = new LogWriter(
             options.AccessLogMaxBytes,
@@ -63,6 +71,11 @@ public sealed class ProxyServer : IAsyncDisposable
         _backends = new BackendTable(_workers, options);
         Array.ForEach(_reactors, r => r.Start());
     }
+
+    internal IReadOnlyList<Reactor> Reactors => _reactors;
+
+    /// <summary>Client connections at this moment.</summary>
+    internal int ConnectionCount => _connections.Count;
 
     /// <summary>
     /// Swaps to <paramref name="config"/> in one step. When it returns, no reactor picks an endpoint
@@ -141,7 +154,7 @@ public sealed class ProxyServer : IAsyncDisposable
             _options.MaxHeadBytes + RequestWriter.MaxAddedBytes, _options.RelayBufferBytes);
         var reactor = new Reactor(
             $"tessera-{number}",
-            new EpollPoller(buffers),
+            _createPoller(buffers),
             buffers,
             fault => errorLog.Write($"a fault in the proxy: {fault}"));
         return new Worker(number, reactor, _options, _connections, errorLog);

@@ -130,7 +130,7 @@ internal sealed partial class ClientConnection
 
     private Exchange BeginTunnel(Backend backend)
     {
-        Exchange exchange = _worker.BeginExchange(this);
+        Exchange exchange = BeginExchange();
         exchange.Backend = backend;
         exchange.NeedsNewConnection = true;
         return exchange;

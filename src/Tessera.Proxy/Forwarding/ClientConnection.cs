@@ -27,6 +27,7 @@ internal sealed partial class ClientConnection
     private byte[] _next = [];
     private int _nextLength;
     private byte[]? _peerText;
+    private Exchange? _exchange;
     private Closing _closing;
 
     public ClientConnection(
@@ -106,7 +107,7 @@ internal sealed partial class ClientConnection
 
                 // (2) Parse its head, receiving more of it as needed.
                 turn = _reactor.Turns;
-                Exchange exchange = _worker.BeginExchange(this);
+                Exchange exchange = BeginExchange();
                 ParseStatus status = exchange.Request.Parse(Received, _options.MaxHeadBytes);
                 if (status == ParseStatus.Incomplete)
                 {
@@ -143,7 +144,9 @@ internal sealed partial class ClientConnection
         }
         catch (Exception exception)
         {
+            // A bug costs this connection and no other.
             _closing = Closing.Reset;
+            _exchange?.Abandon();
             _reactor.ReportFault(exception);
         }
 
@@ -269,8 +272,11 @@ internal sealed partial class ClientConnection
         return backend is not null;
     }
 
+    private Exchange BeginExchange() => _exchange = _worker.BeginExchange(this);
+
     private void EndExchange(Exchange exchange)
     {
+        _exchange = null;
         int consumed = exchange.Request.Length + exchange.BodyInBuffer;
         _worker.EndExchange(exchange);
         _start = Math.Min(_start + consumed, _end);

@@ -238,6 +238,15 @@ internal sealed class Exchange
     /// <summary>All endpoints may be tried again.</summary>
     public void ForgetTried() => _tried.Clear();
 
+    /// <summary>After a fault: lets go of what others count on. The exchange is not used again.</summary>
+    public void Abandon()
+    {
+        Upstream?.Transport.Close(withReset: true);
+        Upstream = null;
+        Endpoint?.End();
+        Endpoint = null;
+    }
+
     /// <summary>Everything back to its initial state; buffers must have been returned.</summary>
     public void Reset()
     {

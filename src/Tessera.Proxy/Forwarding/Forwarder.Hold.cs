@@ -36,6 +36,11 @@ internal sealed partial class Forwarder
                 : reason;
         }
 
+        if (exchange.Client.Transport.Handle.IsBroken)
+        {
+            return ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client);
+        }
+
         // (2) Take a place in the queue.
         long nowMs = _reactor.NowMs;
         if (exchange.HoldDeadlineMs == 0)

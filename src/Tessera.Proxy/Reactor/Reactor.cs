@@ -123,7 +123,8 @@ internal sealed class Reactor : IDisposable
             }
             catch (Exception exception)
             {
-                // One connection's bug: the next turn goes on behind it.
+                // One connection's bug: the next turn goes on behind it, in every queue.
+                Volatile.Write(ref _hasMail, 1);
                 _onFault(exception);
             }
         }
@@ -133,6 +134,7 @@ internal sealed class Reactor : IDisposable
     {
         // (1) What an exception kept from being completed in the last turn, if one did.
         Poller.Dispatch();
+        Timers.Advance(NowMs);
 
         // (2) Wait, unless something is known to be due.
         bool isBusy = _scheduled.Count > 0 || Volatile.Read(ref _hasMail) != 0;
