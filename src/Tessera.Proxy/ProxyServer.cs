@@ -66,8 +66,9 @@ public sealed class ProxyServer : IAsyncDisposable
 
     /// <summary>
     /// Swaps to <paramref name="config"/> in one step. When it returns, no reactor picks an endpoint
-    /// that is not <see cref="EndpointState.Active"/> in it. Listeners that fail to bind are left
-    /// out and returned; everything else is in force.
+    /// that is not <see cref="EndpointState.Active"/> in it, and addresses that are listened on no
+    /// more are free for others. Listeners that fail to bind are left out and returned; everything
+    /// else is in force.
     /// </summary>
     public ImmutableArray<ListenFailure> Apply(ProxyConfig config)
     {
@@ -78,11 +79,14 @@ public sealed class ProxyServer : IAsyncDisposable
             // (1) Backends first: routes point at them.
             _backends.Apply(config.Backends);
 
-            // (2) Listeners that are gone stop accepting, so that their addresses are free.
+            // (2) Listeners that are gone stop accepting. Whoever took them out may want to use their
+            // addresses next, and so may (3): wait until the reactors have closed the sockets.
             var wanted = config.Listeners.Select(l => l.Address).ToHashSet();
-            foreach (IPEndPoint address in _listeners.Keys.Except(wanted).ToArray())
+            IPEndPoint[] gone = [.. _listeners.Keys.Except(wanted)];
+            Array.ForEach(gone, Retire);
+            if (gone.Length > 0)
             {
-                Retire(address);
+                Task.WaitAll([.. _retiring], RetireTimeout);
             }
 
             // (3) Listeners that stay get their routes swapped; new ones are opened.
@@ -162,14 +166,6 @@ public sealed class ProxyServer : IAsyncDisposable
     private ListenFailure? TryListen(ListenerConfig config, RouteTable routes, AccessLog? log)
     {
         SyscallResult result = ListenSocket.Probe(config.Address);
-        if (result.Errno == Errno.AddressInUse && _retiring.Count > 0)
-        {
-            // It may be the address of a listener of ours that is just being taken out.
-            Task.WaitAll([.. _retiring], RetireTimeout);
-            _retiring.Clear();
-            result = ListenSocket.Probe(config.Address);
-        }
-
         var listener = new Listener(config.Address, config.Protocol, routes, log);
         var sockets = new ListenSocket[_workers.Length];
         for (int i = 0; i < sockets.Length && result.IsSuccess; i++)

@@ -35,7 +35,7 @@ public sealed class ComposeFileTests(TesseraHost host) : IClassFixture<TesseraHo
             running.Write(yaml);
             foreach (string[] command in new string[][] { ["up", "-d"], ["restart"], ["config"] })
             {
-                CommandResult result = await running.RunAsync(command);
+                CommandResult result = await host.RunAsync(["-f", running.File, .. command]);
                 result.ExitCode.ShouldBe(2, $"{what}: {result}");
                 result.Errors.ShouldContain(place, Case.Sensitive, what);
                 result.Errors.ShouldContain(mentions, Case.Insensitive, what);

@@ -25,7 +25,7 @@ public sealed class KillTests
             """, "killed");
         await project.UpAsync();
         await using EventLog events = await EventLog.FollowAsync(
-            project, () => project.RunAsync("kill", "-s", "CONT", "clock"));
+            project, () => project.RunAsync("restart", "clock"));
         await using LoadClient load = LoadClient.Start(port, new LoadOptions(PauseMs: 20));
         await load.UntilMoreAnswersAsync(500);
 

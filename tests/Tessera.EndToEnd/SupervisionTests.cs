@@ -217,12 +217,11 @@ public sealed class SupervisionTests(TesseraHost host) : IClassFixture<TesseraHo
         await using ComposeProject project = host.Project("""
             services:
               echo:
-                command: sh -c 'echo "$PORT=$$PORT"; sleep 1000' $$PORT
-                expose: ["80"]
+                command: [sh, -c, 'echo "$$0=$$(printenv PORT)"; sleep 1000', "$$PORT"]
                 stop_grace_period: 0s
                 scale: 2
-                healthcheck: { disable: true }
-            """.Replace("\"$PORT=$$PORT\"", "\"$$0=$$PORT\"", StringComparison.Ordinal), "ports");
+                healthcheck: { test: "true", interval: 100ms }
+            """, "ports");
         await project.UpAsync();
 
         string[] lines = [];

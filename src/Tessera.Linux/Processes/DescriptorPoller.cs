@@ -28,7 +28,8 @@ public sealed unsafe class DescriptorPoller : IDisposable
         Control(ControlAdd, Number(_wake), WakeToken);
     }
 
-    /// <param name="token">Handed back when the descriptor is readable; any but ulong.MaxValue.</param>
+    /// <param name="token">Handed back when the descriptor is readable; any but
+    /// ulong.MaxValue.</param>
     public SyscallResult Add(int descriptor, ulong token) => Control(ControlAdd, descriptor, token);
 
     /// <summary>Must come before the descriptor is closed.</summary>

@@ -2,7 +2,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Tessera.Linux.Processes;
 
-/// <summary>Named pipes and the calls that move their bytes without reading them (fifo(7), splice(2)).</summary>
+/// <summary>
+/// Named pipes and the calls that move their bytes without reading them (fifo(7), splice(2)).
+/// </summary>
 public static unsafe class Fifo
 {
     private const int OpenReadWrite = 2;
@@ -22,7 +24,9 @@ public static unsafe class Fifo
         }
     }
 
-    /// <summary>Gives a file to another user, who may then open it again by <c>/dev/stdout</c>.</summary>
+    /// <summary>
+    /// Gives a file to another user, who may then open it again by <c>/dev/stdout</c>.
+    /// </summary>
     public static SyscallResult SetOwner(string path, uint user, uint group)
     {
         fixed (byte* name = ProcessSpawn.Terminated(path))
@@ -53,7 +57,8 @@ public static unsafe class Fifo
     }
 
     /// <summary>A pipe whose ends are closed on exec; the reading end never blocks.</summary>
-    public static SyscallResult TryCreatePipe(out SafeFileHandle? reader, out SafeFileHandle? writer)
+    public static SyscallResult TryCreatePipe(
+        out SafeFileHandle? reader, out SafeFileHandle? writer)
     {
         const int setStatusFlags = 4;
         int* ends = stackalloc int[2];
@@ -68,7 +73,9 @@ public static unsafe class Fifo
         return created;
     }
 
-    /// <summary>Sets the pipe's capacity in bytes (fcntl(2) F_SETPIPE_SZ); the size it got.</summary>
+    /// <summary>
+    /// Sets the pipe's capacity in bytes (fcntl(2) F_SETPIPE_SZ); the size it got.
+    /// </summary>
     public static SyscallResult Resize(SafeFileHandle pipe, int bytes) =>
         ProcessCalls.Result(ProcessCalls.fcntl(Number(pipe), SetPipeSize, bytes));
 
@@ -80,7 +87,8 @@ public static unsafe class Fifo
     }
 
     /// <summary>
-    /// Moves bytes from a pipe to <paramref name="offset"/> of a file. They leave the pipe when they
+    /// Moves bytes from a pipe to <paramref name="offset"/> of a file. They leave the pipe when
+    /// they
     /// are in the file and not before. Again when the pipe is empty.
     /// </summary>
     public static SyscallResult MoveToFile(

@@ -9,18 +9,22 @@ public sealed class FileLock : IDisposable
 {
     private const int Exclusive = 2;
     private const int NonBlocking = 4;
+    private const int ReadWrite = 2;
+    private const int Create = 0x40;
+    private const int CloseOnExec = 0x80000;
+    private const uint OwnerOnly = 0x180; // 0600
 
     private readonly SafeFileHandle _file;
 
     private FileLock(SafeFileHandle file) => _file = file;
 
     /// <summary>Takes the lock; null when another process holds it.</summary>
-    /// <exception cref="IOException">The file cannot be opened or locked for another reason.</exception>
+    /// <exception cref="IOException">The file cannot be opened or locked for another
+    /// reason.</exception>
     public static FileLock? TryTake(string path)
     {
-        // FileShare.ReadWrite: .NET would otherwise take an flock of its own when it opens the file.
-        SafeFileHandle file = File.OpenHandle(
-            path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
+        // Not by File.OpenHandle: that takes an flock of its own, for what it calls sharing.
+        SafeFileHandle file = Open(path);
         SyscallResult locked = ProcessCalls.Result(
             ProcessCalls.flock((int)file.DangerousGetHandle(), Exclusive | NonBlocking));
         if (locked.IsSuccess)
@@ -34,7 +38,9 @@ public sealed class FileLock : IDisposable
             : throw new IOException($"{path}: {ProcessErrno.Describe(locked.Errno)}");
     }
 
-    /// <summary>The locked file has no name any more: somebody deleted it (proc_pid_fd(5)).</summary>
+    /// <summary>
+    /// The locked file has no name any more: somebody deleted it (proc_pid_fd(5)).
+    /// </summary>
     public bool IsDeleted =>
         File.ResolveLinkTarget(
             $"/proc/self/fd/{(int)_file.DangerousGetHandle()}", returnFinalTarget: false)
@@ -45,6 +51,20 @@ public sealed class FileLock : IDisposable
     {
         RandomAccess.SetLength(_file, content.Length);
         RandomAccess.Write(_file, content, 0);
+    }
+
+    private static unsafe SafeFileHandle Open(string path)
+    {
+        SyscallResult opened;
+        fixed (byte* name = ProcessSpawn.Terminated(path))
+        {
+            opened = ProcessCalls.Result(
+                ProcessCalls.open(name, ReadWrite | Create | CloseOnExec, OwnerOnly));
+        }
+
+        return opened.IsSuccess
+            ? new SafeFileHandle(opened.IntValue, ownsHandle: true)
+            : throw new IOException($"{path}: {ProcessErrno.Describe(opened.Errno)}");
     }
 
     public void Dispose() => _file.Dispose();

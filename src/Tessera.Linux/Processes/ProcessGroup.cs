@@ -26,7 +26,9 @@ public static unsafe class ProcessGroup
     /// <summary>Whether the group has members; ended ones that nobody has reaped count.</summary>
     public static bool Exists(int group) => SendSignal(group, 0).Errno != ProcessErrno.NoProcess;
 
-    /// <summary>Reaps the group's ended members that are children of ours; returns how many.</summary>
+    /// <summary>
+    /// Reaps the group's ended members that are children of ours; returns how many.
+    /// </summary>
     public static int Reap(int group)
     {
         int reaped = 0;

@@ -32,7 +32,9 @@ public sealed unsafe class ProcessHandle : IDisposable
     /// <summary>For poll(2) and epoll(7): readable once the process has ended.</summary>
     public int Descriptor => (int)_descriptor.DangerousGetHandle();
 
-    /// <summary>Opens a handle to a process that exists (ended but not reaped ones do); else the errno.</summary>
+    /// <summary>
+    /// Opens a handle to a process that exists (ended but not reaped ones do); else the errno.
+    /// </summary>
     public static SyscallResult TryOpen(int pid, out ProcessHandle? handle)
     {
         SyscallResult opened = ProcessCalls.Result(ProcessCalls.pidfd_open(pid, 0));
@@ -59,7 +61,9 @@ public sealed unsafe class ProcessHandle : IDisposable
     public SyscallResult SendSignal(int signal) =>
         ProcessCalls.Result(ProcessCalls.pidfd_send_signal(Descriptor, signal, null, 0));
 
-    /// <summary>Signals the process group that this process leads; NoProcess when it has no members.</summary>
+    /// <summary>
+    /// Signals the process group that this process leads; NoProcess when it has no members.
+    /// </summary>
     public SyscallResult SendSignalToGroup(int signal)
     {
         SyscallResult sent = ProcessCalls.Result(

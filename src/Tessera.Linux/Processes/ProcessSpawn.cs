@@ -7,7 +7,8 @@ namespace Tessera.Linux.Processes;
 /// <param name="Path">Absolute path of the program.</param>
 /// <param name="Arguments">argv, its first word included.</param>
 /// <param name="Environment"><c>NAME=value</c>; nothing is inherited besides.</param>
-/// <param name="OutputPath">Opened read-write as stdout and stderr; null uses <paramref name="OutputDescriptor"/>.</param>
+/// <param name="OutputPath">Opened read-write as stdout and stderr; null uses <paramref
+/// name="OutputDescriptor"/>.</param>
 /// <param name="OutputDescriptor">Duplicated to stdout and stderr when there is no path.</param>
 public sealed record SpawnRequest(
     string Path,
@@ -29,10 +30,12 @@ public static unsafe class ProcessSpawn
     private const short SetSignalMask = 0x08;
     private const short SetSession = 0x80;
 
-    // posix_spawn_file_actions_t (80), posix_spawnattr_t (336) and sigset_t (128) of glibc, rounded up.
+    // Room for posix_spawn_file_actions_t (80), posix_spawnattr_t (336), sigset_t (128) of glibc.
     private const int OpaqueLength = 512;
 
-    /// <summary>The new process's id; or the errno of the step that failed, exec included.</summary>
+    /// <summary>
+    /// The new process's id; or the errno of the step that failed, exec included.
+    /// </summary>
     public static SyscallResult Start(SpawnRequest request)
     {
         byte* actions = stackalloc byte[OpaqueLength];
@@ -87,8 +90,10 @@ public static unsafe class ProcessSpawn
                 actions, 0, nullDevice, OpenReadOnly, 0);
             errno = errno != 0 ? errno
                 : request.OutputPath is null
-                ? ProcessCalls.posix_spawn_file_actions_adddup2(actions, request.OutputDescriptor, 1)
-                : ProcessCalls.posix_spawn_file_actions_addopen(actions, 1, output, OpenReadWrite, 0);
+                ? ProcessCalls.posix_spawn_file_actions_adddup2(
+                    actions, request.OutputDescriptor, 1)
+                : ProcessCalls.posix_spawn_file_actions_addopen(
+                    actions, 1, output, OpenReadWrite, 0);
             errno = errno != 0 ? errno
                 : ProcessCalls.posix_spawn_file_actions_adddup2(actions, 1, 2);
             errno = errno != 0 ? errno

@@ -4,7 +4,8 @@ using System.Text;
 namespace Tessera.Linux.Processes;
 
 /// <summary>One row of the process table (proc_pid_stat(5)).</summary>
-/// <param name="StartTime">In clock ticks after boot: with the pid, it names a process for good.</param>
+/// <param name="StartTime">In clock ticks after boot: with the pid, it names a process for
+/// good.</param>
 /// <param name="IsEnded">A zombie: it runs no more and waits to be reaped.</param>
 public readonly record struct ProcessEntry(
     int Pid, int Parent, int Group, int Session, long StartTime, bool IsEnded);
@@ -51,7 +52,9 @@ public static class ProcessTable
         return close > 0 && TryParse(pid, text[(close + 2)..length], out entry);
     }
 
-    /// <summary>Whether the process was started with this <c>NAME=value</c> in its environment.</summary>
+    /// <summary>
+    /// Whether the process was started with this <c>NAME=value</c> in its environment.
+    /// </summary>
     public static bool HasVariable(int pid, string assignment)
     {
         byte[] environment = ReadEnvironment(pid);
@@ -74,7 +77,9 @@ public static class ProcessTable
         }
     }
 
-    /// <summary>Value of a variable in the environment that the process was started with, or null.</summary>
+    /// <summary>
+    /// Value of a variable in the environment that the process was started with, or null.
+    /// </summary>
     public static string? ReadVariable(int pid, string name)
     {
         byte[] prefix = Encoding.UTF8.GetBytes(name + "=");
@@ -128,7 +133,9 @@ public static class ProcessTable
         }
     }
 
-    /// <summary>Fields from the third on: state, ppid, pgrp, session, …, and the 22nd, starttime.</summary>
+    /// <summary>
+    /// Fields from the third on: state, ppid, pgrp, session, …, and the 22nd, starttime.
+    /// </summary>
     private static bool TryParse(int pid, ReadOnlySpan<byte> fields, out ProcessEntry entry)
     {
         Span<long> numbers = stackalloc long[20];

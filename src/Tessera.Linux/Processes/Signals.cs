@@ -23,7 +23,8 @@ public static class Signals
     private static readonly FrozenDictionary<string, int> Numbers = CreateTable();
 
     /// <summary>
-    /// The number of <c>SIGTERM</c>, <c>term</c> or <c>15</c>; real-time signals as <c>SIGRTMIN+3</c>.
+    /// The number of <c>SIGTERM</c>, <c>term</c> or <c>15</c>; real-time signals as
+    /// <c>SIGRTMIN+3</c>.
     /// </summary>
     public static bool TryParse(string name, out int signal)
     {

@@ -41,9 +41,22 @@ internal sealed partial class ClientConnection
         return await AnswerAsync(exchange, reason, option);
     }
 
-    /// <summary>The request was refused before it was forwarded; the exchange's status says how.</summary>
-    private ReactorTask<bool> RefuseAsync(Exchange exchange)
+    /// <summary>
+    /// The request was refused before it was forwarded: by its parser, or with the status that the
+    /// exchange has. Without either nobody waits for an answer.
+    /// </summary>
+    private async ReactorTask<bool> RefuseAsync(Exchange exchange)
     {
+        if (exchange.Status == 0)
+        {
+            exchange.Status = exchange.Request.ErrorStatus;
+        }
+
+        if (exchange.Status == 0)
+        {
+            return false;
+        }
+
         bool isValid = exchange.Status == 404;
         ConnectionOption option = DecideConnection(exchange, isDelimited: isValid);
         if (!isValid)
@@ -55,9 +68,10 @@ internal sealed partial class ClientConnection
         {
             404 => "nothing is served under this address",
             408 => "the request did not arrive in time",
+            _ when exchange.RequestBody.IsInvalid => "the request's body is not valid",
             _ => exchange.Request.ErrorReason,
         };
-        return AnswerAsync(exchange, reason, option);
+        return await AnswerAsync(exchange, reason, option);
     }
 
     private async ReactorTask<bool> AnswerAsync(

@@ -80,8 +80,10 @@ internal sealed partial class ClientConnection
     {
         try
         {
+            // (0) HTTP, or bytes to be passed through?
+            bool isHttp = IsKnownHttp || await DecideProtocolAsync();
             long turn = _reactor.Turns;
-            for (int burst = 1; ; burst++)
+            for (int burst = 1; isHttp; burst++)
             {
                 // (1) Wait for the first bytes of a request, unless they came with the last one.
                 if (_start == _end)
@@ -120,7 +122,7 @@ internal sealed partial class ClientConnection
                         await AnswerErrorAsync(exchange, error);
                     }
                 }
-                else if (exchange.Status != 0)
+                else
                 {
                     await RefuseAsync(exchange);
                 }
@@ -204,7 +206,7 @@ internal sealed partial class ClientConnection
         _end = length;
     }
 
-    /// <summary>The head comes in pieces. Anything but complete has set the status to answer with.</summary>
+    /// <summary>The head comes in pieces. When it does not come at all, the status says what to answer.</summary>
     private async ReactorTask<ParseStatus> ReceiveHeadAsync(Exchange exchange)
     {
         long deadlineMs = _reactor.NowMs + _options.HeadTimeoutMs;

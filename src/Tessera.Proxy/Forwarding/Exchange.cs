@@ -218,7 +218,8 @@ internal sealed class Exchange
             }
             else
             {
-                upstream.Transport.Close();
+                // A reset tells a server at once that nobody waits for its answer any more.
+                upstream.Transport.Close(withReset: error.IsError);
             }
         }
 

@@ -36,6 +36,11 @@ internal sealed partial class Forwarder
         ResponseHead head = exchange.Response;
         ParseStatus status = head.Parse(
             exchange.Reply.AsSpan(exchange.ReplyStart..exchange.ReplyEnd), _options.MaxHeadBytes);
+        if (status == ParseStatus.Complete)
+        {
+            exchange.Client.Listener.Learn(LearntProtocol.Http);
+        }
+
         isWhole = status == ParseStatus.Complete
             && head.StatusCode is >= 200 or HttpStatus.SwitchingProtocols;
         bool isUnasked = head.StatusCode == HttpStatus.SwitchingProtocols

@@ -4,6 +4,21 @@ using Tessera.Proxy.Telemetry;
 
 namespace Tessera.Proxy.Forwarding;
 
+/// <summary>What is known of the servers behind a listener whose protocol is told from the first bytes.</summary>
+internal enum LearntProtocol : byte
+{
+    Unknown,
+
+    /// <summary>One of them has answered in HTTP: whoever does not speak it gets 400.</summary>
+    Http,
+
+    /// <summary>They wait for the client, whatever they speak.</summary>
+    ClientSpeaksFirst,
+
+    /// <summary>They speak first, as MySQL and SSH do: no client is waited for.</summary>
+    ServerSpeaksFirst,
+}
+
 /// <summary>
 /// One public address: its routes, its protocol, its log. Its sockets, one for each reactor, are
 /// <see cref="ListenSocket"/>s. Shared by all reactors.
@@ -14,6 +29,8 @@ internal sealed class Listener
     private AccessLog? _log;
     private volatile bool _isRetired;
     private volatile ListenerProtocol _protocol;
+    private volatile LearntProtocol _learnt;
+    private int _isProbing;
 
     public Listener(IPEndPoint address, ListenerProtocol protocol, RouteTable routes, AccessLog? log)
     {
@@ -27,6 +44,9 @@ internal sealed class Listener
 
     public ListenerProtocol Protocol => _protocol;
 
+    /// <summary>What <see cref="ListenerProtocol.Auto"/> has come to know.</summary>
+    public LearntProtocol Learnt => _learnt;
+
     /// <summary>Read once for each request.</summary>
     public RouteTable Routes => Volatile.Read(ref _routes);
 
@@ -37,10 +57,30 @@ internal sealed class Listener
 
     public void Update(ListenerProtocol protocol, RouteTable routes, AccessLog? log)
     {
+        // Other servers may speak another protocol.
+        if (protocol != _protocol || routes.First != Routes.First)
+        {
+            _learnt = LearntProtocol.Unknown;
+        }
+
         _protocol = protocol;
         Volatile.Write(ref _routes, routes);
         Volatile.Write(ref _log, log);
     }
+
+    /// <summary>HTTP, once known, stays: a silent client does not unlearn it.</summary>
+    public void Learn(LearntProtocol learnt)
+    {
+        if (_learnt != learnt && _learnt != LearntProtocol.Http)
+        {
+            _learnt = learnt;
+        }
+    }
+
+    /// <summary>False while another connection is asking. <see cref="EndProbe"/> must follow a true.</summary>
+    public bool TryBeginProbe() => Interlocked.Exchange(ref _isProbing, 1) == 0;
+
+    public void EndProbe() => Volatile.Write(ref _isProbing, 0);
 
     public void Retire() => _isRetired = true;
 }

@@ -76,8 +76,9 @@ internal sealed class Tunnel
 
             if (!received.IsSuccess || !await PassAsync(from, to, received.IntValue))
             {
-                _client.Abort();
-                _upstream.Abort();
+                // The other direction ends too; how both connections are closed is the owner's.
+                _client.Cancel();
+                _upstream.Cancel();
                 return false;
             }
         }

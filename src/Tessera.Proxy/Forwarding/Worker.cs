@@ -127,9 +127,14 @@ internal sealed class Worker
         }
     }
 
-    /// <summary>Ends the idle connections of a listener, or of all.</summary>
-    public void CloseIdle(Listener? listener) =>
-        AbortWhere(c => c.IsIdle && (listener is null || c.Listener == listener));
+    /// <summary>
+    /// Ends the idle connections of a listener, or of all. One whose request has arrived unnoticed
+    /// is not idle.
+    /// </summary>
+    public void CloseIdle(Listener? listener) => AbortWhere(c =>
+        c.IsIdle
+        && (listener is null || c.Listener == listener)
+        && c.Transport.IsSilentNow());
 
     /// <summary>No new requests; idle connections end at once.</summary>
     public void BeginClosing()

@@ -34,8 +34,15 @@ internal sealed class Backend
     /// <summary>Requests that wait for an endpoint, over all reactors.</summary>
     public int Held => Volatile.Read(ref _held);
 
-    /// <summary>A number that no other caller gets until it wraps around.</summary>
+    /// <summary>A number that no other request gets until it wraps around.</summary>
     public uint TakeTurn() => Interlocked.Increment(ref _turn) - 1;
+
+    /// <summary>Where another try of a request looks first: no turn of its own, but not always the same.</summary>
+    public uint PeekTurn(int turns)
+    {
+        uint turn = Volatile.Read(ref _turn);
+        return turn + (turn / (uint)turns);
+    }
 
     /// <summary>False when the queue is full. <see cref="LeaveHold"/> must follow a true.</summary>
     public bool TryEnterHold(int limit)

@@ -40,8 +40,8 @@ internal static class Balancer
     private static Endpoint? PickNextTurn(
         Backend backend, BackendSet set, in Exclusion exclusion)
     {
-        uint turn = backend.TakeTurn();
         ushort[] turns = set.Turns;
+        uint turn = exclusion.IsFirstTry ? backend.TakeTurn() : backend.PeekTurn(turns.Length);
         for (uint i = 0; i < turns.Length; i++)
         {
             Endpoint endpoint = set.Active[turns[(turn + i) % (uint)turns.Length]];
@@ -131,6 +131,9 @@ internal static class Balancer
     private readonly record struct Exclusion(
         List<Endpoint> Tried, long NowMs, bool AvoidsFailed)
     {
+        /// <summary>A request takes one turn, however often it is tried.</summary>
+        public bool IsFirstTry => Tried.Count == 0 && AvoidsFailed;
+
         public bool Has(Endpoint endpoint) =>
             (Tried.Count > 0 && Tried.Contains(endpoint))
             || (AvoidsFailed && endpoint.IsAvoided(NowMs));

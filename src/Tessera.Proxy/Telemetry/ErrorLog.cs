@@ -21,15 +21,16 @@ internal sealed class ErrorLog
     /// <param name="write">Gets one line at a time; null for none.</param>
     public ErrorLog(Action<string>? write) => _write = write;
 
-    /// <summary>A try failed at its endpoint.</summary>
+    /// <summary>A try failed at its endpoint, or there was none to try.</summary>
     public void Write(Exchange exchange, ProxyError error)
     {
         if (TryEnter())
         {
             string cause = error.Errno == 0 ? "" : $" ({Errno.Describe(error.Errno)})";
+            string upstream = exchange.Endpoint is { } endpoint ? Text(endpoint.AddressText) : "-";
             _write!($"{error.Describe()}{cause}: client {Text(exchange.Client.PeerText)}, "
                 + $"request \"{Target(exchange)}\", backend {exchange.Backend.Name}, "
-                + $"upstream {Text(exchange.Endpoint!.AddressText)}");
+                + $"upstream {upstream}");
         }
     }
 
@@ -45,6 +46,12 @@ internal sealed class ErrorLog
 
     private static string Target(Exchange exchange)
     {
+        // A tunnel has no request.
+        if (exchange.Request.TargetLength == 0)
+        {
+            return "-";
+        }
+
         ReadOnlySpan<byte> received = exchange.Received;
         ReadOnlySpan<byte> target =
             received.Slice(exchange.Request.TargetStart, exchange.Request.TargetLength);

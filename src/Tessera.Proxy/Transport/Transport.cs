@@ -137,9 +137,15 @@ internal sealed class Transport
         if (Handle.Descriptor >= 0)
         {
             SocketCalls.ShutdownBoth(Handle.Descriptor);
-            Handle.Read.Cancel();
-            Handle.Write.Cancel();
+            Cancel();
         }
+    }
+
+    /// <summary>Ends what is in progress with ECANCELED; the connection itself goes on.</summary>
+    public void Cancel()
+    {
+        Handle.Read.Cancel();
+        Handle.Write.Cancel();
     }
 
     /// <summary>Closes in order, or with a reset, which tells the peer that something is missing.</summary>

@@ -69,7 +69,10 @@ public sealed record StopInstance(
     public override string Subject => Slot.ToString();
 }
 
-/// <summary>Sends a signal to the instance's process group and does nothing else.</summary>
+/// <summary>
+/// Sends a signal to the instance's process group. After SIGKILL nothing starts it again but a
+/// command.
+/// </summary>
 /// <param name="Signal">Name as in signal(7), with SIG.</param>
 public sealed record SignalInstance(SlotName Slot, string Signal, string Cause) : Operation(Cause)
 {

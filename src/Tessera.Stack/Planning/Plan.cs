@@ -55,5 +55,9 @@ internal sealed class PlanBuilder
         return number;
     }
 
+    /// <summary>Whether an instance of the service is replaced by a step so far.</summary>
+    public bool Replaces(string service) =>
+        _steps.Any(s => s.Operation is ReplaceInstance replace && replace.Service.Name == service);
+
     public Plan Build() => new(_steps.ToImmutable(), [.. Warnings]);
 }

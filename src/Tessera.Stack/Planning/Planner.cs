@@ -83,6 +83,35 @@ public static class Planner
             "stop", (instance, cause) => new StopInstance(instance.Slot, cause, request.GracePeriod));
 
     /// <summary>
+    /// What a killed daemon left undone of services that it had begun: missing slots are started,
+    /// superfluous ones removed. What exists is left as it is, running or not.
+    /// </summary>
+    public static Plan Complete(Project project, ImmutableArray<Instance> observed)
+    {
+        var builder = new PlanBuilder();
+        foreach (Service service in project.Services.Values.Where(s => !s.IsExternal))
+        {
+            List<Instance> existing = NewestOf(observed, service.Name);
+            HashSet<int> slots = [.. existing.Select(i => i.Slot.Number)];
+            for (int number = 1; number <= service.Scale && slots.Count > 0; number++)
+            {
+                if (!slots.Contains(number))
+                {
+                    var slot = new SlotName(project.Name, service.Name, number);
+                    builder.Add(new StartInstance(slot, service, "its daemon did not come to it"), []);
+                }
+            }
+
+            foreach (Instance surplus in existing.Where(i => i.Slot.Number > service.Scale))
+            {
+                builder.Add(new RemoveInstance(surplus.Slot, "its daemon did not come to it"), []);
+            }
+        }
+
+        return builder.Build();
+    }
+
+    /// <summary>
     /// The end of the daemon: as <c>stop</c>, but the next daemon starts it all again.
     /// </summary>
     public static Plan Shutdown(Project project, ImmutableArray<Instance> observed) =>
@@ -171,7 +200,9 @@ public static class Planner
         }
 
         List<Instance> observed = NewestOf(request.Observed, service.Name);
-        List<Operation> changes = PlanSlots(request, service, observed);
+        Dependency? replaced = service.DependsOn.FirstOrDefault(
+            d => d.Restart && builder.Replaces(d.Service));
+        List<Operation> changes = PlanSlots(request, service, observed, replaced?.Service);
         List<int> after = changes.Exists(c => c is not RemoveInstance)
             ? [.. own, .. AwaitDependencies(request, service, steps, builder)]
             : [.. own];
@@ -191,7 +222,7 @@ public static class Planner
 
     /// <summary>First what is missing, then what must be replaced, then what is too many.</summary>
     private static List<Operation> PlanSlots(
-        PlanRequest request, Service service, List<Instance> observed)
+        PlanRequest request, Service service, List<Instance> observed, string? replacedDependency)
     {
         var starts = new List<Operation>();
         var replaces = new List<Operation>();
@@ -214,6 +245,11 @@ public static class Planner
             else if (instance.ProcessHash != service.ProcessHash && !request.NoRecreate)
             {
                 replaces.Add(new ReplaceInstance(slot, service, "its definition has changed"));
+            }
+            else if (replacedDependency is not null && !request.NoRecreate)
+            {
+                replaces.Add(new ReplaceInstance(
+                    slot, service, $"{replacedDependency}, which it depends on, is replaced"));
             }
         }
 

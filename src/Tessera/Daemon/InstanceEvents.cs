@@ -7,28 +7,42 @@ namespace Tessera.Daemon;
 /// <summary>Names a change of the catalog as <c>events</c> prints it. Pure.</summary>
 internal static class InstanceEvents
 {
-    /// <summary>The event that a change is; null for one that is nobody's news.</summary>
-    public static InstanceEvent? Of(CatalogChange change, DateTimeOffset now)
+    /// <summary>
+    /// The events that a change is: none for one that is nobody's news, several where an instance
+    /// takes several steps at once, as one does that is ready as soon as it runs.
+    /// </summary>
+    public static IEnumerable<InstanceEvent> Of(CatalogChange change, DateTimeOffset now)
     {
-        string? action = Action(change.Before, change.After);
         Instance instance = change.Subject;
-        return action is null
-            ? null
-            : new InstanceEvent(now, action, instance.Id, instance.Slot, Attributes(instance));
+        ImmutableSortedDictionary<string, string> attributes = Attributes(instance);
+        if (change.Before is null)
+        {
+            yield return new InstanceEvent(
+                now, "create", instance.Id, instance.Slot, attributes);
+        }
+
+        if (change is { Before: null or { StartedAt: null }, After.StartedAt: not null })
+        {
+            yield return new InstanceEvent(now, "start", instance.Id, instance.Slot, attributes);
+        }
+
+        if (Action(change.Before, change.After) is { } action)
+        {
+            yield return new InstanceEvent(now, action, instance.Id, instance.Slot, attributes);
+        }
     }
 
     private static string? Action(Instance? before, Instance? after)
     {
-        if (before is null || after is null)
+        if (after is null)
         {
-            return after is null ? "destroy" : "create";
+            return "destroy";
         }
 
-        if (before.State != after.State)
+        if (before?.State != after.State)
         {
             return after.State switch
             {
-                InstanceState.Starting => "start",
                 InstanceState.Running => "ready",
                 InstanceState.Draining => "drain",
                 InstanceState.Stopping => "stop",
@@ -38,7 +52,7 @@ internal static class InstanceEvents
             };
         }
 
-        return (before.Health, after.Health) switch
+        return (before!.Health, after.Health) switch
         {
             (not InstanceHealth.Unhealthy, InstanceHealth.Unhealthy) => "unhealthy",
             (InstanceHealth.Unhealthy, InstanceHealth.Healthy) => "healthy",

@@ -28,12 +28,30 @@ internal static class PlanProgress
         };
     }
 
+    /// <summary>Services of which the plan starts or replaces an instance.</summary>
+    public static ImmutableSortedSet<string> Started(Plan plan) =>
+        [.. plan.Steps.Select(s => s.Operation).Select(o => o switch
+        {
+            StartInstance start => start.Slot.Service,
+            ReplaceInstance replace => replace.Slot.Service,
+            _ => null,
+        }).OfType<string>()];
+
     /// <summary>What a plan leaves alone though it runs.</summary>
     public static IEnumerable<Instance> Unchanged(Plan plan, ImmutableArray<Instance> observed)
     {
         HashSet<string> touched = [.. plan.Steps.Select(s => s.Operation.Subject)];
         return observed.Where(i => i.IsAlive && !touched.Contains(i.Name));
     }
+
+    /// <summary>Where the services of an <c>up</c> answer.</summary>
+    public static IEnumerable<Progress> Published(
+        ProjectEntry entry, ImmutableArray<string> services) =>
+        from published in entry.Published
+        where services.IsEmpty || services.Contains(published.Service.Name)
+        let host = published.Mapping.HostIp ?? "localhost"
+        select new Progress(ProgressKind.Done, published.Service.Name,
+            $"listening on {host}:{entry.PublishedPort(published.Service, published.Mapping)}");
 
     /// <exception cref="UserErrorException">Something failed, or the command was
     /// interrupted.</exception>

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using Tessera.Stack;
 
 namespace Tessera.Daemon;
 
@@ -11,46 +12,44 @@ internal sealed class ProjectStore(TesseraHome home)
 {
     private const string FileName = "project.json";
 
-    public string FolderOf(string project) => Path.Combine(home.Projects, project);
+    /// <exception cref="UserErrorException">Not a name that a project can have.</exception>
+    public string FolderOf(string project) => IsName(project)
+        ? Path.Combine(home.Projects, project)
+        : throw new UserErrorException($"\"{project}\" is not a project's name: it has lower-case "
+            + "letters, digits, '-' and '_', and begins with a letter or digit");
+
+    /// <summary>Names of all projects that have a folder, in order.</summary>
+    public ImmutableArray<string> Names => !Directory.Exists(home.Projects)
+        ? []
+        : [.. Directory.EnumerateDirectories(home.Projects)
+            .Select(folder => Path.GetFileName(folder)).Where(IsName).Order(StringComparer.Ordinal)];
 
     /// <summary>
-    /// All projects on disk. One that cannot be read is reported and left where it is.
+    /// A project's desired state; null, and a line in the log, when it cannot be read.
     /// </summary>
-    public ImmutableArray<ProjectEntry> LoadAll(Action<string> log)
+    public ProjectEntry? Load(string project, Action<string> log)
     {
-        if (!Directory.Exists(home.Projects))
+        string path = Path.Combine(FolderOf(project), FileName);
+        try
         {
-            return [];
+            return JsonSerializer.Deserialize(
+                File.ReadAllBytes(path), ProjectJson.Default.ProjectEntry)
+                ?? throw new JsonException("it is empty");
         }
-
-        var entries = ImmutableArray.CreateBuilder<ProjectEntry>();
-        foreach (string folder in Directory.EnumerateDirectories(home.Projects).Order())
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
-            string path = Path.Combine(folder, FileName);
-            if (!File.Exists(path))
-            {
-                continue;
-            }
-
-            try
-            {
-                entries.Add(JsonSerializer.Deserialize(
-                    File.ReadAllBytes(path), ProjectJson.Default.ProjectEntry)!);
-            }
-            catch (Exception e) when (e is JsonException or IOException)
-            {
-                log($"{path} cannot be read and its project is not managed: {e.Message}. "
-                    + "Run `tessera up` with its file again.");
-            }
+            log($"{path} cannot be read: {e.Message}. What runs of {project} runs on without "
+                + $"routes; run `tessera up` with its file, or `tessera -p {project} down`.");
+            return null;
         }
-
-        return entries.ToImmutable();
     }
 
     public void Save(ProjectEntry entry)
     {
         string folder = FolderOf(entry.Name);
-        Directory.CreateDirectory(folder);
+        // Environments hold secrets: nobody but the owner may look.
+        Directory.CreateDirectory(folder,
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         string path = Path.Combine(folder, FileName);
         string next = path + ".next";
         using (var file = new FileStream(next, FileMode.Create, FileAccess.Write))
@@ -71,4 +70,17 @@ internal sealed class ProjectStore(TesseraHome home)
             Directory.Delete(folder, recursive: true);
         }
     }
+
+    /// <summary>Removes the folder of all projects when there is none.</summary>
+    public void DeleteIfEmpty()
+    {
+        if (Directory.Exists(home.Projects) && Names.IsEmpty)
+        {
+            Directory.Delete(home.Projects);
+        }
+    }
+
+    private static bool IsName(string project) =>
+        project.Length > 0 && project[0] is not ('-' or '_')
+        && project.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '-' or '_');
 }

@@ -1,5 +1,4 @@
-using System.Net;
-using System.Net.Sockets;
+using System.Globalization;
 
 namespace Tessera.EndToEnd.Harness;
 
@@ -11,6 +10,7 @@ public static class FreePorts
 {
     private const int First = 20_000;
     private const int Count = 9_000;
+    private const string Listening = "0A";
     private static int _next = Environment.ProcessId * 37 % Count;
 
     public static int Next()
@@ -42,19 +42,18 @@ public static class FreePorts
         return first;
     }
 
+    /// <summary>
+    /// Nobody listens on the port, on any address. Read from proc(5): a bind would also see the
+    /// connections of the past, which wait for their time to be over (TIME_WAIT).
+    /// </summary>
     public static bool IsFree(int port)
     {
-        using var probe = new Socket(
-            AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            // Without SO_REUSEADDR, so that a port somebody listens on is never taken for free.
-            probe.Bind(new IPEndPoint(IPAddress.Any, port));
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
+        string suffix = ":" + port.ToString("X4", CultureInfo.InvariantCulture);
+        return !new[] { "/proc/net/tcp", "/proc/net/tcp6" }
+            .SelectMany(File.ReadLines)
+            .Skip(1)
+            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Any(fields => fields is [_, var local, _, Listening, ..]
+                && local.EndsWith(suffix, StringComparison.Ordinal));
     }
 }

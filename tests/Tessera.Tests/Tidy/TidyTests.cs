@@ -218,7 +218,7 @@ public sealed partial class TidyTests
         @"^\s*(global\s+)?using\s+(static\s+)?(\w+\s*=\s*)?(global::)?(?<name>[\w.]+)\s*;")]
     private static partial Regex Use();
 
-    [GeneratedRegex(@"\.GetAwaiter\(\)\.GetResult\(\)|\bTask\.WaitAll\(|\)\.Wait\(\)")]
+    [GeneratedRegex(@"\.GetAwaiter\(\)\.GetResult\(\)|\)\.Wait\(\)")]
     private static partial Regex BlockingWait();
 
     [GeneratedRegex(@"\b(LibraryImport|DllImport|NativeLibrary)\b|\bextern\b")]

@@ -2,7 +2,9 @@ using Tessera.Stack.Discovery;
 
 namespace Tessera.Stack.Engines.Native;
 
-/// <summary>What every supervisor and instance of one engine shares. Each part is thread-safe.</summary>
+/// <summary>
+/// What every supervisor and instance of one engine shares. Each part is thread-safe.
+/// </summary>
 internal sealed class EngineParts : IDisposable
 {
     public EngineParts(

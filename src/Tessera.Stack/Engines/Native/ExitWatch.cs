@@ -4,7 +4,8 @@ using Tessera.Linux.Processes;
 namespace Tessera.Stack.Engines.Native;
 
 /// <summary>
-/// Sees processes end, on one thread for all of them, and reaps orphans that fall to this process as
+/// Sees processes end, on one thread for all of them, and reaps orphans that fall to this process
+/// as
 /// their subreaper. Threading: safe from any thread; callbacks run on the watching thread.
 /// </summary>
 internal sealed class ExitWatch : IDisposable

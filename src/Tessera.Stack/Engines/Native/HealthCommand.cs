@@ -12,6 +12,8 @@ internal readonly record struct HealthResult(bool IsHealthy, string Output);
 internal sealed class HealthCommand
 {
     private const int OutputKept = 4 * 1024;
+    private const int MaxReapRounds = 100;
+    private static readonly TimeSpan ReapPause = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan KillWait = TimeSpan.FromSeconds(5);
 
     private readonly EngineParts _parts;
@@ -21,7 +23,10 @@ internal sealed class HealthCommand
     private HealthCommand(EngineParts parts) => _parts = parts;
 
     public static async Task<HealthResult> RunAsync(
-        EngineParts parts, InstanceCommand command, Healthcheck check, CancellationToken cancellation)
+        EngineParts parts,
+        InstanceCommand command,
+        Healthcheck check,
+        CancellationToken cancellation)
     {
         await parts.Checks.WaitAsync(cancellation);
         try
@@ -92,13 +97,23 @@ internal sealed class HealthCommand
                 await ((Task)exit.Task.WaitAsync(
                     KillWait, TimeProvider.System, CancellationToken.None))
                     .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                ProcessGroup.Reap(pid);
+                await ReapGroupAsync(pid);
                 await UnwatchOutputAsync(reader, token);
             }
 
             return isTimeout
                 ? new HealthResult(false, $"no answer within {timeout.TotalSeconds:0.###} s")
                 : Judge(exit.Task.Result);
+        }
+    }
+
+    /// <summary>Killed members fall to this process once they have ended.</summary>
+    private async Task ReapGroupAsync(int group)
+    {
+        for (int i = 0; i < MaxReapRounds && ProcessGroup.Exists(group); i++)
+        {
+            ProcessGroup.Reap(group);
+            await Task.Delay(ReapPause, _parts.Time);
         }
     }
 
@@ -122,7 +137,9 @@ internal sealed class HealthCommand
         return new HealthResult(false, last == "" ? exit : $"{last} ({exit})");
     }
 
-    /// <summary>The buffer belongs to the watching thread from here to <see cref="UnwatchOutputAsync"/>.</summary>
+    /// <summary>
+    /// The buffer belongs to the watching thread from here to <see cref="UnwatchOutputAsync"/>.
+    /// </summary>
     private ulong WatchOutput(SafeFileHandle reader) =>
         _parts.Exits.Thread.Add((int)reader.DangerousGetHandle(), () => Read(reader));
 

@@ -5,7 +5,8 @@ namespace Tessera.Stack.Engines.Native;
 
 /// <summary>The user and group an instance runs as, where they are not the daemon's own.</summary>
 /// <param name="Account">Null for a user id that no account has.</param>
-/// <param name="HasOwnGroup">The group was named, so the account's further groups do not apply.</param>
+/// <param name="HasOwnGroup">The group was named, so the account's further groups do not
+/// apply.</param>
 internal sealed record Identity(uint UserId, uint GroupId, UserAccount? Account, bool HasOwnGroup)
 {
     /// <summary>The wrapper's words in front of the command (setpriv(1)).</summary>
@@ -47,7 +48,8 @@ internal sealed record Identity(uint UserId, uint GroupId, UserAccount? Account,
         return Accounts.EffectiveUserId == 0
             ? new Identity(userId, groupId, account, HasOwnGroup: words.Length == 2)
             : throw new StartFailedException(
-                $"user '{user}': only a daemon that runs as root can start processes as another user");
+                $"user '{user}': only a daemon that runs as root can start processes as another "
+                + "user");
     }
 
     private static uint ResolveGroup(string group)

@@ -5,7 +5,9 @@ using Tessera.Linux.Processes;
 
 namespace Tessera.Stack.Engines.Native;
 
-/// <summary>An instance's start that its definition or this machine does not allow; for people.</summary>
+/// <summary>
+/// An instance's start that its definition or this machine does not allow; for people.
+/// </summary>
 internal sealed class StartFailedException(string message) : Exception(message);
 
 /// <summary>
@@ -23,7 +25,8 @@ internal sealed class InstanceCommand
     private readonly Identity? _identity;
 
     /// <param name="ports">Private port by target port.</param>
-    /// <exception cref="StartFailedException">The user or group is unknown, or not ours to become.</exception>
+    /// <exception cref="StartFailedException">The user or group is unknown, or not ours to
+    /// become.</exception>
     public InstanceCommand(
         Service service,
         ImmutableSortedDictionary<int, int> ports,
@@ -45,7 +48,8 @@ internal sealed class InstanceCommand
     /// <summary>The command line for people.</summary>
     public string Text => string.Join(' ', _service.Command.Select(Expand));
 
-    /// <exception cref="StartFailedException">The program or the working directory is not there.</exception>
+    /// <exception cref="StartFailedException">The program or the working directory is not
+    /// there.</exception>
     public SpawnRequest CreateRequest(string outputPath) =>
         Create(_service.Command, outputPath, -1);
 
@@ -80,7 +84,8 @@ internal sealed class InstanceCommand
         string[] words = [.. template.Select((word, i) =>
             i < template.Length - 1 || expandLast ? Expand(word) : word)];
         string program = FindProgram(words[0], directory);
-        string[] wrappers = [.. LimitWords(), .. _identity?.CreateWords(FindWrapper("setpriv")) ?? []];
+        string[] wrappers =
+            [.. LimitWords(), .. _identity?.CreateWords(FindWrapper("setpriv")) ?? []];
         if (wrappers.Length > 0)
         {
             words = [.. wrappers, program, .. words.Skip(1)];
@@ -92,7 +97,9 @@ internal sealed class InstanceCommand
             program, words, environment, directory, outputPath, outputDescriptor);
     }
 
-    /// <summary>Fills in <c>$PORT</c> and <c>$PORT_n</c>, with or without braces; the rest stays.</summary>
+    /// <summary>
+    /// Fills in <c>$PORT</c> and <c>$PORT_n</c>, with or without braces; the rest stays.
+    /// </summary>
     public string Expand(string word)
     {
         if (!word.Contains('$', StringComparison.Ordinal))
@@ -143,7 +150,8 @@ internal sealed class InstanceCommand
         }
 
         return name.StartsWith("PORT_", StringComparison.Ordinal)
-            && int.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int target)
+            && int.TryParse(
+                name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int target)
             && _ports.TryGetValue(target, out int port)
             ? port
             : null;
@@ -172,7 +180,9 @@ internal sealed class InstanceCommand
             all[name] = value;
         }
 
-        string path = all.TryGetValue("PATH", out string? given) && given != "" ? given : DefaultPath;
+        string path = all.TryGetValue("PATH", out string? given) && given != ""
+            ? given
+            : DefaultPath;
         all["PATH"] = pathFolder is null ? path : $"{path}:{pathFolder}";
         if (FirstPort is int first)
         {
@@ -208,7 +218,8 @@ internal sealed class InstanceCommand
         foreach (string folder in _environment["PATH"].Split(':'))
         {
             // An empty entry means the working directory (execvp(3)).
-            string path = Path.Combine(Path.GetFullPath(folder == "" ? "." : folder, directory), word);
+            string path = Path.Combine(
+                Path.GetFullPath(folder == "" ? "." : folder, directory), word);
             if (IsExecutable(path))
             {
                 return path;
@@ -238,7 +249,9 @@ internal sealed class InstanceCommand
 
     private static string FindWrapper(string name)
     {
-        string? path = DefaultPath.Split(':').Select(folder => $"{folder}/{name}").FirstOrDefault(IsExecutable);
+        string? path = DefaultPath.Split(':')
+            .Select(folder => $"{folder}/{name}")
+            .FirstOrDefault(IsExecutable);
         return path ?? throw new StartFailedException(
             $"{name}: not found; user: and ulimits: need it (package util-linux)");
     }

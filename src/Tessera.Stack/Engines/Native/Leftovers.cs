@@ -3,7 +3,8 @@ using Tessera.Linux.Processes;
 namespace Tessera.Stack.Engines.Native;
 
 /// <summary>
-/// The processes of one instance besides its own: members of its session and group, descendants, and
+/// The processes of one instance besides its own: members of its session and group, descendants,
+/// and
 /// those that left all of these but still carry its mark in their environment. Threading: used by
 /// the instance's own flow only.
 /// </summary>
@@ -41,7 +42,9 @@ internal sealed class Leftovers(ProcessScan scan, string id, ProcessIdentity lea
             && snapshot.Entries.Any(entry => entry.Group == leader.Pid && !entry.IsEnded);
     }
 
-    /// <summary>Kills everything that is left and waits until it is gone; returns how many there were.</summary>
+    /// <summary>
+    /// Kills everything that is left and waits until it is gone; returns how many there were.
+    /// </summary>
     /// <exception cref="TimeoutException">Something is still there after many rounds.</exception>
     public async Task<int> KillAsync(TimeProvider time)
     {
@@ -68,7 +71,9 @@ internal sealed class Leftovers(ProcessScan scan, string id, ProcessIdentity lea
         throw new TimeoutException($"processes of instance {id} cannot be killed");
     }
 
-    /// <summary>Orphans of the instance fall to this process; those that ended are reaped at once.</summary>
+    /// <summary>
+    /// Orphans of the instance fall to this process; those that ended are reaped at once.
+    /// </summary>
     private void ReapAll(HashSet<(int Pid, long StartTime)> killed)
     {
         ProcessGroup.Reap(leader.Pid);
@@ -113,7 +118,7 @@ internal sealed class Leftovers(ProcessScan scan, string id, ProcessIdentity lea
             }
         }
 
-        // Children of those, however deep; a child is younger than its parent, not higher in number.
+        // Children of those, however deep. Numbers say nothing about who descends from whom.
         bool hasGrown = found.Count > 0;
         while (hasGrown)
         {
@@ -127,7 +132,8 @@ internal sealed class Leftovers(ProcessScan scan, string id, ProcessIdentity lea
             }
         }
 
-        return [.. found.Values.Where(entry => !entry.IsEnded && entry.Pid != Environment.ProcessId)];
+        return [.. found.Values.Where(
+            entry => !entry.IsEnded && entry.Pid != Environment.ProcessId)];
     }
 
     private bool IsOurs(ProcessEntry entry, ProcessSnapshot snapshot, bool isReused)

@@ -3,13 +3,16 @@ using Tessera.Linux.Processes;
 
 namespace Tessera.Stack.Engines.Native;
 
-/// <summary>Who listens on a port of this machine, from /proc/net/tcp and /proc/pid/fd (proc(5)).</summary>
+/// <summary>
+/// Who listens on a port of this machine, from /proc/net/tcp and /proc/pid/fd (proc(5)).
+/// </summary>
 internal static class ListeningSocket
 {
     private const string StateListen = "0A";
 
     /// <summary>
-    /// Inodes of the sockets that listen on <paramref name="port"/> of 127.0.0.1 or of every address.
+    /// Inodes of the sockets that listen on <paramref name="port"/> of 127.0.0.1 or of every
+    /// address.
     /// </summary>
     public static HashSet<long> FindInodes(int port)
     {
@@ -21,7 +24,8 @@ internal static class ListeningSocket
                 continue;
             }
 
-            // sl, local address, remote address, state, queues, timer, retransmits, uid, timeout, inode.
+            // sl, local address, remote address, state, queues, timer, retransmits, uid,
+            // timeout, inode.
             foreach (string line in File.ReadLines(path).Skip(1))
             {
                 string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);

@@ -3,8 +3,11 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Tessera.Stack.Engines.Native;
 
-/// <summary>Reads one log segment line by line, while it may still grow. Threading: one reader.</summary>
-internal sealed class LogCursor(LogSegment segment, long start) : IDisposable
+/// <summary>
+/// Reads one log segment line by line, while it may still grow. Threading: one reader.
+/// </summary>
+/// <param name="end">Reads no further; null goes on with what is written later.</param>
+internal sealed class LogCursor(LogSegment segment, long start, long? end) : IDisposable
 {
     // A longer line comes in pieces of this size.
     private const int MaxLine = 256 * 1024;
@@ -32,6 +35,22 @@ internal sealed class LogCursor(LogSegment segment, long start) : IDisposable
 
     public string Text { get; private set; } = "";
 
+    /// <summary>Nothing was read yet, so that it holds no file open.</summary>
+    public bool IsFresh => _file is null && !_isGone;
+
+    /// <summary>
+    /// For a fresh one: a time that none of its lines comes before; 0 when there is no line yet.
+    /// </summary>
+    public long ReadFirstTime()
+    {
+        using SafeFileHandle? index = segment.OpenForReading(index: true);
+        return index is not null
+            && RandomAccess.Read(index, _index.AsSpan(0, LogSegment.IndexEntryLength), 0)
+                == LogSegment.IndexEntryLength
+            ? LogSegment.ReadEntry(_index).Time
+            : 0;
+    }
+
     /// <summary>Everything was read, and nobody writes it at present.</summary>
     public bool IsAtEnd => _isGone || (!segment.IsOpen && _lineOffset >= segment.Length);
 
@@ -47,10 +66,10 @@ internal sealed class LogCursor(LogSegment segment, long start) : IDisposable
         while (true)
         {
             ReadOnlySpan<byte> unread = _buffer.AsSpan(_consumed, _filled - _consumed);
-            int end = unread.IndexOf((byte)'\n');
-            if (end >= 0)
+            int lineEnd = unread.IndexOf((byte)'\n');
+            if (lineEnd >= 0)
             {
-                Take(unread[..end], end + 1);
+                Take(unread[..lineEnd], lineEnd + 1);
                 return true;
             }
 
@@ -102,7 +121,7 @@ internal sealed class LogCursor(LogSegment segment, long start) : IDisposable
 
     private bool Fill()
     {
-        long available = segment.Length - _readOffset;
+        long available = (end ?? segment.Length) - _readOffset;
         if (available <= 0)
         {
             return false;
@@ -127,7 +146,9 @@ internal sealed class LogCursor(LogSegment segment, long start) : IDisposable
         return got > 0;
     }
 
-    /// <summary>The time of the last index entry at or before an offset. Offsets only grow.</summary>
+    /// <summary>
+    /// The time of the last index entry at or before an offset. Offsets only grow.
+    /// </summary>
     private long FindTime(long offset)
     {
         while (true)

@@ -52,7 +52,9 @@ internal sealed class LogPump : IDisposable
         return start;
     }
 
-    /// <summary>Done when everything that the instance wrote is in its log. Its processes are gone.</summary>
+    /// <summary>
+    /// Done when everything that the instance wrote is in its log. Its processes are gone.
+    /// </summary>
     public Task CloseAsync(string writer)
     {
         var closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -130,7 +132,7 @@ internal sealed class LogPump : IDisposable
         if (writer.Trouble is string trouble)
         {
             Unwatch(writer);
-            _log($"{writer.Writer}: its log cannot be written ({trouble}); output that does not "
+            _log($"{writer.Name}: its log cannot be written ({trouble}); output that does not "
                 + "fit into its pipe is dropped until it can");
         }
     }
@@ -141,7 +143,8 @@ internal sealed class LogPump : IDisposable
         {
             if (writer.Token is null && writer.Recover())
             {
-                _log($"{writer.Writer}: its log is written again; {writer.LostBytes} bytes were lost");
+                _log($"{writer.Name}: its log is written again; "
+                    + $"{writer.LostBytes} bytes were lost");
                 writer.ForgetLoss();
                 Watch(writer);
                 SignalGrowth();
@@ -152,7 +155,8 @@ internal sealed class LogPump : IDisposable
     private void SignalGrowth() => Interlocked.Exchange(ref _growth, null)?.TrySetResult();
 
     /// <summary>
-    /// A large pipe carries an instance over the time without a daemon. An unprivileged user may run
+    /// A large pipe carries an instance over the time without a daemon. An unprivileged user may
+    /// run
     /// out of room for pipes (pipe(7), pipe-user-pages-soft); then it stays as it is.
     /// </summary>
     private static int Enlarge(SafeFileHandle fifo)

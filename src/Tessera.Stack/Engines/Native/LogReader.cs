@@ -14,6 +14,9 @@ internal sealed class LogReader(
     // New slots and segments are also looked for when nothing was signalled for so long.
     private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
 
+    // Lines between two looks for new slots and segments: one busy slot must not hide the others.
+    private const int MaxRound = 1_000;
+
     private readonly Dictionary<SlotName, SlotCursors> _slots = [];
     private readonly PriorityQueue<Entry, (long Time, int Order)> _queue = new();
     private int _order;
@@ -38,8 +41,13 @@ internal sealed class LogReader(
                 Task grown = pump.WhenGrownAsync();
                 OpenSegments(isFirst);
                 QueueIdle();
-                while (TryTake(out LogLine line))
+                for (int i = 0; i < MaxRound && TryTake(out LogLine? line); i++)
                 {
+                    if (line is null)
+                    {
+                        continue;
+                    }
+
                     cancellation.ThrowIfCancellationRequested();
                     if (query.Until is DateTimeOffset until && line.Time > until)
                     {
@@ -52,12 +60,17 @@ internal sealed class LogReader(
                     }
                 }
 
+                isFirst = false;
+                if (_queue.Count > 0)
+                {
+                    continue;
+                }
+
                 if (!query.Follow)
                 {
                     yield break;
                 }
 
-                isFirst = false;
                 await ((Task)grown.WaitAsync(LookAgain, TimeProvider.System, cancellation))
                     .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 cancellation.ThrowIfCancellationRequested();
@@ -77,13 +90,22 @@ internal sealed class LogReader(
         }
     }
 
-    /// <summary>The line with the lowest time of all; its cursor goes on or falls idle.</summary>
-    private bool TryTake(out LogLine line)
+    /// <summary>
+    /// The line with the lowest time of all; its cursor goes on or falls idle. Null when a cursor
+    /// had to be opened first, to know the time of its first line.
+    /// </summary>
+    private bool TryTake(out LogLine? line)
     {
+        line = null;
         if (!_queue.TryDequeue(out Entry? entry, out _))
         {
-            line = null!;
             return false;
+        }
+
+        if (entry.Cursor.IsFresh)
+        {
+            Queue(entry);
+            return true;
         }
 
         line = new LogLine(
@@ -102,7 +124,15 @@ internal sealed class LogReader(
             slot.Idle.Clear();
             foreach (Entry entry in idle)
             {
-                Queue(entry);
+                // A file is opened when its time comes, not when it is found.
+                if (entry.Cursor.IsFresh && entry.Cursor.ReadFirstTime() is > 0 and long first)
+                {
+                    _queue.Enqueue(entry, (first, entry.Order));
+                }
+                else
+                {
+                    Queue(entry);
+                }
             }
         }
     }
@@ -128,6 +158,13 @@ internal sealed class LogReader(
     /// <summary>A cursor for every segment that has none yet; of a new slot, for all.</summary>
     private void OpenSegments(bool isFirst)
     {
+        // What is written from now on is for those who follow: a fast writer would never let
+        // another reader end.
+        if (!isFirst && !query.Follow)
+        {
+            return;
+        }
+
         HashSet<SlotName> present = [];
         foreach ((SlotName name, SlotLog log) in findSlots().OrderBy(
             slot => slot.Name.ToString(), StringComparer.Ordinal))
@@ -146,7 +183,7 @@ internal sealed class LogReader(
                 if (segment.Sequence > slot.LastSequence)
                 {
                     slot.LastSequence = segment.Sequence;
-                    slot.Idle.Add(new Entry(name, new LogCursor(segment, start), _order++));
+                    slot.Idle.Add(new Entry(name, CreateCursor(segment, start), _order++));
                 }
             }
         }
@@ -158,7 +195,12 @@ internal sealed class LogReader(
         }
     }
 
-    /// <summary>Where the last lines of a slot begin; segments before them are passed over.</summary>
+    private LogCursor CreateCursor(LogSegment segment, long start) =>
+        new(segment, start, query.Follow ? null : segment.Length);
+
+    /// <summary>
+    /// Where the last lines of a slot begin; segments before them are passed over.
+    /// </summary>
     private static Stack<(LogSegment Segment, long Start)> FindTail(SlotLog log, int lines)
     {
         var found = new Stack<(LogSegment, long)>();
@@ -177,7 +219,9 @@ internal sealed class LogReader(
         return found;
     }
 
-    /// <summary>Offset of the last <paramref name="missing"/> lines; less those that it has.</summary>
+    /// <summary>
+    /// Offset of the last <paramref name="missing"/> lines; less those that it has.
+    /// </summary>
     private static long FindLastLines(LogSegment segment, ref int missing)
     {
         using SafeFileHandle? file = segment.OpenForReading(index: false);

@@ -28,7 +28,9 @@ internal sealed class LogSegment
 
     public long Sequence { get; }
 
-    /// <summary>Id of the instance that writes it, or wrote it last; part of the file's name.</summary>
+    /// <summary>
+    /// Id of the instance that writes it, or wrote it last; part of the file's name.
+    /// </summary>
     public string Writer => Volatile.Read(ref _writer);
 
     /// <summary>Bytes that are in the file for good.</summary>
@@ -69,7 +71,9 @@ internal sealed class LogSegment
         return found;
     }
 
-    /// <summary>Another instance goes on writing it. A reader that has it open notices nothing.</summary>
+    /// <summary>
+    /// Another instance goes on writing it. A reader that has it open notices nothing.
+    /// </summary>
     public void PassTo(string writer)
     {
         File.Move(LogPath, System.IO.Path.Combine(_folder, NameOf(writer)));

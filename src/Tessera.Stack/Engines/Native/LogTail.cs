@@ -9,7 +9,9 @@ internal static class LogTail
     private const int MaxLines = 5;
     private const int MaxBytes = 1_024;
 
-    /// <summary>At most 5 lines and 1 KiB, without the last line end; empty without output.</summary>
+    /// <summary>
+    /// At most 5 lines and 1 KiB, without the last line end; empty without output.
+    /// </summary>
     /// <param name="start">Where the instance's own output begins.</param>
     public static string Read(SlotLog log, string writer, LogPosition start)
     {

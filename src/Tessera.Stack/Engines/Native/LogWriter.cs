@@ -6,7 +6,8 @@ namespace Tessera.Stack.Engines.Native;
 
 /// <summary>
 /// Moves one instance's output from its FIFO to its slot's log. The kernel moves the bytes
-/// (splice(2)): they are in the FIFO or in the file at every moment, so that a daemon that is killed
+/// (splice(2)): they are in the FIFO or in the file at every moment, so that a daemon that is
+/// killed
 /// loses none. Threading: owned by the log pump's thread.
 /// </summary>
 internal sealed class LogWriter : IDisposable
@@ -52,7 +53,8 @@ internal sealed class LogWriter : IDisposable
     /// <summary>Set in the log pump's table while the FIFO is watched.</summary>
     public ulong? Token { get; set; }
 
-    public string Writer => _segment.Writer;
+    /// <summary>The slot's name, for messages.</summary>
+    public string Name => _log.Name;
 
     /// <summary>Why nothing can be written at present; null when all is well.</summary>
     public string? Trouble { get; private set; }
@@ -60,7 +62,9 @@ internal sealed class LogWriter : IDisposable
     /// <summary>Bytes that were dropped since the trouble began.</summary>
     public long LostBytes => _lostBytes;
 
-    /// <summary>Moves what is there, up to a fair share; returns the bytes that reached the file.</summary>
+    /// <summary>
+    /// Moves what is there, up to a fair share; returns the bytes that reached the file.
+    /// </summary>
     public long Move()
     {
         long total = 0;
@@ -118,7 +122,9 @@ internal sealed class LogWriter : IDisposable
 
     public void ForgetLoss() => _lostBytes = 0;
 
-    /// <summary>Moves the rest and ends the last line, so that the next instance begins its own.</summary>
+    /// <summary>
+    /// Moves the rest and ends the last line, so that the next instance begins its own.
+    /// </summary>
     public void Finish()
     {
         const int maxRounds = 1_000;
@@ -205,7 +211,8 @@ internal sealed class LogWriter : IDisposable
     /// </summary>
     private void WriteIndex()
     {
-        long now = (_time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+        TimeSpan sinceEpoch = _time.GetUtcNow() - DateTimeOffset.UnixEpoch;
+        long now = sinceEpoch.Ticks / TimeSpan.TicksPerMicrosecond;
         const long resolution = 1_000;
         if (now - _lastEntryTime < resolution && now >= _lastEntryTime)
         {
@@ -239,7 +246,9 @@ internal sealed class LogWriter : IDisposable
             || (RandomAccess.Read(_file, last, _segment.Length - 1) == 1 && last[0] == '\n');
     }
 
-    /// <summary>Bytes up to and including the first line end in the FIFO; all of them without one.</summary>
+    /// <summary>
+    /// Bytes up to and including the first line end in the FIFO; all of them without one.
+    /// </summary>
     private int FindLineEnd(int waiting)
     {
         ReadOnlySpan<byte> copy = _scratch.Peek(_fifo, Math.Min(waiting, PeekLength));

@@ -15,7 +15,8 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
 {
     private readonly EngineParts _parts;
     private readonly ConcurrentDictionary<SlotName, Supervisor> _supervisors = new();
-    private readonly ConcurrentDictionary<(string Project, string Service), Service> _services = new();
+    private readonly ConcurrentDictionary<(string Project, string Service), Service> _services =
+        new();
     private readonly ConcurrentDictionary<string, ImmutableSortedDictionary<string, string>>
         _baseEnvironments = new(StringComparer.Ordinal);
     private int _isReleased;
@@ -33,7 +34,8 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
     }
 
     /// <summary>
-    /// What a project's instances inherit: the environment of the client that asked for it, never the
+    /// What a project's instances inherit: the environment of the client that asked for it, never
+    /// the
     /// daemon's. Holds for instances that are started from now on. Not kept on disk here.
     /// </summary>
     public void SetBaseEnvironment(
@@ -67,7 +69,8 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
                 break;
             case StopInstance stop:
                 await RunKnownAsync(stop.Slot,
-                    (slot, token) => slot.StopAsync(stop.GracePeriod, stop.ReturnsWithDaemon, token),
+                    (slot, token) =>
+                        slot.StopAsync(stop.GracePeriod, stop.ReturnsWithDaemon, token),
                     cancellation);
                 break;
             case SignalInstance signal:
@@ -112,7 +115,8 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
         new LogReader(
             _parts.Logs,
             () => SlotsOf(query.Project)
-                .Where(slot => query.Services.IsDefaultOrEmpty || query.Services.Contains(slot.Slot.Service))
+                .Where(slot => query.Services.IsDefaultOrEmpty
+                    || query.Services.Contains(slot.Slot.Service))
                 .Select(slot => (slot.Slot, slot.Log)),
             query).ReadAsync(cancellation);
 
@@ -136,13 +140,15 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
             cancellation.ThrowIfCancellationRequested();
             var name = new SlotName(record.Project, record.Service, record.Number);
             Supervisor slot = _supervisors.GetOrAdd(name, CreateSupervisor(name));
-            adoptions.Add(slot.AdoptAsync(record));
+            adoptions.Add(AdoptAsync(slot, record));
         }
 
         await Task.WhenAll(adoptions);
     }
 
-    /// <summary>Stops supervising and reading logs; the processes run on for the next daemon.</summary>
+    /// <summary>
+    /// Stops supervising and reading logs; the processes run on for the next daemon.
+    /// </summary>
     public async Task ReleaseAsync()
     {
         if (Interlocked.Exchange(ref _isReleased, 1) == 0)
@@ -157,6 +163,19 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
     }
 
     public async ValueTask DisposeAsync() => await ReleaseAsync();
+
+    /// <summary>One slot's trouble must not keep the daemon from starting.</summary>
+    private async Task AdoptAsync(Supervisor slot, SlotRecord record)
+    {
+        try
+        {
+            await slot.AdoptAsync(record);
+        }
+        catch (Exception e)
+        {
+            _parts.Options.Log($"{slot.Slot}: cannot be taken over: {e}");
+        }
+    }
 
     private IEnumerable<Supervisor> SlotsOf(string project) =>
         _supervisors.Values.Where(slot => slot.Slot.Project == project);
@@ -199,7 +218,8 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
     {
         if (!Signals.TryParse(operation.Signal, out int signal))
         {
-            throw new OperationFailedException($"{operation.Slot}: unknown signal {operation.Signal}");
+            throw new OperationFailedException(
+                $"{operation.Slot}: unknown signal {operation.Signal}");
         }
 
         SyscallResult sent = _supervisors.TryGetValue(operation.Slot, out Supervisor? slot)

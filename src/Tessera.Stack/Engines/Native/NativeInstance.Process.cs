@@ -30,7 +30,8 @@ internal sealed partial class NativeInstance
             if (!PortPool.IsFree(port))
             {
                 throw new StartFailedException(
-                    $"port {port}, which the program always listens on, is in use by another program");
+                    $"port {port}, which the program always listens on, is in use by another "
+                    + "program");
             }
         }
     }
@@ -67,10 +68,10 @@ internal sealed partial class NativeInstance
         SpawnRequest request = command.CreateRequest(fifo);
         OpenOutput(fifo, command.Identity);
 
-        // 1. The record says that a process may exist before one can.
+        // 1. The record says that a process may exist before one can. Without it, no process.
         _phase = RecordPhase.Spawning;
         _instance = _instance with { Command = command.Text };
-        WriteRecord();
+        _folder.WriteInstance(CreateRecord());
 
         // 2. Failures of exec come back from here as errno.
         SyscallResult started = ProcessSpawn.Start(request);
@@ -185,28 +186,47 @@ internal sealed partial class NativeInstance
         exitCode ??= await AskForExitCodeAsync();
         await _life.CancelAsync();
         await _probing;
-        try
-        {
-            await WaitForGroupAsync();
-            int killed = await _leftovers!.KillAsync(_parts.Time);
-            if (killed > 0)
-            {
-                _parts.Options.Log($"{_instance.Name}: killed {killed} processes that it left behind");
-            }
-        }
-        catch (TimeoutException e)
-        {
-            _parts.Options.Log($"{_instance.Name}: {e.Message}");
-        }
-
+        await WaitForGroupAsync();
+        await KillLeftoversAsync(_leftovers!);
         await _parts.Logs.CloseAsync(Id);
-        File.Delete(_folder.FifoPath(Id));
+        DeleteFifo();
         GiveBackPorts();
         _handle!.Dispose();
         return exitCode;
     }
 
-    /// <summary>A process that another one reaps ends a moment before its code can be asked for.</summary>
+    private async Task KillLeftoversAsync(Leftovers leftovers)
+    {
+        try
+        {
+            int killed = await leftovers.KillAsync(_parts.Time);
+            if (killed > 0)
+            {
+                string noun = killed == 1 ? "process" : "processes";
+                _parts.Options.Log($"{_instance.Name}: killed {killed} {noun} that it left behind");
+            }
+        }
+        catch (Exception e) when (e is TimeoutException or IOException)
+        {
+            _parts.Options.Log($"{_instance.Name}: {e.Message}");
+        }
+    }
+
+    private void DeleteFifo()
+    {
+        try
+        {
+            File.Delete(_folder.FifoPath(Id));
+        }
+        catch (IOException e)
+        {
+            _parts.Options.Log($"{_instance.Name}: {e.Message}");
+        }
+    }
+
+    /// <summary>
+    /// A process that another one reaps ends a moment before its code can be asked for.
+    /// </summary>
     private async Task<int?> AskForExitCodeAsync()
     {
         DateTimeOffset end = _parts.Time.GetUtcNow() + ExitCodeWait;
@@ -240,11 +260,28 @@ internal sealed partial class NativeInstance
         }
     }
 
+    /// <summary>
+    /// A disk that is full must not end the supervision of what runs: a daemon that comes after
+    /// this
+    /// one then finds the record before.
+    /// </summary>
     private void WriteRecord()
     {
+        try
+        {
+            _folder.WriteInstance(CreateRecord());
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _parts.Options.Log($"{_instance.Name}: its record cannot be written: {e.Message}");
+        }
+    }
+
+    private InstanceRecord CreateRecord()
+    {
         Instance now = Current;
-        _folder.WriteInstance(new InstanceRecord(
+        return new InstanceRecord(
             Id, _phase, now.CreatedAt, now.StartedAt, Process, _ports, now.Restarts,
-            now.Command, Definition, now.ExitedAt, now.ExitCode, now.Reason));
+            now.Command, Definition, now.ExitedAt, now.ExitCode, now.Reason);
     }
 }

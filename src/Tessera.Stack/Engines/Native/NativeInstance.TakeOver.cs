@@ -124,20 +124,8 @@ internal sealed partial class NativeInstance
             && known.BootId == _parts.BootId
             ? known
             : new ProcessIdentity(-1, 0, _parts.BootId);
-        try
-        {
-            int killed = await new Leftovers(_parts.Scan, Id, leader).KillAsync(_parts.Time);
-            if (killed > 0)
-            {
-                _parts.Options.Log($"{_instance.Name}: killed {killed} processes that it left behind");
-            }
-        }
-        catch (TimeoutException e)
-        {
-            _parts.Options.Log($"{_instance.Name}: {e.Message}");
-        }
-
-        File.Delete(_folder.FifoPath(Id));
+        await KillLeftoversAsync(new Leftovers(_parts.Scan, Id, leader));
+        DeleteFifo();
         GiveBackPorts();
         Process = null;
         _exit.TrySetResult(null);

@@ -8,7 +8,8 @@ using Tessera.Stack.Discovery;
 namespace Tessera.Stack.Engines.Native;
 
 /// <summary>
-/// One process from its start, or its take-over, to the moment when nothing of it is left. One-shot:
+/// One process from its start, or its take-over, to the moment when nothing of it is left.
+/// One-shot:
 /// a restart is another object. Threading: <see cref="StartAsync"/>, <see cref="StopAsync"/> and
 /// <see cref="Finish"/> are called by its supervisor one at a time; reports come from any thread.
 /// </summary>
@@ -18,7 +19,7 @@ internal sealed partial class NativeInstance : IDisposable
     private static readonly TimeSpan ExitCodeWait = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ExitCodePause = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan GroupPause = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan KillWait = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan KillWait = TimeSpan.FromSeconds(30);
 
     private readonly Lock _lock = new();
     private readonly EngineParts _parts;
@@ -87,7 +88,9 @@ internal sealed partial class NativeInstance : IDisposable
     /// <summary>Was started, or taken over.</summary>
     public bool WasStarted => _ended is not null;
 
-    /// <summary>Exit code, null when unknown; completed when nothing of the instance is left.</summary>
+    /// <summary>
+    /// Exit code, null when unknown; completed when nothing of the instance is left.
+    /// </summary>
     public Task<int?> Ended => _ended!;
 
     /// <summary>Completed when it was ready for the first time.</summary>
@@ -103,7 +106,8 @@ internal sealed partial class NativeInstance : IDisposable
             foreach (int target in Definition.TargetPorts)
             {
                 bool isUdp = Definition.Ports.Any(port => port.Target == target)
-                    && Definition.Ports.All(port => port.Target != target || port.Protocol == "udp");
+                    && Definition.Ports.All(
+                        port => port.Target != target || port.Protocol == "udp");
                 if (!isUdp && _ports.TryGetValue(target, out int port))
                 {
                     return port;
@@ -136,11 +140,12 @@ internal sealed partial class NativeInstance : IDisposable
             Spawn(_command);
             return null;
         }
-        catch (Exception e) when (e is StartFailedException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (
+            e is StartFailedException or IOException or UnauthorizedAccessException)
         {
             _phase = RecordPhase.Created;
             await _parts.Logs.CloseAsync(Id);
-            File.Delete(_folder.FifoPath(Id));
+            DeleteFifo();
             GiveBackPorts();
             return e.Message;
         }
@@ -185,7 +190,7 @@ internal sealed partial class NativeInstance : IDisposable
             Signal(Signals.Kill);
         }
 
-        await Ended;
+        await AwaitEndAsync(grace + KillWait);
     }
 
     /// <summary>Kills it, without a drain: it never served.</summary>
@@ -193,7 +198,7 @@ internal sealed partial class NativeInstance : IDisposable
     {
         Update(now => now with { State = InstanceState.Stopping });
         Signal(Signals.Kill);
-        await Ended;
+        await AwaitEndAsync(KillWait);
     }
 
     /// <summary>To the whole process group; NoProcess when its leader has ended.</summary>
@@ -207,7 +212,9 @@ internal sealed partial class NativeInstance : IDisposable
         }
     }
 
-    /// <summary>The last word about it: Exited or Failed. Keeps a reason that was given before.</summary>
+    /// <summary>
+    /// The last word about it: Exited or Failed. Keeps a reason that was given before.
+    /// </summary>
     /// <param name="isFinal">Nothing follows it in its slot until a command says so.</param>
     public void Finish(
         InstanceState state, string reason, int? exitCode, bool isFinal = true)
@@ -247,7 +254,9 @@ internal sealed partial class NativeInstance : IDisposable
         await _probing;
     }
 
-    /// <summary>Lets an end that has happened, but was not noticed yet, reach the catalog.</summary>
+    /// <summary>
+    /// Lets an end that has happened, but was not noticed yet, reach the catalog.
+    /// </summary>
     public async Task SettleAsync(CancellationToken cancellation)
     {
         bool hasExited;
@@ -311,15 +320,31 @@ internal sealed partial class NativeInstance : IDisposable
         }
     }
 
+    /// <summary>
+    /// A killed process may stay for as long as the kernel is busy for it (a dead disk).
+    /// </summary>
+    private async Task AwaitEndAsync(TimeSpan limit)
+    {
+        try
+        {
+            await Ended.WaitAsync(limit, _parts.Time);
+        }
+        catch (TimeoutException)
+        {
+            throw new OperationFailedException(
+                $"{_instance.Name}: process {Process!.Pid} was killed and is still there; "
+                + "the kernel does not let go of it");
+        }
+    }
+
     private async Task DrainAsync(TimeSpan timeout, CancellationToken cancellation)
     {
         // What drains must not outlive the process: an instance that died has nothing in flight.
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        Task exit = _exit.Task;
-        Task<int> drain = _parts.Drain(Current, timeout, over.Token);
         try
         {
-            await Task.WhenAny(drain, exit);
+            Task<int> drain = _parts.Drain(Current, timeout, over.Token);
+            await Task.WhenAny(drain, _exit.Task);
             await over.CancelAsync();
             await drain;
         }

@@ -30,7 +30,9 @@ internal sealed class PollThread : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Calls back whenever the descriptor is readable, until <see cref="Remove"/>.</summary>
+    /// <summary>
+    /// Calls back whenever the descriptor is readable, until <see cref="Remove"/>.
+    /// </summary>
     /// <exception cref="IOException">The kernel refused, for want of memory or watches.</exception>
     public ulong Add(int descriptor, Action callback)
     {
@@ -46,14 +48,18 @@ internal sealed class PollThread : IDisposable
         return token;
     }
 
-    /// <summary>Must come before the descriptor is closed. A callback under way is not waited for.</summary>
+    /// <summary>
+    /// Must come before the descriptor is closed. A callback under way is not waited for.
+    /// </summary>
     public void Remove(int descriptor, ulong token)
     {
         _callbacks.TryRemove(token, out _);
         _poller.Remove(descriptor);
     }
 
-    /// <summary>Runs an action on the thread, soon. Dropped when the thread has been stopped.</summary>
+    /// <summary>
+    /// Runs an action on the thread, soon. Dropped when the thread has been stopped.
+    /// </summary>
     public void Post(Action action)
     {
         _mailbox.Enqueue(action);

@@ -42,11 +42,15 @@ internal sealed class PortPool
         }
 
         return below >= above
-            ? new PortRange(Math.Max(firstUnprivileged, ephemeral.First - most), ephemeral.First - 1)
-            : new PortRange(ephemeral.Last + 1, Math.Min(IPEndPoint.MaxPort, ephemeral.Last + most));
+            ? new PortRange(
+                Math.Max(firstUnprivileged, ephemeral.First - most), ephemeral.First - 1)
+            : new PortRange(
+                ephemeral.Last + 1, Math.Min(IPEndPoint.MaxPort, ephemeral.Last + most));
     }
 
-    /// <summary>The kernel's range for clients (ip(7)); its usual one when it cannot be read.</summary>
+    /// <summary>
+    /// The kernel's range for clients (ip(7)); its usual one when it cannot be read.
+    /// </summary>
     public static PortRange ReadEphemeralRange()
     {
         try

@@ -3,21 +3,26 @@ using Tessera.Linux.Processes;
 
 namespace Tessera.Stack.Engines.Native;
 
-/// <summary>The process table at one moment, with the marks that instances' processes carry.</summary>
+/// <summary>
+/// The process table at one moment, with the marks that instances' processes carry.
+/// </summary>
 internal sealed class ProcessSnapshot(List<ProcessEntry> entries)
 {
     private readonly ConcurrentDictionary<int, string?> _marks = new();
 
     public IReadOnlyList<ProcessEntry> Entries => entries;
 
-    /// <summary>The id of the instance in whose environment the process was started, or null.</summary>
+    /// <summary>
+    /// The id of the instance in whose environment the process was started, or null.
+    /// </summary>
     public string? MarkOf(int pid) => _marks.GetOrAdd(
         pid, static pid => ProcessTable.ReadVariable(pid, ProcessScan.MarkVariable));
 }
 
 /// <summary>
 /// Reads the process table for whoever asks, once for all who ask at about the same time: a project
-/// with a thousand instances that is stopped would else read it some thousand times. Threading: safe
+/// with a thousand instances that is stopped would else read it some thousand times. Threading:
+/// safe
 /// from any thread.
 /// </summary>
 internal sealed class ProcessScan

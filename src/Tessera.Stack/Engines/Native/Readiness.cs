@@ -11,25 +11,41 @@ internal sealed class Readiness(EngineParts parts, NativeInstance instance)
 {
     private static readonly TimeSpan FirstProbeDelay = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan MaxProbeDelay = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan TroublePause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(1);
 
     /// <summary>Returns when there is nothing more to find out.</summary>
     /// <param name="isReady">It was ready under another daemon.</param>
     public async Task RunAsync(bool isReady, CancellationToken cancellation)
     {
-        try
+        while (!cancellation.IsCancellationRequested)
         {
-            if (IsChecked(instance.Policy.Healthcheck))
+            try
             {
-                await CheckHealthAsync(isReady, cancellation);
+                await FindOutAsync(isReady, cancellation);
+                return;
             }
-            else if (instance.ReadinessPort is int port)
+            catch (OperationCanceledException)
             {
-                await ProbePortAsync(port, cancellation);
+            }
+            catch (Exception e)
+            {
+                // Out of descriptors, most likely: that passes, and the instance waits for it.
+                parts.Options.Log($"{instance.Current.Name}: its readiness cannot be told: {e}");
+                await Task.Delay(TroublePause, parts.Time, CancellationToken.None);
             }
         }
-        catch (OperationCanceledException)
+    }
+
+    private async Task FindOutAsync(bool isReady, CancellationToken cancellation)
+    {
+        if (IsChecked(instance.Policy.Healthcheck))
         {
+            await CheckHealthAsync(isReady, cancellation);
+        }
+        else if (instance.ReadinessPort is int port)
+        {
+            await ProbePortAsync(port, cancellation);
         }
     }
 
@@ -40,7 +56,8 @@ internal sealed class Readiness(EngineParts parts, NativeInstance instance)
     /// <summary>Whether 127.0.0.1 accepts a connection on the port now.</summary>
     public static async Task<bool> AcceptsAsync(int port, CancellationToken cancellation)
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        using var socket = new Socket(
+            AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(ConnectTimeout);
         try

@@ -11,7 +11,11 @@ internal readonly record struct RestartDecision(bool Restarts, bool IsFatal, Tim
     /// <param name="failures">Short runs in a row, this one included; 1 or more.</param>
     /// <param name="jitter">0 to below 1; spreads the delay by 20 percent to each side.</param>
     public static RestartDecision After(
-        RestartPolicy policy, int? exitCode, int failures, double jitter, NativeEngineOptions options)
+        RestartPolicy policy,
+        int? exitCode,
+        int failures,
+        double jitter,
+        NativeEngineOptions options)
     {
         switch (policy.Condition)
         {
@@ -33,7 +37,8 @@ internal readonly record struct RestartDecision(bool Restarts, bool IsFatal, Tim
             return TimeSpan.Zero;
         }
 
-        double doubled = options.RestartDelay.TotalMilliseconds * Math.Pow(2, Math.Min(failures, 32) - 2);
+        double factor = Math.Pow(2, Math.Min(failures, 32) - 2);
+        double doubled = options.RestartDelay.TotalMilliseconds * factor;
         double capped = Math.Min(doubled, options.MaxRestartDelay.TotalMilliseconds);
         return TimeSpan.FromMilliseconds(capped * (0.8 + (0.4 * jitter)));
     }
@@ -48,7 +53,12 @@ internal readonly record struct RestartDecision(bool Restarts, bool IsFatal, Tim
         _ => string.Create(CultureInfo.InvariantCulture, $"exit code {exitCode}"),
     };
 
-    public static string DescribeWait(TimeSpan delay, string cause, int failures) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"restarting in {delay.TotalSeconds:0.0} s after {cause} ({failures} failures in a row)");
+    /// <summary>"restarting in 1.6 s after exit code 3 (5 failures in a row)".</summary>
+    public static string DescribeWait(TimeSpan delay, string cause, int failures) =>
+        failures <= 1
+            ? $"restarting after {cause}"
+            : string.Create(
+                CultureInfo.InvariantCulture,
+                $"restarting in {delay.TotalSeconds:0.0} s after {cause} "
+                + $"({failures} failures in a row)");
 }

@@ -5,8 +5,10 @@ using Tessera.Stack.Discovery;
 namespace Tessera.Stack.Engines.Native;
 
 /// <summary>
-/// A slot's folder, <c>project/instances/service-n</c>: <c>slot.json</c>, one <c>id.json</c> and one
-/// <c>id.fifo</c> per instance, and the logs. A record is replaced by rename, so that a reader finds
+/// A slot's folder, <c>project/instances/service-n</c>: <c>slot.json</c>, one <c>id.json</c> and
+/// one
+/// <c>id.fifo</c> per instance, and the logs. A record is replaced by rename, so that a reader
+/// finds
 /// the old one or the new one, never half of one. No fsync: what matters is the daemon's death, and
 /// after the machine's death no process is left to be found. Threading: one slot has one writer.
 /// </summary>
@@ -37,7 +39,9 @@ internal sealed class SlotFolder
         return new SlotFolder(path, log);
     }
 
-    /// <summary>The slots that a project has on disk, with their records; unreadable ones are left out.</summary>
+    /// <summary>
+    /// The slots that a project has on disk, with their records; unreadable ones are left out.
+    /// </summary>
     public static IEnumerable<(SlotFolder Folder, SlotRecord Record)> FindAll(
         string stateFolder, string project, Action<string> log)
     {
@@ -47,7 +51,8 @@ internal sealed class SlotFolder
             yield break;
         }
 
-        foreach (string path in Directory.EnumerateDirectories(instances).Order(StringComparer.Ordinal))
+        IEnumerable<string> paths = Directory.EnumerateDirectories(instances);
+        foreach (string path in paths.Order(StringComparer.Ordinal))
         {
             var folder = new SlotFolder(path, log);
             if (folder.Read(SlotFile, StateJson.Default.SlotRecord) is SlotRecord record)
@@ -80,6 +85,7 @@ internal sealed class SlotFolder
     public void DeleteInstance(string id)
     {
         File.Delete(System.IO.Path.Combine(Path, id + ".json"));
+        File.Delete(System.IO.Path.Combine(Path, id + ".json.next"));
         File.Delete(FifoPath(id));
     }
 

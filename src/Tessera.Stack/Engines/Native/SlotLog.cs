@@ -18,12 +18,16 @@ internal sealed class SlotLog
     private readonly NativeEngineOptions _options;
     private ImmutableArray<LogSegment> _segments;
 
-    public SlotLog(string folder, NativeEngineOptions options)
+    public SlotLog(string name, string folder, NativeEngineOptions options)
     {
+        Name = name;
         _folder = folder;
         _options = options;
         _segments = [.. LogSegment.FindAll(folder)];
     }
+
+    /// <summary>The slot's name, for messages.</summary>
+    public string Name { get; }
 
     public ImmutableArray<LogSegment> Segments
     {

@@ -37,7 +37,9 @@ internal sealed record SlotRecord(
     DesiredState Desired,
     int Restarts);
 
-/// <summary>What is kept of an instance, so that another daemon can find it and take it over.</summary>
+/// <summary>
+/// What is kept of an instance, so that another daemon can find it and take it over.
+/// </summary>
 /// <param name="Process">Null until it was spawned.</param>
 /// <param name="Ports">Private port by target port.</param>
 /// <param name="Definition">What its process runs; restarts run it again.</param>

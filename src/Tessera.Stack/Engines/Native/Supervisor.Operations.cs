@@ -2,10 +2,14 @@ using Tessera.Stack.Discovery;
 
 namespace Tessera.Stack.Engines.Native;
 
-/// <summary>The operations of plans on this slot. Each holds the slot's turn from begin to end.</summary>
+/// <summary>
+/// The operations of plans on this slot. Each holds the slot's turn from begin to end.
+/// </summary>
 internal sealed partial class Supervisor
 {
-    /// <summary>Runs one operation in its turn; false when the slot has been removed meanwhile.</summary>
+    /// <summary>
+    /// Runs one operation in its turn; false when the slot has been removed meanwhile.
+    /// </summary>
     public async Task<bool> RunAsync(
         Func<Supervisor, CancellationToken, Task> operation, CancellationToken cancellation)
     {
@@ -75,7 +79,8 @@ internal sealed partial class Supervisor
         Resume(next);
     }
 
-    /// <param name="returns">It ends because the daemon does; the next daemon starts it again.</param>
+    /// <param name="returns">It ends because the daemon does; the next daemon starts it
+    /// again.</param>
     public async Task StopAsync(
         TimeSpan? gracePeriod, bool returns, CancellationToken cancellation)
     {
@@ -106,7 +111,8 @@ internal sealed partial class Supervisor
         IsRemoved = true;
     }
 
-    /// <exception cref="OperationFailedException">The new one did not become ready; the old one stays.</exception>
+    /// <exception cref="OperationFailedException">The new one did not become ready; the old one
+    /// stays.</exception>
     public async Task ReplaceAsync(Service definition, CancellationToken cancellation)
     {
         await HaltAsync();
@@ -124,7 +130,8 @@ internal sealed partial class Supervisor
         try
         {
             failure = await SpawnAsync(next)
-                ?? await AwaitReadyAsync(next, PolicyFor(definition).Options.StartTimeout, cancellation);
+                ?? await AwaitReadyAsync(
+                    next, PolicyFor(definition).Options.StartTimeout, cancellation);
         }
         catch (OperationCanceledException)
         {
@@ -171,7 +178,10 @@ internal sealed partial class Supervisor
             await instance.StopAsync(gracePeriod, cancellation);
         }
 
-        instance.Finish(InstanceState.Exited, "", await instance.Ended);
+        int? exitCode = await instance.Ended;
+        string killed = instance.Current.Reason;
+        instance.Finish(
+            InstanceState.Exited, killed == "" ? "stopped by a command" : killed, exitCode);
     }
 
     /// <summary>Null when it became ready; else why not, with its last output.</summary>
@@ -186,14 +196,17 @@ internal sealed partial class Supervisor
         catch (TimeoutException)
         {
             return WithOutput(
-                $"not ready within {timeout.TotalSeconds:0.###} s ({instance.Current.Reason})", instance);
+                $"not ready within {timeout.TotalSeconds:0.###} s ({instance.Current.Reason})",
+                instance);
         }
 
-        return instance.Ready.IsCompleted && instance.HasProcess
-            ? null
-            : WithOutput(
-                $"ended with {RestartDecision.DescribeExit(await instance.Ended)} before it was ready",
-                instance);
+        if (instance.Ready.IsCompleted && instance.HasProcess)
+        {
+            return null;
+        }
+
+        string exit = RestartDecision.DescribeExit(await instance.Ended);
+        return WithOutput($"ended with {exit} before it was ready", instance);
     }
 
     private static string WithOutput(string reason, NativeInstance instance)
@@ -202,7 +215,9 @@ internal sealed partial class Supervisor
         return lines == "" ? reason : $"{reason}; last output:\n{lines}\n";
     }
 
-    /// <summary>Removes a replacement that failed and goes on with the old instance; says so.</summary>
+    /// <summary>
+    /// Removes a replacement that failed and goes on with the old instance; says so.
+    /// </summary>
     private async Task<string> AbandonAsync(
         NativeInstance failed, NativeInstance? old, bool isStopFirst)
     {

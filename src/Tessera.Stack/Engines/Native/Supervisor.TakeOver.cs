@@ -6,7 +6,8 @@ namespace Tessera.Stack.Engines.Native;
 internal sealed partial class Supervisor
 {
     /// <summary>
-    /// Takes over what the slot's records speak of. A daemon that died in the middle of a replacement
+    /// Takes over what the slot's records speak of. A daemon that died in the middle of a
+    /// replacement
     /// leaves two instances: the newest one that was ready stays, the other one is stopped.
     /// </summary>
     public Task AdoptAsync(SlotRecord slot) => RunAsync(

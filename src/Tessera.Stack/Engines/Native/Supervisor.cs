@@ -7,7 +7,8 @@ namespace Tessera.Stack.Engines.Native;
 
 /// <summary>
 /// Keeps one slot as it is meant to be: one loop that awaits the end of the slot's instance and
-/// restarts it as its policy says, and the operations of plans, which halt the loop while they work.
+/// restarts it as its policy says, and the operations of plans, which halt the loop while they
+/// work.
 /// Threading: operations wait for each other; <see cref="Current"/> and <see cref="Signal"/> may be
 /// used at any time.
 /// </summary>
@@ -22,6 +23,7 @@ internal sealed partial class Supervisor : IDisposable
     private CancellationTokenSource _halt = new();
     private Task _loop = Task.CompletedTask;
     private volatile NativeInstance? _current;
+    private volatile bool _isKilled;
     private DesiredState _desired = DesiredState.Created;
     private int _restarts;
     private int _failures;
@@ -37,7 +39,7 @@ internal sealed partial class Supervisor : IDisposable
         _findDefinition = findDefinition;
         _findEnvironment = findEnvironment;
         _folder = SlotFolder.Create(parts.Options.StateFolder, slot, parts.Options.Log);
-        _log = new SlotLog(_folder.Path, parts.Options);
+        _log = new SlotLog(slot.ToString(), _folder.Path, parts.Options);
     }
 
     public SlotName Slot { get; }
@@ -47,7 +49,9 @@ internal sealed partial class Supervisor : IDisposable
     /// <summary>The slot's newest instance; null when it never had one, or was removed.</summary>
     public NativeInstance? Current => _current;
 
-    /// <summary>Set once the slot was removed: whoever waited for its turn takes a new supervisor.</summary>
+    /// <summary>
+    /// Set once the slot was removed: whoever waited for its turn takes a new supervisor.
+    /// </summary>
     public bool IsRemoved { get; private set; }
 
     /// <summary>Ends the loop and leaves the processes as they are.</summary>
@@ -68,9 +72,20 @@ internal sealed partial class Supervisor : IDisposable
         }
     }
 
-    /// <summary>To the process group of the slot's instance, without waiting for a turn.</summary>
-    public SyscallResult Signal(int signal) =>
-        _current?.Signal(signal) ?? SyscallResult.Failure(ProcessErrno.NoProcess);
+    /// <summary>
+    /// To the process group of the slot's instance, without waiting for a turn: a stop that takes
+    /// long can be cut short. What a person kills stays down, as with Docker.
+    /// </summary>
+    public SyscallResult Signal(int signal)
+    {
+        if (_current is not { } current)
+        {
+            return SyscallResult.Failure(ProcessErrno.NoProcess);
+        }
+
+        _isKilled = signal == Signals.Kill;
+        return current.Signal(signal);
+    }
 
     public void Dispose()
     {
@@ -80,7 +95,8 @@ internal sealed partial class Supervisor : IDisposable
     }
 
     /// <summary>
-    /// What is in force for an instance: the newest definition for all that needs no restart, its own
+    /// What is in force for an instance: the newest definition for all that needs no restart, its
+    /// own
     /// for what its process is.
     /// </summary>
     private Service PolicyFor(Service own) =>
@@ -118,8 +134,19 @@ internal sealed partial class Supervisor : IDisposable
     private static string NewId() =>
         Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(8));
 
-    private void Persist() => _folder.WriteSlot(new SlotRecord(
-        Slot.Project, Slot.Service, Slot.Number, _desired, _restarts));
+    /// <summary>A full disk ends no supervision: the record before stays.</summary>
+    private void Persist()
+    {
+        try
+        {
+            _folder.WriteSlot(new SlotRecord(
+                Slot.Project, Slot.Service, Slot.Number, _desired, _restarts));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _parts.Options.Log($"{Slot}: what it is meant to be cannot be written: {e.Message}");
+        }
+    }
 
     private Task<string?> SpawnAsync(NativeInstance instance) =>
         instance.StartAsync(_findEnvironment(Slot.Project));
@@ -127,6 +154,7 @@ internal sealed partial class Supervisor : IDisposable
     /// <summary>The loop for an instance in whatever state it is.</summary>
     private void Resume(NativeInstance instance)
     {
+        _isKilled = false;
         _halt.Dispose();
         _halt = new CancellationTokenSource();
         _loop = SuperviseAsync(instance, _halt.Token);
@@ -171,10 +199,20 @@ internal sealed partial class Supervisor : IDisposable
         }
     }
 
-    /// <summary>Decides what follows an end: the successor, its wait over, or null for none.</summary>
+    /// <summary>
+    /// Decides what follows an end: the successor, its wait over, or null for none.
+    /// </summary>
     private async Task<NativeInstance?> SucceedAsync(
         NativeInstance ended, int? exitCode, string cause, CancellationToken halt)
     {
+        if (_isKilled)
+        {
+            _desired = DesiredState.Stopped;
+            Persist();
+            ended.Finish(InstanceState.Exited, "killed by a command", exitCode);
+            return null;
+        }
+
         Service policy = PolicyFor(ended.Definition);
         bool wasStable = ended.ReadyAt is DateTimeOffset readyAt
             && _parts.Time.GetUtcNow() - readyAt >= _parts.Options.StableRun;

@@ -28,7 +28,10 @@ public class HealthTests
         {
             Healthcheck = Quick with
             {
-                Test = ["test -f healthy || { echo checking; echo no file in $TESSERA_INSTANCE; exit 1; }"],
+                Test =
+                [
+                    "test -f healthy || { echo hm; echo no file in $TESSERA_INSTANCE; false; }",
+                ],
                 UsesShell = true,
             },
         });
@@ -152,7 +155,8 @@ public class HealthTests
     public async Task Is_not_ready_while_another_program_holds_its_port()
     {
         await using var harness = new NativeEngineHarness();
-        using var other = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        using var other = new Socket(
+            AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         string file = Path.Combine(harness.Folder, "go");
         await harness.StartAsync(harness.Shell("exec sleep 100") with { TargetPorts = [80] });
         Instance starting = harness.Newest()!;

@@ -42,7 +42,8 @@ public class LogTests
     {
         await using var harness = new NativeEngineHarness();
         await harness.StartAsync(harness.Shell(
-            "echo one; echo two >&2; echo three; printf 'no end'; exit 1") with { Restart = new(RestartCondition.OnFailure, 1) });
+            "echo one; echo two >&2; echo three; printf 'no end'; exit 1")
+                with { Restart = new(RestartCondition.OnFailure, 1) });
         await harness.WaitAsync(InstanceState.Failed);
 
         (await harness.ReadLogAsync()).ShouldBe(
@@ -52,7 +53,8 @@ public class LogTests
     [Fact]
     public async Task Tail_counts_lines_of_each_slot()
     {
-        await using var harness = new NativeEngineHarness(options => options with { LogFileBytes = 1_000 });
+        await using var harness = new NativeEngineHarness(
+            options => options with { LogFileBytes = 1_000 });
         await harness.StartAsync(harness.Shell("seq 1 1000"), 1);
         await harness.StartAsync(harness.Shell("seq 2001 3000; printf 3001"), 2);
         await harness.WaitAsync(InstanceState.Exited, 1);
@@ -83,12 +85,14 @@ public class LogTests
 
         lines.Select(line => line.Text).ShouldBe(["1 1", "2 1", "1 2", "2 2", "1 3", "2 3"]);
         lines.Select(line => line.Time).ShouldBeInOrder();
-        lines.ShouldAllBe(line => (TimeProvider.System.GetUtcNow() - line.Time) < TimeSpan.FromMinutes(1));
+        lines.ShouldAllBe(
+            line => (TimeProvider.System.GetUtcNow() - line.Time) < TimeSpan.FromMinutes(1));
         lines[1].Slot.ShouldBe(new SlotName("demo", "web", 2));
 
         List<string> since = [];
         await foreach (LogLine line in harness.Engine.LogsAsync(
-            new LogQuery("demo", [], Since: lines[2].Time, Until: lines[4].Time), TestContext.Current.CancellationToken))
+            new LogQuery("demo", [], Since: lines[2].Time, Until: lines[4].Time),
+            TestContext.Current.CancellationToken))
         {
             since.Add(line.Text);
         }
@@ -99,9 +103,11 @@ public class LogTests
     [Fact]
     public async Task Follow_brings_new_lines_rotations_restarts_and_new_slots()
     {
-        await using var harness = new NativeEngineHarness(options => options with { LogFileBytes = 20_000, LogFilesKept = 10 });
+        await using var harness = new NativeEngineHarness(
+            options => options with { LogFileBytes = 20_000, LogFilesKept = 10 });
         await harness.StartAsync(harness.Shell("echo hello; sleep .2; seq 1 20000; sleep 100"), 1);
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(
+            TestContext.Current.CancellationToken);
         List<string> lines = [];
         Task following = Task.Run(
             async () =>
@@ -139,8 +145,10 @@ public class LogTests
     [Fact]
     public async Task Cuts_a_line_that_is_longer_than_any_limit_instead_of_losing_it()
     {
-        await using var harness = new NativeEngineHarness(options => options with { LogFileBytes = 100_000 });
-        await harness.StartAsync(harness.Shell("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo after"));
+        await using var harness = new NativeEngineHarness(
+            options => options with { LogFileBytes = 100_000 });
+        await harness.StartAsync(
+            harness.Shell("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo after"));
         await harness.WaitAsync(InstanceState.Exited);
 
         List<string> lines = await harness.ReadLogAsync();

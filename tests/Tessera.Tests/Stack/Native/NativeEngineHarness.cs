@@ -10,7 +10,8 @@ using Tessera.Stack.Planning;
 namespace Tessera.Tests.Stack.Native;
 
 /// <summary>
-/// A native engine on a state folder of its own, with real processes. Whatever a test leaves running
+/// A native engine on a state folder of its own, with real processes. Whatever a test leaves
+/// running
 /// is removed at its end.
 /// </summary>
 internal sealed class NativeEngineHarness : IAsyncDisposable
@@ -45,7 +46,8 @@ internal sealed class NativeEngineHarness : IAsyncDisposable
 
     public static CancellationToken Cancellation => Xunit.TestContext.Current.CancellationToken;
 
-    public Service Shell(string script, string name = "web") => Command(["/bin/sh", "-c", script], name);
+    public Service Shell(string script, string name = "web") =>
+        Command(["/bin/sh", "-c", script], name);
 
     public Service Command(ImmutableArray<string> words, string name = "web") => new()
     {
@@ -80,13 +82,14 @@ internal sealed class NativeEngineHarness : IAsyncDisposable
         try
         {
             CatalogSnapshot snapshot = await Catalog.WaitAsync(
-                now => Newest(now, number, service) is Instance found && condition(found), limit.Token);
+                now => Newest(now, number, service) is Instance found && condition(found),
+                limit.Token);
             return Newest(snapshot, number, service)!;
         }
         catch (OperationCanceledException)
         {
-            throw new TimeoutException(
-                $"not reached: {Newest(Catalog.Current, number, service)}\n{string.Join('\n', Log)}");
+            Instance? now = Newest(Catalog.Current, number, service);
+            throw new TimeoutException($"not reached: {now}\n{string.Join('\n', Log)}");
         }
     }
 
@@ -107,7 +110,9 @@ internal sealed class NativeEngineHarness : IAsyncDisposable
         return lines;
     }
 
-    /// <summary>Waits until a log holds a line that satisfies the condition; returns all lines.</summary>
+    /// <summary>
+    /// Waits until a log holds a line that satisfies the condition; returns all lines.
+    /// </summary>
     public async Task<List<string>> WaitForLineAsync(Predicate<string> condition)
     {
         List<string> lines = [];
@@ -154,7 +159,8 @@ internal sealed class NativeEngineHarness : IAsyncDisposable
         foreach (Instance instance in Catalog.Current.Instances.Values)
         {
             await Engine.ExecuteAsync(
-                new RemoveInstance(instance.Slot, "end of test", TimeSpan.Zero), CancellationToken.None);
+                new RemoveInstance(instance.Slot, "end of test", TimeSpan.Zero),
+                CancellationToken.None);
         }
 
         await Engine.DisposeAsync();

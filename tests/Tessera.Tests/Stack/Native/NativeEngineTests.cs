@@ -54,7 +54,8 @@ public class NativeEngineTests
         Service service = harness.Shell("env; echo done $PORT_8080") with
         {
             TargetPorts = [8080, 9090],
-            Environment = ImmutableSortedDictionary<string, string>.Empty.Add("GREETING", "hello there"),
+            Environment = ImmutableSortedDictionary<string, string>.Empty.Add(
+                "GREETING", "hello there"),
         };
         await harness.StartAsync(service);
         Instance instance = await harness.WaitAsync(InstanceState.Exited);
@@ -80,7 +81,8 @@ public class NativeEngineTests
     public async Task Is_ready_when_the_port_in_its_command_accepts()
     {
         await using var harness = new NativeEngineHarness();
-        await harness.StartAsync(harness.Command(["python3", "-c", "import time; time.sleep(.3)\n" + Server, "${PORT}"])
+        await harness.StartAsync(
+            harness.Command(["python3", "-c", "import time; time.sleep(.3)\n" + Server, "${PORT}"])
             with { TargetPorts = [80] });
         harness.Newest()!.State.ShouldBe(InstanceState.Starting);
 
@@ -95,16 +97,19 @@ public class NativeEngineTests
     [InlineData("./plain.txt", "./plain.txt: not executable")]
     [InlineData("./missing", "./missing: no such file")]
     [InlineData("./broken", "./broken: Exec format error")]
-    public async Task Fails_with_the_reason_when_the_program_cannot_be_run(string word, string reason)
+    public async Task Fails_with_the_reason_when_the_program_cannot_be_run(
+        string word, string reason)
     {
         await using var harness = new NativeEngineHarness();
-        await File.WriteAllTextAsync(Path.Combine(harness.Folder, "plain.txt"), "x", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            Path.Combine(harness.Folder, "plain.txt"), "x", TestContext.Current.CancellationToken);
         string broken = Path.Combine(harness.Folder, "broken");
         await File.WriteAllTextAsync(broken, "no program", TestContext.Current.CancellationToken);
         File.SetUnixFileMode(broken, (UnixFileMode)0b111_101_101);
 
         var failure = await Should.ThrowAsync<OperationFailedException>(
-            harness.StartAsync(harness.Command([word]) with { Restart = new(RestartCondition.Always) }));
+            harness.StartAsync(
+                harness.Command([word]) with { Restart = new(RestartCondition.Always) }));
 
         failure.Message.ShouldBe($"demo-web-1: {reason}");
         harness.Newest()!.State.ShouldBe(InstanceState.Failed);
@@ -133,7 +138,8 @@ public class NativeEngineTests
             ranInDrain = Directory.Exists($"/proc/{instance.Pid}");
             return Task.CompletedTask;
         };
-        await harness.StartAsync(harness.Shell("trap 'echo bye; exit 0' TERM; while :; do sleep .05; done"));
+        await harness.StartAsync(
+            harness.Shell("trap 'echo bye; exit 0' TERM; while :; do sleep .05; done"));
         Instance running = harness.Newest()!;
         await Task.Delay(100, TestContext.Current.CancellationToken);
 
@@ -153,7 +159,8 @@ public class NativeEngineTests
     public async Task Kills_what_ignores_the_stop_signal()
     {
         await using var harness = new NativeEngineHarness();
-        await harness.StartAsync(harness.Shell("trap '' TERM; echo ready; while :; do sleep .05; done"));
+        await harness.StartAsync(
+            harness.Shell("trap '' TERM; echo ready; while :; do sleep .05; done"));
         await harness.WaitForLineAsync(line => line == "ready");
 
         await harness.StopAsync(grace: TimeSpan.FromMilliseconds(200));

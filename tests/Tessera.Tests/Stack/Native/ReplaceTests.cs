@@ -60,7 +60,8 @@ public class ReplaceTests
         Instance old = await harness.WaitAsync(InstanceState.Running);
 
         var failure = await Should.ThrowAsync<OperationFailedException>(harness.ReplaceAsync(
-            harness.Shell("echo no database; exit 5") with { TargetPorts = [80], ProcessHash = "two" }));
+            harness.Shell("echo no database; exit 5")
+                with { TargetPorts = [80], ProcessHash = "two" }));
 
         failure.Message.ShouldBe(
             "demo-web-1: ended with exit code 5 before it was ready; last output:\nno database\n"
@@ -73,7 +74,8 @@ public class ReplaceTests
     public async Task Keeps_the_old_one_when_the_new_one_is_not_ready_in_time()
     {
         await using var harness = new NativeEngineHarness();
-        await harness.StartAsync(CreateServer(harness, "one") with { Restart = new(RestartCondition.Always) });
+        await harness.StartAsync(
+            CreateServer(harness, "one") with { Restart = new(RestartCondition.Always) });
         Instance old = await harness.WaitAsync(InstanceState.Running);
 
         var failure = await Should.ThrowAsync<OperationFailedException>(harness.ReplaceAsync(
@@ -86,7 +88,8 @@ public class ReplaceTests
             }));
 
         failure.Message.ShouldMatch(
-            @"^demo-web-1: not ready within 0\.3 s \(waiting for port \d+ to accept\); the old one stays$");
+            @"^demo-web-1: not ready within 0\.3 s \(waiting for port \d+ to accept\); "
+            + "the old one stays$");
         harness.Catalog.Current.Instances.Values.Single().ShouldBe(old);
 
         // And it is supervised as before.
@@ -98,13 +101,16 @@ public class ReplaceTests
     public async Task The_new_one_takes_over_when_the_old_one_dies_meanwhile()
     {
         await using var harness = new NativeEngineHarness();
-        await harness.StartAsync(CreateServer(harness, "one") with { Restart = new(RestartCondition.Always) });
+        await harness.StartAsync(
+            CreateServer(harness, "one") with { Restart = new(RestartCondition.Always) });
         Instance old = await harness.WaitAsync(InstanceState.Running);
         Service slow = CreateServer(harness, "two");
-        slow = slow with { Command = slow.Command.SetItem(2, "-c").SetItem(3, "import time; time.sleep(.5)\n" + slow.Command[3]) };
+        string script = "import time; time.sleep(.5)\n" + slow.Command[3];
+        slow = slow with { Command = slow.Command.SetItem(3, script) };
 
         Task replacing = harness.ReplaceAsync(slow);
-        await harness.WaitAsync(now => now.ProcessHash == "two" && now.State == InstanceState.Starting);
+        await harness.WaitAsync(
+            now => now.ProcessHash == "two" && now.State == InstanceState.Starting);
         System.Diagnostics.Process.GetProcessById(old.Pid!.Value).Kill();
         await replacing;
 
@@ -119,7 +125,8 @@ public class ReplaceTests
     {
         await using var harness = new NativeEngineHarness();
         int port = FindFreePort();
-        Service one = CreateServer(harness, "one") with { Options = new ServiceOptions { FixedPort = port } };
+        Service one = CreateServer(harness, "one")
+            with { Options = new ServiceOptions { FixedPort = port } };
         await harness.StartAsync(one);
         Instance old = await harness.WaitAsync(InstanceState.Running);
         old.Addresses[80].Port.ShouldBe(port);
@@ -140,7 +147,8 @@ public class ReplaceTests
         await harness.WaitAsync(InstanceState.Running);
 
         var failure = await Should.ThrowAsync<OperationFailedException>(harness.ReplaceAsync(
-            harness.Shell("exit 5") with { TargetPorts = [80], ProcessHash = "two", Options = options }));
+            harness.Shell("exit 5")
+                with { TargetPorts = [80], ProcessHash = "two", Options = options }));
 
         failure.Message.ShouldEndWith("before it was ready; the old one was started again");
         await harness.WaitAsync(now => now.IsReady && now.ProcessHash == "one");
@@ -155,10 +163,12 @@ public class ReplaceTests
         int port = ((IPEndPoint)other.LocalEndpoint).Port;
 
         var failure = await Should.ThrowAsync<OperationFailedException>(harness.StartAsync(
-            CreateServer(harness, "one") with { Options = new ServiceOptions { FixedPort = port } }));
+            CreateServer(harness, "one")
+                with { Options = new ServiceOptions { FixedPort = port } }));
 
         failure.Message.ShouldBe(
-            $"demo-web-1: port {port}, which the program always listens on, is in use by another program");
+            $"demo-web-1: port {port}, which the program always listens on, is in use by another "
+            + "program");
     }
 
     [Fact]
@@ -171,9 +181,11 @@ public class ReplaceTests
         Task replacing = harness.Engine.ExecuteAsync(
             new Tessera.Stack.Planning.ReplaceInstance(
                 NativeEngineHarness.Slot(),
-                harness.Shell("exec sleep 100") with { TargetPorts = [80], ProcessHash = "two" }, "test"),
+                harness.Shell("exec sleep 100")
+                    with { TargetPorts = [80], ProcessHash = "two" }, "test"),
             cancelled.Token);
-        await harness.WaitAsync(now => now.ProcessHash == "two" && now.State == InstanceState.Starting);
+        await harness.WaitAsync(
+            now => now.ProcessHash == "two" && now.State == InstanceState.Starting);
 
         await cancelled.CancelAsync();
 

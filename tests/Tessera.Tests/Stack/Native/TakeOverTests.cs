@@ -30,7 +30,8 @@ public class TakeOverTests
     public async Task Living_instances_keep_their_pids_and_lose_no_line()
     {
         await using var harness = new NativeEngineHarness();
-        Service service = harness.Shell("i=0; while :; do i=$((i+1)); echo line $i; done") with { Restart = Always };
+        Service service = harness.Shell("i=0; while :; do i=$((i+1)); echo line $i; done")
+            with { Restart = Always };
         await harness.StartAsync(service);
         Instance before = harness.Newest()!;
         await harness.WaitForLineAsync(line => line == "line 1000");
@@ -43,7 +44,8 @@ public class TakeOverTests
         after.Id.ShouldBe(before.Id);
         after.Pid.ShouldBe(before.Pid);
         after.State.ShouldBe(InstanceState.Running);
-        int last = int.Parse((await harness.ReadLogAsync(tail: 1))[0].AsSpan(5), CultureInfo.InvariantCulture);
+        int last = int.Parse(
+            (await harness.ReadLogAsync(tail: 1))[0].AsSpan(5), CultureInfo.InvariantCulture);
         await harness.WaitForLineAsync(line => line == $"line {last + 50_000}");
         await harness.StopAsync();
         List<string> lines = await harness.ReadLogAsync();
@@ -67,7 +69,8 @@ public class TakeOverTests
 
         // Its port is still taken: another instance gets another one.
         await harness.StartAsync(service, 2);
-        (await harness.WaitAsync(InstanceState.Running, 2)).Addresses[80].ShouldNotBe(after.Addresses[80]);
+        (await harness.WaitAsync(InstanceState.Running, 2)).Addresses[80].ShouldNotBe(
+            after.Addresses[80]);
     }
 
     [Fact]
@@ -99,7 +102,8 @@ public class TakeOverTests
 
         await harness.StartDaemonAsync(service);
 
-        Instance after = await harness.WaitAsync(now => now is { Restarts: 1, State: InstanceState.Running });
+        Instance after = await harness.WaitAsync(
+            now => now is { Restarts: 1, State: InstanceState.Running });
         after.Id.ShouldNotBe(before.Id);
     }
 
@@ -129,7 +133,8 @@ public class TakeOverTests
         await harness.StopAsync(1);
         Service job = harness.Shell("exit 6", "job");
         await harness.StartAsync(job);
-        Instance ended = await harness.WaitAsync(now => now.State == InstanceState.Exited, 1, "job");
+        Instance ended = await harness.WaitAsync(
+            now => now.State == InstanceState.Exited, 1, "job");
 
         await harness.RestartDaemonAsync(service, job);
 
@@ -150,7 +155,8 @@ public class TakeOverTests
         await harness.StartAsync(service);
         Instance before = harness.Newest()!;
         await harness.Engine.ReleaseAsync();
-        string record = Path.Combine(harness.StateFolder, "demo/instances/web-1", before.Id + ".json");
+        string record = Path.Combine(
+            harness.StateFolder, "demo/instances/web-1", before.Id + ".json");
         string text = await File.ReadAllTextAsync(record, TestContext.Current.CancellationToken);
         text = text.Replace("\"Phase\": \"Ready\"", "\"Phase\": \"Spawning\"");
         text = Regex.Replace(text, "\"Process\": \\{[^}]*\\}", "\"Process\": null");
@@ -171,7 +177,8 @@ public class TakeOverTests
         await harness.StartAsync(service);
         Instance before = harness.Newest()!;
         await harness.Engine.ReleaseAsync();
-        string record = Path.Combine(harness.StateFolder, "demo/instances/web-1", before.Id + ".json");
+        string record = Path.Combine(
+            harness.StateFolder, "demo/instances/web-1", before.Id + ".json");
         string text = await File.ReadAllTextAsync(record, TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(
             record,
@@ -182,7 +189,8 @@ public class TakeOverTests
 
         // The process that the record forgot still carries the mark of the instance.
         (await harness.WaitAsync(InstanceState.Exited)).ExitCode.ShouldBeNull();
-        await NativeEngineHarness.EventuallyAsync(() => !ProcessTable.TryRead(before.Pid!.Value, out ProcessEntry entry)
+        await NativeEngineHarness.EventuallyAsync(
+            () => !ProcessTable.TryRead(before.Pid!.Value, out ProcessEntry entry)
             || entry.IsEnded);
     }
 
@@ -195,9 +203,11 @@ public class TakeOverTests
         Instance old = await harness.WaitAsync(InstanceState.Running);
         await harness.Engine.ReleaseAsync();
 
-        // The new one is started by another daemon, and its records put beside those of the old one.
+        // The new one is started by another daemon, and its records put beside those of the old
+        // one.
         await using var other = new NativeEngineHarness();
-        Service two = other.Shell("exec sleep 100") with { TargetPorts = [80], WorkingDirectory = "/" };
+        Service two = other.Shell("exec sleep 100")
+            with { TargetPorts = [80], WorkingDirectory = "/" };
         await other.StartAsync(two);
         Instance next = other.Newest()!;
         await other.Engine.ReleaseAsync();
@@ -213,7 +223,8 @@ public class TakeOverTests
         await harness.StartDaemonAsync(two);
 
         await harness.WaitAsync(now => now.Id == old.Id && now.IsReady);
-        await NativeEngineHarness.EventuallyAsync(() => harness.Catalog.Current.Instances.Count == 1);
+        await NativeEngineHarness.EventuallyAsync(
+            () => harness.Catalog.Current.Instances.Count == 1);
         ProcessTable.TryRead(next.Pid!.Value, out ProcessEntry entry).ShouldBe(entry.IsEnded);
     }
 

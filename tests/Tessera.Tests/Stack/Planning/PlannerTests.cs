@@ -175,6 +175,30 @@ public class PlannerTests
     }
 
     [Fact]
+    public void Replaces_dependents_that_ask_for_it_when_up_replaces_their_dependency()
+    {
+        Service web = Service("web", 1, "v1", On("db", restart: true));
+        ShouldRead(
+            Planner.Up(Request(Project(web, Service("db", hash: "v2")),
+                Project(web, Service("db")), Instance("db"), Instance("web"))),
+            "  1  define  db: its definition has changed",
+            "  2  replace shop-db-1: its definition has changed (after 1)",
+            "  3  replace shop-web-1: db, which it depends on, is replaced (after 1, 2)");
+    }
+
+    [Fact]
+    public void Completes_what_a_killed_daemon_had_begun_and_touches_nothing_else()
+    {
+        Project project = Project(Service("web", 3), Service("never-begun"), Service("api", 1));
+        ShouldRead(
+            Planner.Complete(project, [
+                Instance("web", 1), Instance("web", 3, InstanceState.Exited, exitCode: 0),
+                Instance("api", 1), Instance("api", 2)]),
+            "  1  remove  shop-api-2: its daemon did not come to it",
+            "  2  start   shop-web-2: its daemon did not come to it");
+    }
+
+    [Fact]
     public void Stops_only_what_runs()
     {
         Project project = Project(Service("web", 2));

@@ -1,0 +1,149 @@
+using Shouldly;
+using Xunit;
+
+namespace Tessera.Tests.Proxy.Forwarding;
+
+public sealed class HeaderTests
+{
+    [Fact]
+    public async Task Tells_the_server_about_the_client()
+    {
+        string seen = await SeenByServerAsync(
+            "GET /a?b=c HTTP/1.1\r\nHost: www.example.org:8080\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+        seen.ShouldBe(
+            "GET /a?b=c HTTP/1.1\r\nHost: www.example.org:8080\r\nAccept: */*\r\n"
+            + "X-Real-IP: 127.0.0.1\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\n\r\n");
+    }
+
+    [Fact]
+    public async Task Does_not_let_the_client_vouch_for_itself()
+    {
+        string seen = await SeenByServerAsync(
+            "GET / HTTP/1.1\r\nHost: test\r\nX-Real-IP: 10.0.0.1\r\nX-Forwarded-For: 10.0.0.2\r\n"
+            + "X-Forwarded-For: 10.0.0.3\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n");
+        seen.ShouldBe(
+            "GET / HTTP/1.1\r\nHost: test\r\nX-Real-IP: 127.0.0.1\r\n"
+            + "X-Forwarded-For: 10.0.0.2, 10.0.0.3, 127.0.0.1\r\nX-Forwarded-Proto: http\r\n\r\n");
+    }
+
+    [Fact]
+    public async Task Drops_what_is_for_its_own_hop()
+    {
+        string seen = await SeenByServerAsync(
+            "GET / HTTP/1.1\r\nHost: test\r\nKeep-Alive: 5\r\nA: 1\r\nTE: trailers\r\nX-Mine: 2\r\n"
+            + "B: 3\r\nProxy-Connection: x\r\nConnection: close, X-Mine\r\nUpgrade: h3\r\n\r\n");
+        seen.ShouldStartWith("GET / HTTP/1.1\r\nHost: test\r\nA: 1\r\nB: 3\r\nX-Real-IP");
+    }
+
+    [Fact]
+    public async Task Sends_origin_form_for_an_absolute_target()
+    {
+        string seen = await SeenByServerAsync(
+            "GET http://real.example?q=1 HTTP/1.1\r\nHost: other\r\nConnection: close\r\n\r\n");
+        seen.ShouldStartWith("GET /?q=1 HTTP/1.1\r\nHost: real.example\r\n");
+    }
+
+    [Fact]
+    public async Task Names_a_host_for_an_http_1_0_client_that_names_none()
+    {
+        string seen = await SeenByServerAsync("GET / HTTP/1.0\r\n\r\n");
+        seen.ShouldMatch(@"^GET / HTTP/1.1\r\nHost: 127.0.0.1:\d+\r\nX-Real-IP");
+    }
+
+    [Fact]
+    public async Task Drops_the_servers_own_hop_from_the_response()
+    {
+        using ScriptedServer server = ScriptedServer.Reply(_ =>
+            "HTTP/1.1 200 Fine\r\nConnection: keep-alive, X-Hop\r\nServer: s\r\nKeep-Alive: 5\r\n"
+            + "Content-Length: 2\r\nX-Hop: 1\r\nSet-Cookie: a=b\r\n\r\nok");
+        await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
+        using ScriptedConnection client = await proxy.ConnectAsync();
+        for (int i = 0; i < 2; i++)
+        {
+            await client.SendAsync("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+            (string head, string body) = await client.ReadResponseAsync();
+            head.ShouldBe(
+                "HTTP/1.1 200 Fine\r\nServer: s\r\nContent-Length: 2\r\nSet-Cookie: a=b\r\n\r\n");
+            body.ShouldBe("ok");
+        }
+
+        server.ConnectionCount.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Says_close_when_the_client_asked_for_it()
+    {
+        using ScriptedServer server = ScriptedServer.Named("one");
+        await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
+        string answer = await proxy.ExchangeAsync(
+            "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+        answer.ShouldBe("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\none");
+    }
+
+    [Fact]
+    public async Task Takes_a_head_in_single_bytes()
+    {
+        using ScriptedServer server = ScriptedServer.Named("one");
+        await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
+        using ScriptedConnection client = await proxy.ConnectAsync();
+        foreach (char c in "GET /slow HTTP/1.1\r\nHost: test\r\n\r\n")
+        {
+            await client.SendAsync(c.ToString());
+        }
+
+        (await client.ReadResponseAsync()).Body.ShouldBe("one");
+    }
+
+    [Fact]
+    public async Task Takes_heads_of_the_permitted_size_on_both_sides()
+    {
+        string cookie = new('c', 31_000);
+        using ScriptedServer server = ScriptedServer.Reply(_ =>
+            $"HTTP/1.1 200 OK\r\nSet-Cookie: {cookie}\r\nContent-Length: 0\r\n\r\n");
+        await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
+        using ScriptedConnection client = await proxy.ConnectAsync();
+        for (int i = 0; i < 3; i++)
+        {
+            await client.SendAsync($"GET / HTTP/1.1\r\nHost: test\r\nCookie: {cookie}\r\n\r\n");
+            (await client.ReadHeadAsync()).ShouldContain(cookie);
+        }
+    }
+
+    [Theory]
+    [InlineData("GET / HTTP/1.1\r\n\r\n", 400)]
+    [InlineData("GET / HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400)]
+    [InlineData("GET / HTTP/1.1\r\nHost : test\r\n\r\n", 400)]
+    [InlineData("GET / HTTP/2.0\r\nHost: test\r\n\r\n", 505)]
+    [InlineData("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 501)]
+    public async Task Refuses_what_is_malformed_and_closes(string request, int status)
+    {
+        using ScriptedServer server = ScriptedServer.Named("one");
+        await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
+        string answer = await proxy.ExchangeAsync(request + new string('x', 100_000));
+        answer.ShouldStartWith($"HTTP/1.1 {status} ");
+        answer.ShouldContain("\r\nConnection: close\r\n");
+        server.ConnectionCount.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Refuses_a_head_beyond_the_limit()
+    {
+        await using ProxyFixture proxy = ProxyFixture.Start([]);
+        string answer = await proxy.ExchangeAsync(
+            $"GET / HTTP/1.1\r\nHost: test\r\nA: {new string('a', 40_000)}\r\n\r\n");
+        answer.ShouldStartWith("HTTP/1.1 431 ");
+    }
+
+    private static async Task<string> SeenByServerAsync(string request)
+    {
+        var seen = new TaskCompletionSource<string>();
+        using ScriptedServer server = ScriptedServer.Reply(head =>
+        {
+            seen.TrySetResult(head);
+            return "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        });
+        await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
+        await proxy.ExchangeAsync(request);
+        return await seen.Task;
+    }
+}
