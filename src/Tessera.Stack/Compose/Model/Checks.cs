@@ -310,7 +310,7 @@ internal sealed class Checks(MappingNode document, Problems problems)
                 continue;
             }
 
-            string? nearest = EditDistance.Nearest(
+            string? nearest = problems.IsFull ? null : EditDistance.Nearest(
                 entry.Key,
                 _services.Entries.Select(known => known.Key).Where(known => known != name));
             problems.Add(

@@ -10,6 +10,7 @@ internal sealed class Interpolation
 {
     private readonly Template _template;
     private readonly List<string> _unset = [];
+    private readonly HashSet<string> _isUnset = new(StringComparer.Ordinal);
 
     public Interpolation(IReadOnlyDictionary<string, string> variables) =>
         _template = new Template(
@@ -61,7 +62,7 @@ internal sealed class Interpolation
 
     private void AddUnset(string name)
     {
-        if (!_unset.Contains(name))
+        if (_isUnset.Add(name))
         {
             _unset.Add(name);
         }
