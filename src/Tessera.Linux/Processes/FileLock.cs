@@ -9,6 +9,10 @@ public sealed class FileLock : IDisposable
 {
     private const int Exclusive = 2;
     private const int NonBlocking = 4;
+    private const int ReadWrite = 2;
+    private const int Create = 0x40;
+    private const int CloseOnExec = 0x80000;
+    private const uint OwnerOnly = 0x180; // 0600
 
     private readonly SafeFileHandle _file;
 
@@ -19,9 +23,8 @@ public sealed class FileLock : IDisposable
     /// reason.</exception>
     public static FileLock? TryTake(string path)
     {
-        // FileShare.ReadWrite: .NET would otherwise take an flock of its own at the opening.
-        SafeFileHandle file = File.OpenHandle(
-            path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
+        // Not by File.OpenHandle: that takes an flock of its own, for what it calls sharing.
+        SafeFileHandle file = Open(path);
         SyscallResult locked = ProcessCalls.Result(
             ProcessCalls.flock((int)file.DangerousGetHandle(), Exclusive | NonBlocking));
         if (locked.IsSuccess)
@@ -48,6 +51,20 @@ public sealed class FileLock : IDisposable
     {
         RandomAccess.SetLength(_file, content.Length);
         RandomAccess.Write(_file, content, 0);
+    }
+
+    private static unsafe SafeFileHandle Open(string path)
+    {
+        SyscallResult opened;
+        fixed (byte* name = ProcessSpawn.Terminated(path))
+        {
+            opened = ProcessCalls.Result(
+                ProcessCalls.open(name, ReadWrite | Create | CloseOnExec, OwnerOnly));
+        }
+
+        return opened.IsSuccess
+            ? new SafeFileHandle(opened.IntValue, ownsHandle: true)
+            : throw new IOException($"{path}: {ProcessErrno.Describe(opened.Errno)}");
     }
 
     public void Dispose() => _file.Dispose();

@@ -83,6 +83,35 @@ public static class Planner
             "stop", (instance, cause) => new StopInstance(instance.Slot, cause, request.GracePeriod));
 
     /// <summary>
+    /// What a killed daemon left undone of services that it had begun: missing slots are started,
+    /// superfluous ones removed. What exists is left as it is, running or not.
+    /// </summary>
+    public static Plan Complete(Project project, ImmutableArray<Instance> observed)
+    {
+        var builder = new PlanBuilder();
+        foreach (Service service in project.Services.Values.Where(s => !s.IsExternal))
+        {
+            List<Instance> existing = NewestOf(observed, service.Name);
+            HashSet<int> slots = [.. existing.Select(i => i.Slot.Number)];
+            for (int number = 1; number <= service.Scale && slots.Count > 0; number++)
+            {
+                if (!slots.Contains(number))
+                {
+                    var slot = new SlotName(project.Name, service.Name, number);
+                    builder.Add(new StartInstance(slot, service, "its daemon did not come to it"), []);
+                }
+            }
+
+            foreach (Instance surplus in existing.Where(i => i.Slot.Number > service.Scale))
+            {
+                builder.Add(new RemoveInstance(surplus.Slot, "its daemon did not come to it"), []);
+            }
+        }
+
+        return builder.Build();
+    }
+
+    /// <summary>
     /// The end of the daemon: as <c>stop</c>, but the next daemon starts it all again.
     /// </summary>
     public static Plan Shutdown(Project project, ImmutableArray<Instance> observed) =>

@@ -260,7 +260,7 @@ public sealed class CommandLineTests : IDisposable
         await _run.RunAsync("--version");
         await _run.RunAsync("version", "--short");
         await _run.RunAsync("version", "--format", "json");
-        string number = VersionCommand.Version;
+        string number = ProgramVersion.Text;
         _run.Output.ShouldBe(
             $"Tessera version {number}\nTessera version {number}\n{number}\n"
             + $"{{\"version\":\"{number}\"}}\n");

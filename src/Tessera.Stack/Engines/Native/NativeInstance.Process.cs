@@ -261,7 +261,8 @@ internal sealed partial class NativeInstance
     }
 
     /// <summary>
-    /// A disk that is full must not end the supervision of what runs: a daemon that comes after this
+    /// A disk that is full must not end the supervision of what runs: a daemon that comes after
+    /// this
     /// one then finds the record before.
     /// </summary>
     private void WriteRecord()

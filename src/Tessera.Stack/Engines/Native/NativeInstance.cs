@@ -320,7 +320,9 @@ internal sealed partial class NativeInstance : IDisposable
         }
     }
 
-    /// <summary>A killed process may stay for as long as the kernel is busy for it (a dead disk).</summary>
+    /// <summary>
+    /// A killed process may stay for as long as the kernel is busy for it (a dead disk).
+    /// </summary>
     private async Task AwaitEndAsync(TimeSpan limit)
     {
         try

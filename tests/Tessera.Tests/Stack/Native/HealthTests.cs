@@ -30,7 +30,7 @@ public class HealthTests
             {
                 Test =
                 [
-                    "test -f healthy || { echo checking; echo no file in $TESSERA_INSTANCE; false; }",
+                    "test -f healthy || { echo hm; echo no file in $TESSERA_INSTANCE; false; }",
                 ],
                 UsesShell = true,
             },

@@ -1,6 +1,6 @@
 using Tessera.Stack;
 
-namespace Tessera.Cli;
+namespace Tessera;
 
 /// <summary>What a command's exit code says. The one place that defines them.</summary>
 public static class ExitCode
