@@ -132,6 +132,9 @@ public static class CommandLine
             case IOException { HResult: BrokenPipe }:
                 // Whoever read our output has seen enough.
                 return ExitCode.Ok;
+            case IOException or UnauthorizedAccessException:
+                // A full disk, a closed stdout, a file without rights: the world's fault, not ours.
+                return Say(fault.Message, ExitCode.Failed);
             default:
                 bool isDebug = caller.Environment.GetValueOrDefault("TESSERA_DEBUG") is "1";
                 return Say(

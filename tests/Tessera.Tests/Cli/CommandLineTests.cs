@@ -206,6 +206,17 @@ public sealed class CommandLineTests : IDisposable
         _run.Error.ShouldContain("   at ");
     }
 
+    [Theory]
+    [InlineData(32, 0, "")]
+    [InlineData(28, 1, "tessera: full\n")]
+    public async Task Output_that_cannot_be_written_is_no_fault_of_ours(
+        int errno, int exitCode, string error)
+    {
+        _run.Daemon.ListFault = new IOException("full", errno);
+        (await _run.RunAsync("-p", "shop", "ps")).ShouldBe(exitCode);
+        _run.Error.ShouldBe(error);
+    }
+
     [Fact]
     public async Task Ctrl_C_ends_a_command_with_130()
     {
