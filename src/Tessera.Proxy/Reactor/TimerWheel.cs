@@ -92,24 +92,38 @@ internal sealed class TimerWheel
         while (_currentTick < target)
         {
             _currentTick++;
-            int slot = (int)(_currentTick & (Slots - 1));
-            while (_slots[slot] is { } entry)
+            bool isDone = false;
+            try
             {
-                Unlink(entry);
-                if (entry.Deadline == TimerEntry.NoDeadline)
-                {
-                    continue;
-                }
-
-                if (entry.Deadline > nowMs)
-                {
-                    Link(entry, TickOf(entry.Deadline));
-                    continue;
-                }
-
-                entry.Deadline = TimerEntry.NoDeadline;
-                entry.Expire();
+                EmptySlot((int)(_currentTick & (Slots - 1)), nowMs);
+                isDone = true;
             }
+            finally
+            {
+                // After an exception the next call goes on in the same slot, behind the culprit.
+                _currentTick -= isDone ? 0 : 1;
+            }
+        }
+    }
+
+    private void EmptySlot(int slot, long nowMs)
+    {
+        while (_slots[slot] is { } entry)
+        {
+            Unlink(entry);
+            if (entry.Deadline == TimerEntry.NoDeadline)
+            {
+                continue;
+            }
+
+            if (entry.Deadline > nowMs)
+            {
+                Link(entry, TickOf(entry.Deadline));
+                continue;
+            }
+
+            entry.Deadline = TimerEntry.NoDeadline;
+            entry.Expire();
         }
     }
 

@@ -88,7 +88,8 @@ public sealed class BodyTests
         };
         await using ProxyFixture proxy = ProxyFixture.Start([server.Address], options);
         using ScriptedConnection client = await proxy.ConnectAsync();
-        await client.SendAsync("POST /a HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n");
+        await client.SendAsync(
+            "POST /a HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n");
         await Eventually.BecomesTrueAsync(() => server.ConnectionCount == 1);
         string next = "POST /b HTTP/1.1\r\nHost: test\r\nContent-Length: 40000\r\n\r\n"
             + new string('z', 40_000);
