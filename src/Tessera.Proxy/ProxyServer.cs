@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using Tessera.Linux;
 using Tessera.Linux.Net;
+using Tessera.Linux.Processes;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
@@ -32,6 +33,12 @@ public sealed class ProxyServer : IAsyncDisposable
     /// <summary>How long the address of a listener that was taken out may take to be free.</summary>
     private static readonly TimeSpan RetireTimeout = TimeSpan.FromSeconds(2);
 
+    /// <summary>As <see cref="RetireTimeout"/>, for one that is wanted again at once.</summary>
+    private static readonly TimeSpan ReopenTimeout = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>An address that failed is not tried again before.</summary>
+    private static readonly TimeSpan FailureRest = TimeSpan.FromSeconds(1);
+
     private readonly Lock _lock = new();
     private readonly ProxyOptions _options;
     private readonly Func<BufferPool, IPoller> _createPoller;
@@ -42,7 +49,8 @@ public sealed class ProxyServer : IAsyncDisposable
     private readonly BackendTable _backends;
     private readonly Dictionary<string, AccessLog> _logs = new(StringComparer.Ordinal);
     private readonly Dictionary<IPEndPoint, OpenListener> _listeners = [];
-    private readonly List<Task> _retiring = [];
+    private readonly Dictionary<IPEndPoint, Task> _retiring = [];
+    private readonly Dictionary<IPEndPoint, (ListenFailure Failure, long Timestamp)> _failed = [];
     private Task? _disposal;
 
     public ProxyServer(ProxyOptions options)
@@ -55,11 +63,12 @@ public sealed class ProxyServer : IAsyncDisposable
     {
         _options = options;
         _createPoller = createPoller;
-        _connections = new ConnectionLimit(options.MaxConnections);
+        _connections = new ConnectionLimit(ConnectionLimit.Within(
+            options.MaxConnections, ResourceLimits.ReadMaxOpenFiles()));
         _logWriter = new LogWriter(
             options.AccessLogMaxBytes,
             options.AccessLogBackups,
-            options.ErrorLog ?? Console.Error.WriteLine);
+            options.ErrorLog ?? (_ => { }));
         var errorLog = new ErrorLog(options.ErrorLog);
         _workers = new Worker[Math.Clamp(options.Reactors, 1, 256)];
         for (int i = 0; i < _workers.Length; i++)
@@ -99,7 +108,19 @@ public sealed class ProxyServer : IAsyncDisposable
             Array.ForEach(gone, Retire);
             if (gone.Length > 0)
             {
-                Task.WaitAll([.. _retiring], RetireTimeout);
+                Task.WaitAll([.. _retiring.Values], RetireTimeout);
+            }
+
+            foreach (IPEndPoint address in _listeners
+                .Where(l => l.Value.Sockets.Any(s => s.Closed.IsCompleted))
+                .Select(l => l.Key).ToArray())
+            {
+                Retire(address);
+            }
+
+            foreach (IPEndPoint address in _failed.Keys.Except(wanted).ToArray())
+            {
+                _failed.Remove(address);
             }
 
             // (3) Listeners that stay get their routes swapped; new ones are opened.
@@ -121,6 +142,22 @@ public sealed class ProxyServer : IAsyncDisposable
 
             return failures.ToImmutable();
         }
+    }
+
+    /// <summary>
+    /// Completes when the addresses of all listeners that were taken out so far are free, at most
+    /// 2 s from now.
+    /// </summary>
+    public async Task WhenRetiredAsync(CancellationToken cancellation)
+    {
+        Task retired;
+        lock (_lock)
+        {
+            retired = Task.WhenAll(_retiring.Values);
+        }
+
+        await Task.WhenAny(retired, Task.Delay(RetireTimeout, cancellation));
+        cancellation.ThrowIfCancellationRequested();
     }
 
     /// <summary>
@@ -176,8 +213,35 @@ public sealed class ProxyServer : IAsyncDisposable
         return log;
     }
 
+    /// <summary>An address that failed lately fails again without being asked.</summary>
     private ListenFailure? TryListen(ListenerConfig config, RouteTable routes, AccessLog? log)
     {
+        long now = TimeProvider.System.GetTimestamp();
+        if (_failed.TryGetValue(config.Address, out (ListenFailure Failure, long Timestamp) last)
+            && TimeProvider.System.GetElapsedTime(last.Timestamp, now) < FailureRest)
+        {
+            return last.Failure;
+        }
+
+        _failed.Remove(config.Address);
+        ListenFailure? failure = TryOpen(config, routes, log);
+        if (failure is not null)
+        {
+            _failed.Add(config.Address, (failure, now));
+        }
+
+        return failure;
+    }
+
+    private ListenFailure? TryOpen(ListenerConfig config, RouteTable routes, AccessLog? log)
+    {
+        // It may be the address of a listener of ours that is just being taken out: its sockets
+        // would let the new ones in, and then drop the connections that the kernel gives to them.
+        if (_retiring.TryGetValue(config.Address, out Task? closing))
+        {
+            closing.Wait(ReopenTimeout);
+        }
+
         SyscallResult result = ListenSocket.Probe(config.Address);
         var listener = new Listener(config.Address, config.Protocol, routes, log);
         var sockets = new ListenSocket[_workers.Length];
@@ -205,12 +269,17 @@ public sealed class ProxyServer : IAsyncDisposable
     {
         _listeners.Remove(address, out OpenListener? open);
         open!.Listener.Retire();
-        _retiring.RemoveAll(t => t.IsCompleted);
-        foreach (ListenSocket socket in open.Sockets)
+        Array.ForEach(open.Sockets, s => s.Retire());
+        foreach (IPEndPoint closed in _retiring
+            .Where(r => r.Value.IsCompleted).Select(r => r.Key).ToArray())
         {
-            socket.Retire();
-            _retiring.Add(socket.Closed);
+            _retiring.Remove(closed);
         }
+
+        Task closing = Task.WhenAll(open.Sockets.Select(s => s.Closed));
+        _retiring[address] = _retiring.TryGetValue(address, out Task? earlier)
+            ? Task.WhenAll(earlier, closing)
+            : closing;
 
         foreach (Worker worker in _workers)
         {
@@ -226,7 +295,7 @@ public sealed class ProxyServer : IAsyncDisposable
             Retire(address);
         }
 
-        await Task.WhenAny(Task.WhenAll(_retiring), Task.Delay(RetireTimeout));
+        await Task.WhenAny(Task.WhenAll(_retiring.Values), Task.Delay(RetireTimeout));
         Array.ForEach(_workers, w => w.Reactor.Post(w.BeginClosing));
 
         // (2) What is in flight may end, then it is cut.

@@ -218,7 +218,7 @@ internal sealed partial class ClientConnection
             MakeRoom();
             int leftMs = (int)Math.Max(1, deadlineMs - _reactor.NowMs);
             SyscallResult received = await Transport.ReceiveAsync(
-                _buffer, _end, _buffer.Length - _end, leftMs);
+                _buffer, _end, ReceiveEnd - _end, leftMs);
             if (!received.IsSuccess || received.Value == 0)
             {
                 // Empty lines alone are no request that deserves an answer.
@@ -237,10 +237,17 @@ internal sealed partial class ClientConnection
         }
     }
 
+    /// <summary>
+    /// Received bytes end here at the latest: with a head that has grown they go upstream in one
+    /// buffer.
+    /// </summary>
+    private int ReceiveEnd => Math.Min(
+        _buffer.Length, _reactor.Buffers.RelayBytes - RequestWriter.MaxAddedBytes);
+
     /// <summary>Moves the head to the front of its buffer, or to a larger one.</summary>
     private void MakeRoom()
     {
-        if (_end < _buffer.Length)
+        if (_end < ReceiveEnd)
         {
             return;
         }
