@@ -180,7 +180,10 @@ internal sealed partial class Supervisor
             await instance.StopAsync(gracePeriod);
         }
 
-        instance.Finish(InstanceState.Exited, "stopped by a command", await instance.Ended);
+        int? exitCode = await instance.Ended;
+        string killed = instance.Current.Reason;
+        instance.Finish(
+            InstanceState.Exited, killed == "" ? "stopped by a command" : killed, exitCode);
     }
 
     /// <summary>Null when it became ready; else why not, with its last output.</summary>
