@@ -43,8 +43,8 @@ public static unsafe class Fifo
 
     /// <summary>
     /// Opens a FIFO without ever blocking, for reading and writing: a reader that is a writer too
-    /// never sees an end of file when the last real writer leaves. Follows no symbolic link; Invalid
-    /// when it is something else than a FIFO.
+    /// never sees an end of file when the last real writer leaves. Follows no symbolic link;
+    /// Invalid when it is something else than a FIFO.
     /// </summary>
     public static SyscallResult TryOpen(string path, out SafeFileHandle? handle)
     {

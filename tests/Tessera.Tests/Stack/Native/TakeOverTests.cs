@@ -215,7 +215,7 @@ public class TakeOverTests
 
         await harness.RestartDaemonAsync(service with
         {
-            Healthcheck = service.Healthcheck with { Interval = TimeSpan.FromSeconds(1) },
+            Healthcheck = service.Healthcheck! with { Interval = TimeSpan.FromSeconds(1) },
         });
 
         harness.Newest()!.Health.ShouldBe(InstanceHealth.Unhealthy);
