@@ -154,7 +154,8 @@ public static class Planner
             {
                 Operation operation = IsEnded(instance)
                     ? new StartInstance(instance.Slot, service, $"it is {Words(instance)}")
-                    : new ReplaceInstance(instance.Slot, service, "restart");
+                    : new ReplaceInstance(
+                        instance.Slot, service, "restart", request.GracePeriod);
                 int step = builder.Add(operation, after);
                 steps[service.Name].Add(step);
                 after = [step];
@@ -240,16 +241,19 @@ public static class Planner
             }
             else if (request.ForceRecreate)
             {
-                replaces.Add(new ReplaceInstance(slot, service, "asked to recreate"));
+                replaces.Add(new ReplaceInstance(
+                    slot, service, "asked to recreate", request.GracePeriod));
             }
             else if (instance.ProcessHash != service.ProcessHash && !request.NoRecreate)
             {
-                replaces.Add(new ReplaceInstance(slot, service, "its definition has changed"));
+                replaces.Add(new ReplaceInstance(
+                    slot, service, "its definition has changed", request.GracePeriod));
             }
             else if (replacedDependency is not null && !request.NoRecreate)
             {
                 replaces.Add(new ReplaceInstance(
-                    slot, service, $"{replacedDependency}, which it depends on, is replaced"));
+                    slot, service, $"{replacedDependency}, which it depends on, is replaced",
+                    request.GracePeriod));
             }
         }
 
