@@ -37,5 +37,6 @@ internal static class VersionCommand
         return command;
     }
 
-    public static void Print(TextWriter output) => output.WriteLine($"Tessera version {ProgramVersion.Text}");
+    public static void Print(TextWriter output) =>
+        output.WriteLine($"Tessera version {ProgramVersion.Text}");
 }
