@@ -103,8 +103,8 @@ public sealed class ProxyServer : IAsyncDisposable
             // (1) Backends first: routes point at them.
             _backends.Apply(config.Backends);
 
-            // (2) Listeners that are gone stop accepting; WhenRetiredAsync tells when their addresses
-            // are free. Those that a reactor failed to start are opened anew, or told of.
+            // (2) Listeners that are gone stop accepting; WhenRetiredAsync tells when their
+            // addresses are free. Those that a reactor failed to start are opened anew, or told of.
             var wanted = config.Listeners.Select(l => l.Address).ToHashSet();
             Array.ForEach([.. _listeners.Keys.Except(wanted)], Retire);
 
