@@ -16,11 +16,11 @@ internal sealed class ConnectionLimit
     public int Count => Volatile.Read(ref _count);
 
     /// <summary>
-    /// What is left of <paramref name="wanted"/> when the process may open so many files: each
-    /// client may need a second descriptor, for its request's way on.
+    /// What is left of <paramref name="wanted"/> when the process may open so many files: a quarter
+    /// of them stays for upstream connections, because most clients are idle at any moment.
     /// </summary>
     public static int Within(int wanted, long openFiles) => (int)Math.Min(
-        wanted, Math.Max(MinConnections, (openFiles - ReservedDescriptors) / 2));
+        wanted, Math.Max(MinConnections, (openFiles - ReservedDescriptors) * 3 / 4));
 
     /// <summary>False when there is no room. <see cref="Leave"/> must follow a true.</summary>
     public bool TryEnter()
