@@ -148,7 +148,7 @@ public sealed record EndpointConfig
 
     public required IPEndPoint Address { get; init; }
 
-    /// <summary>1 to 65,535.</summary>
+    /// <summary>0 to 65,535; with 0 it gets nothing.</summary>
     public int Weight { get; init; } = 1;
 
     public EndpointState State { get; init; } = EndpointState.Active;

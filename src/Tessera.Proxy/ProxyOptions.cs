@@ -6,7 +6,10 @@ public sealed record ProxyOptions
     /// <summary>Threads that serve connections, 1 to 256; each has listening sockets of its own.</summary>
     public int Reactors { get; init; } = Environment.ProcessorCount;
 
-    /// <summary>Client connections in all; one more is accepted and closed at once.</summary>
+    /// <summary>
+    /// Client connections in all; one more is accepted and closed at once. Fewer when the limit of
+    /// open files (RLIMIT_NOFILE) does not give two descriptors to each, and 512 to the rest.
+    /// </summary>
     public int MaxConnections { get; init; } = 65_536;
 
     /// <summary>Request line and headers together; more gets 431.</summary>

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using Tessera.Linux;
 using Tessera.Linux.Net;
+using Tessera.Linux.Processes;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
@@ -32,8 +33,15 @@ public sealed class ProxyServer : IAsyncDisposable
     /// <summary>How long the address of a listener that was taken out may take to be free.</summary>
     private static readonly TimeSpan RetireTimeout = TimeSpan.FromSeconds(2);
 
+    /// <summary>As <see cref="RetireTimeout"/>, for one that is wanted again at once.</summary>
+    private static readonly TimeSpan ReopenTimeout = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>An address that failed is not tried again before.</summary>
+    private static readonly TimeSpan FailureRest = TimeSpan.FromSeconds(1);
+
     private readonly Lock _lock = new();
     private readonly ProxyOptions _options;
+    private readonly Func<BufferPool, IPoller> _createPoller;
     private readonly ConnectionLimit _connections;
     private readonly LogWriter _logWriter;
     private readonly Worker[] _workers;
@@ -41,17 +49,26 @@ public sealed class ProxyServer : IAsyncDisposable
     private readonly BackendTable _backends;
     private readonly Dictionary<string, AccessLog> _logs = new(StringComparer.Ordinal);
     private readonly Dictionary<IPEndPoint, OpenListener> _listeners = [];
-    private readonly List<Task> _retiring = [];
+    private readonly Dictionary<IPEndPoint, Task> _retiring = [];
+    private readonly Dictionary<IPEndPoint, (ListenFailure Failure, long Timestamp)> _failed = [];
     private Task? _disposal;
 
     public ProxyServer(ProxyOptions options)
+        : this(options, buffers => new EpollPoller(buffers))
+    {
+    }
+
+    /// <param name="createPoller">Makes the poller of each reactor.</param>
+    internal ProxyServer(ProxyOptions options, Func<BufferPool, IPoller> createPoller)
     {
         _options = options;
-        _connections = new ConnectionLimit(options.MaxConnections);
+        _createPoller = createPoller;
+        _connections = new ConnectionLimit(ConnectionLimit.Within(
+            options.MaxConnections, ResourceLimits.ReadMaxOpenFiles()));
         _logWriter = new LogWriter(
             options.AccessLogMaxBytes,
             options.AccessLogBackups,
-            options.ErrorLog ?? Console.Error.WriteLine);
+            options.ErrorLog ?? (_ => { }));
         var errorLog = new ErrorLog(options.ErrorLog);
         _workers = new Worker[Math.Clamp(options.Reactors, 1, 256)];
         for (int i = 0; i < _workers.Length; i++)
@@ -64,10 +81,16 @@ public sealed class ProxyServer : IAsyncDisposable
         Array.ForEach(_reactors, r => r.Start());
     }
 
+    internal IReadOnlyList<Reactor> Reactors => _reactors;
+
+    /// <summary>Client connections at this moment.</summary>
+    internal int ConnectionCount => _connections.Count;
+
     /// <summary>
     /// Swaps to <paramref name="config"/> in one step. When it returns, no reactor picks an endpoint
-    /// that is not <see cref="EndpointState.Active"/> in it. Listeners that fail to bind are left
-    /// out and returned; everything else is in force.
+    /// that is not <see cref="EndpointState.Active"/> in it, and addresses that are listened on no
+    /// more are free for others. Listeners that fail to bind are left out and returned; everything
+    /// else is in force.
     /// </summary>
     public ImmutableArray<ListenFailure> Apply(ProxyConfig config)
     {
@@ -78,11 +101,26 @@ public sealed class ProxyServer : IAsyncDisposable
             // (1) Backends first: routes point at them.
             _backends.Apply(config.Backends);
 
-            // (2) Listeners that are gone stop accepting, so that their addresses are free.
+            // (2) Listeners that are gone stop accepting. Whoever took them out may want to use their
+            // addresses next, and so may (3): wait until the reactors have closed the sockets.
             var wanted = config.Listeners.Select(l => l.Address).ToHashSet();
-            foreach (IPEndPoint address in _listeners.Keys.Except(wanted).ToArray())
+            IPEndPoint[] gone = [.. _listeners.Keys.Except(wanted)];
+            Array.ForEach(gone, Retire);
+            if (gone.Length > 0)
+            {
+                Task.WaitAll([.. _retiring.Values], RetireTimeout);
+            }
+
+            foreach (IPEndPoint address in _listeners
+                .Where(l => l.Value.Sockets.Any(s => s.Closed.IsCompleted))
+                .Select(l => l.Key).ToArray())
             {
                 Retire(address);
+            }
+
+            foreach (IPEndPoint address in _failed.Keys.Except(wanted).ToArray())
+            {
+                _failed.Remove(address);
             }
 
             // (3) Listeners that stay get their routes swapped; new ones are opened.
@@ -104,6 +142,22 @@ public sealed class ProxyServer : IAsyncDisposable
 
             return failures.ToImmutable();
         }
+    }
+
+    /// <summary>
+    /// Completes when the addresses of all listeners that were taken out so far are free, at most
+    /// 2 s from now.
+    /// </summary>
+    public async Task WhenRetiredAsync(CancellationToken cancellation)
+    {
+        Task retired;
+        lock (_lock)
+        {
+            retired = Task.WhenAll(_retiring.Values);
+        }
+
+        await Task.WhenAny(retired, Task.Delay(RetireTimeout, cancellation));
+        cancellation.ThrowIfCancellationRequested();
     }
 
     /// <summary>
@@ -137,7 +191,7 @@ public sealed class ProxyServer : IAsyncDisposable
             _options.MaxHeadBytes + RequestWriter.MaxAddedBytes, _options.RelayBufferBytes);
         var reactor = new Reactor(
             $"tessera-{number}",
-            new EpollPoller(buffers),
+            _createPoller(buffers),
             buffers,
             fault => errorLog.Write($"a fault in the proxy: {fault}"));
         return new Worker(number, reactor, _options, _connections, errorLog);
@@ -159,17 +213,36 @@ public sealed class ProxyServer : IAsyncDisposable
         return log;
     }
 
+    /// <summary>An address that failed lately fails again without being asked.</summary>
     private ListenFailure? TryListen(ListenerConfig config, RouteTable routes, AccessLog? log)
     {
-        SyscallResult result = ListenSocket.Probe(config.Address);
-        if (result.Errno == Errno.AddressInUse && _retiring.Count > 0)
+        long now = TimeProvider.System.GetTimestamp();
+        if (_failed.TryGetValue(config.Address, out (ListenFailure Failure, long Timestamp) last)
+            && TimeProvider.System.GetElapsedTime(last.Timestamp, now) < FailureRest)
         {
-            // It may be the address of a listener of ours that is just being taken out.
-            Task.WaitAll([.. _retiring], RetireTimeout);
-            _retiring.Clear();
-            result = ListenSocket.Probe(config.Address);
+            return last.Failure;
         }
 
+        _failed.Remove(config.Address);
+        ListenFailure? failure = TryOpen(config, routes, log);
+        if (failure is not null)
+        {
+            _failed.Add(config.Address, (failure, now));
+        }
+
+        return failure;
+    }
+
+    private ListenFailure? TryOpen(ListenerConfig config, RouteTable routes, AccessLog? log)
+    {
+        // It may be the address of a listener of ours that is just being taken out: its sockets
+        // would let the new ones in, and then drop the connections that the kernel gives to them.
+        if (_retiring.TryGetValue(config.Address, out Task? closing))
+        {
+            closing.Wait(ReopenTimeout);
+        }
+
+        SyscallResult result = ListenSocket.Probe(config.Address);
         var listener = new Listener(config.Address, config.Protocol, routes, log);
         var sockets = new ListenSocket[_workers.Length];
         for (int i = 0; i < sockets.Length && result.IsSuccess; i++)
@@ -196,12 +269,17 @@ public sealed class ProxyServer : IAsyncDisposable
     {
         _listeners.Remove(address, out OpenListener? open);
         open!.Listener.Retire();
-        _retiring.RemoveAll(t => t.IsCompleted);
-        foreach (ListenSocket socket in open.Sockets)
+        Array.ForEach(open.Sockets, s => s.Retire());
+        foreach (IPEndPoint closed in _retiring
+            .Where(r => r.Value.IsCompleted).Select(r => r.Key).ToArray())
         {
-            socket.Retire();
-            _retiring.Add(socket.Closed);
+            _retiring.Remove(closed);
         }
+
+        Task closing = Task.WhenAll(open.Sockets.Select(s => s.Closed));
+        _retiring[address] = _retiring.TryGetValue(address, out Task? earlier)
+            ? Task.WhenAll(earlier, closing)
+            : closing;
 
         foreach (Worker worker in _workers)
         {
@@ -217,7 +295,7 @@ public sealed class ProxyServer : IAsyncDisposable
             Retire(address);
         }
 
-        await Task.WhenAny(Task.WhenAll(_retiring), Task.Delay(RetireTimeout));
+        await Task.WhenAny(Task.WhenAll(_retiring.Values), Task.Delay(RetireTimeout));
         Array.ForEach(_workers, w => w.Reactor.Post(w.BeginClosing));
 
         // (2) What is in flight may end, then it is cut.

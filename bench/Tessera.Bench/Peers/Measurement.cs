@@ -10,7 +10,6 @@ internal sealed record Measurement(
     int Round,
     LoadSample Load,
     TimeSpan Cpu,
-    TimeSpan LoadCpu,
     long ResidentBytes,
     long LogBytes)
 {
@@ -18,7 +17,4 @@ internal sealed record Measurement(
 
     /// <summary>Share of its core that the proxy used, 0 to 1.</summary>
     public double Busy => Cpu / Load.Elapsed;
-
-    /// <summary>Share of its core that backend and load generator used, 0 to 1.</summary>
-    public double LoadBusy => LoadCpu / Load.Elapsed;
 }

@@ -72,7 +72,7 @@ internal abstract class Peer : IDisposable
         }
     }
 
-    public ProcessUsage Usage() => ProcessUsage.Read(_process!.Id, withDescendants: true);
+    public ProcessUsage Usage() => ProcessUsage.Read(_process!.Id);
 
     /// <summary>Bytes in the access log, rotated parts included.</summary>
     public long LoggedBytes() =>

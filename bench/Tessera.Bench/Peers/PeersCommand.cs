@@ -14,7 +14,7 @@ namespace Tessera.Bench.Peers;
 internal sealed class PeersCommand : IDisposable
 {
     /// <summary>So that the runtimes have compiled what is hot before anything counts.</summary>
-    private const int FirstWarmUpMs = 3_000;
+    private const int FirstWarmUpMs = 5_000;
 
     private const int WarmUpMs = 500;
 
@@ -32,7 +32,10 @@ internal sealed class PeersCommand : IDisposable
         _cancellation = cancellation;
         var buffers = new BufferPool(32 * 1_024, 256 * 1_024);
         _reactor = new Reactor(
-            "load", new EpollPoller(buffers), buffers, fault => Console.Error.WriteLine(fault));
+            "load",
+            new SpinningPoller(new EpollPoller(buffers)),
+            buffers,
+            fault => Console.Error.WriteLine(fault));
         _reactor.Start();
         _load = new LoadGenerator(_reactor);
         var backend = new CannedBackend(_reactor);
@@ -148,12 +151,10 @@ internal sealed class PeersCommand : IDisposable
         PutUnderLoad(peer, scenario, WarmUpMs);
 
         ProcessUsage before = peer.Usage();
-        ProcessUsage loadBefore = ProcessUsage.Read(Environment.ProcessId, withDescendants: false);
         _load.BeginMeasuring();
         Sleep((int)(_options.Seconds * 1_000));
         LoadSample sample = _load.EndMeasuring();
         ProcessUsage after = peer.Usage();
-        ProcessUsage loadAfter = ProcessUsage.Read(Environment.ProcessId, withDescendants: false);
 
         _load.Stop();
         var one = new Measurement(
@@ -162,7 +163,6 @@ internal sealed class PeersCommand : IDisposable
             round,
             sample,
             after.Cpu - before.Cpu,
-            loadAfter.Cpu - loadBefore.Cpu,
             after.ResidentBytes,
             peer.LoggedBytes() - logBytes);
         _measurements.Add(one);
@@ -196,7 +196,7 @@ internal sealed class PeersCommand : IDisposable
             Each proxy has one worker, thread or reactor, pinned to core 0, an access log that is
             written to a file, and its time-outs on; `nginx-buffered` is nginx with
             `access_log … buffer=64k flush=1s`. The backend and the load generator share core 1 and
-            send one GET after the other on each keep-alive connection. {_options.Rounds} rounds of
+            send one GET after the other on each keep-alive connection, without ever sleeping. {_options.Rounds} rounds of
             {_options.Seconds} s each, interleaved. CPU is user and system time of the proxy's
             processes.
 

@@ -15,7 +15,7 @@ internal sealed class PeersReport
     private static readonly string[] Columns =
     [
         "conns", "body", "proxy", "requests/s", "ratio", "CPU µs/req", "ratio",
-        "p50 ms", "p99 ms", "RSS MiB", "core", "load core",
+        "p50 ms", "p99 ms", "RSS MiB", "core",
     ];
 
     private readonly IReadOnlyList<Measurement> _measurements;
@@ -50,7 +50,6 @@ internal sealed class PeersReport
                 Text(Median(all, one => one.Load.P99.TotalMilliseconds), "0.00"),
                 Text(Median(all, one => one.ResidentBytes / 1_048_576.0), "0"),
                 Text(busy * 100, "0") + (busy < Saturated ? " %*" : " %"),
-                Text(Median(all, one => one.LoadBusy) * 100, "0") + " %",
             ]);
         }
 

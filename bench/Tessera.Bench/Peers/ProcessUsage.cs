@@ -16,14 +16,14 @@ internal sealed record ProcessUsage(TimeSpan Cpu, long ResidentBytes)
     private const int ResidentPagesField = 21;
 
     /// <summary>
-    /// Of <paramref name="processId"/>, and of its descendants when asked for. A process that ends
-    /// meanwhile counts nothing.
+    /// Of <paramref name="processId"/> and its descendants. A process that ends meanwhile counts
+    /// nothing.
     /// </summary>
-    public static ProcessUsage Read(int processId, bool withDescendants)
+    public static ProcessUsage Read(int processId)
     {
         var cpu = TimeSpan.Zero;
         long resident = 0;
-        foreach (int id in withDescendants ? TreeOf(processId) : [processId])
+        foreach (int id in TreeOf(processId))
         {
             if (ReadText($"/proc/{id}/stat") is not { } stat)
             {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace Tessera.Linux.Processes;
@@ -11,9 +12,14 @@ public static unsafe class Fifo
     private const int NonBlocking = 0x800;
     private const int CloseOnExec = 0x80000;
     private const int SetPipeSize = 1031;
+    private const int GetPipeSize = 1032;
     private const uint SpliceMove = 1;
     private const uint SpliceNonBlocking = 2;
     private const uint BytesReadable = 0x541B;
+
+    // O_NOFOLLOW is one of the few flags whose value depends on the machine.
+    private static readonly int NoFollow =
+        RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x8000 : 0x20000;
 
     /// <summary>Creates a FIFO that only its owner may open.</summary>
     public static SyscallResult Create(string path)
@@ -37,7 +43,8 @@ public static unsafe class Fifo
 
     /// <summary>
     /// Opens a FIFO without ever blocking, for reading and writing: a reader that is a writer too
-    /// never sees an end of file when the last real writer leaves.
+    /// never sees an end of file when the last real writer leaves. Follows no symbolic link;
+    /// Invalid when it is something else than a FIFO.
     /// </summary>
     public static SyscallResult TryOpen(string path, out SafeFileHandle? handle)
     {
@@ -47,12 +54,22 @@ public static unsafe class Fifo
             do
             {
                 opened = ProcessCalls.Result(
-                    ProcessCalls.open(name, OpenReadWrite | NonBlocking | CloseOnExec, 0));
+                    ProcessCalls.open(
+                    name, OpenReadWrite | NonBlocking | CloseOnExec | NoFollow, 0));
             }
             while (opened.Errno == ProcessErrno.Interrupted);
         }
 
         handle = opened.IsSuccess ? new SafeFileHandle(opened.IntValue, ownsHandle: true) : null;
+
+        // fcntl(2): only a pipe has a size.
+        if (handle is not null && ProcessCalls.fcntl(opened.IntValue, GetPipeSize, 0) < 0)
+        {
+            handle.Dispose();
+            handle = null;
+            return SyscallResult.Failure(ProcessErrno.Invalid);
+        }
+
         return opened;
     }
 

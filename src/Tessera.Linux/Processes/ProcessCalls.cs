@@ -59,7 +59,7 @@ internal static unsafe partial class ProcessCalls
     internal static partial int pidfd_send_signal(int pidfd, int signal, void* info, uint flags);
 
     [LibraryImport(Libc, SetLastError = true)]
-    internal static partial int waitid(int idType, uint id, SignalInfo* info, int options);
+    internal static partial int waitid(int idType, uint id, WaitedChild* info, int options);
 
     [LibraryImport(Libc, SetLastError = true)]
     internal static partial int kill(int pid, int signal);
@@ -145,7 +145,7 @@ internal static unsafe partial class ProcessCalls
 
 /// <summary>siginfo_t as waitid(2) fills it (x86-64 and arm64 alike).</summary>
 [StructLayout(LayoutKind.Explicit, Size = 128)]
-internal struct SignalInfo
+internal struct WaitedChild
 {
     [FieldOffset(8)] internal int Code;
     [FieldOffset(16)] internal int Pid;
@@ -191,7 +191,7 @@ internal unsafe struct GroupEntry
 
 /// <summary>struct pidfd_info up to Linux 6.15 (its first version with an exit code).</summary>
 [StructLayout(LayoutKind.Explicit, Size = 64)]
-internal struct PidfdInfo
+internal struct PidfdDetails
 {
     [FieldOffset(0)] internal ulong Mask;
     [FieldOffset(60)] internal int ExitStatus;

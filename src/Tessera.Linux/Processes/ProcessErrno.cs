@@ -6,7 +6,6 @@ public static class ProcessErrno
     public const int NoEntry = 2;
     public const int NoProcess = 3;
     public const int Interrupted = 4;
-    public const int NoExec = 8;
     public const int NoChild = 10;
     public const int Again = 11;
     public const int NoMemory = 12;
@@ -15,7 +14,6 @@ public static class ProcessErrno
     public const int Exists = 17;
     public const int Invalid = 22;
     public const int NoSpace = 28;
-    public const int QuotaExceeded = 122;
 
     /// <summary>What strerror(3) says about it, for people.</summary>
     public static string Describe(int errno) =>

@@ -50,7 +50,7 @@ public static unsafe class ProcessGroup
     /// <summary>The process that was waited for, 0 for none, -1 for an error.</summary>
     private static int Wait(int idType, int id, int options)
     {
-        SignalInfo info = default;
+        WaitedChild info = default;
         SyscallResult waited;
         do
         {

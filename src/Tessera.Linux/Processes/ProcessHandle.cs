@@ -79,7 +79,7 @@ public sealed unsafe class ProcessHandle : IDisposable
     /// </summary>
     public SyscallResult Reap()
     {
-        SignalInfo info = default;
+        WaitedChild info = default;
         SyscallResult waited;
         do
         {
@@ -104,7 +104,7 @@ public sealed unsafe class ProcessHandle : IDisposable
     /// </summary>
     public SyscallResult ReadExitCode()
     {
-        var info = new PidfdInfo { Mask = InfoExit };
+        var info = new PidfdDetails { Mask = InfoExit };
         SyscallResult asked =
             ProcessCalls.Result(ProcessCalls.ioctl(Descriptor, PidfdGetInfo, &info));
         if (!asked.IsSuccess)

@@ -53,31 +53,6 @@ public static class ProcessTable
     }
 
     /// <summary>
-    /// Whether the process was started with this <c>NAME=value</c> in its environment.
-    /// </summary>
-    public static bool HasVariable(int pid, string assignment)
-    {
-        byte[] environment = ReadEnvironment(pid);
-        byte[] sought = Encoding.UTF8.GetBytes(assignment + "\0");
-        ReadOnlySpan<byte> rest = environment;
-        while (true)
-        {
-            int at = rest.IndexOf(sought);
-            if (at < 0)
-            {
-                return false;
-            }
-
-            if (at == 0 || rest[at - 1] == 0)
-            {
-                return true;
-            }
-
-            rest = rest[(at + 1)..];
-        }
-    }
-
-    /// <summary>
     /// Value of a variable in the environment that the process was started with, or null.
     /// </summary>
     public static string? ReadVariable(int pid, string name)

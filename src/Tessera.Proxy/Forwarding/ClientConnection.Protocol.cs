@@ -87,7 +87,7 @@ internal sealed partial class ClientConnection
 
         MakeRoom();
         SyscallResult more = await Transport.ReceiveAsync(
-            _buffer, _end, _buffer.Length - _end, timeoutMs);
+            _buffer, _end, ReceiveEnd - _end, timeoutMs);
         _end += more.IsSuccess ? more.IntValue : 0;
         return more;
     }
@@ -117,8 +117,16 @@ internal sealed partial class ClientConnection
         }
 
         Exchange exchange = BeginTunnel(backend);
-        bool speaksFirst = await _worker.Forwarder.ProbeAsync(exchange);
-        Listener.EndProbe();
+        bool speaksFirst;
+        try
+        {
+            speaksFirst = await _worker.Forwarder.ProbeAsync(exchange);
+        }
+        finally
+        {
+            Listener.EndProbe();
+        }
+
         if (speaksFirst)
         {
             NoteTunnelEnd(await _worker.Forwarder.PassThroughAsync(exchange));
@@ -130,7 +138,7 @@ internal sealed partial class ClientConnection
 
     private Exchange BeginTunnel(Backend backend)
     {
-        Exchange exchange = _worker.BeginExchange(this);
+        Exchange exchange = BeginExchange();
         exchange.Backend = backend;
         exchange.NeedsNewConnection = true;
         return exchange;

@@ -27,6 +27,7 @@ internal sealed partial class ClientConnection
     private byte[] _next = [];
     private int _nextLength;
     private byte[]? _peerText;
+    private Exchange? _exchange;
     private Closing _closing;
 
     public ClientConnection(
@@ -106,7 +107,7 @@ internal sealed partial class ClientConnection
 
                 // (2) Parse its head, receiving more of it as needed.
                 turn = _reactor.Turns;
-                Exchange exchange = _worker.BeginExchange(this);
+                Exchange exchange = BeginExchange();
                 ParseStatus status = exchange.Request.Parse(Received, _options.MaxHeadBytes);
                 if (status == ParseStatus.Incomplete)
                 {
@@ -143,7 +144,9 @@ internal sealed partial class ClientConnection
         }
         catch (Exception exception)
         {
+            // A bug costs this connection and no other.
             _closing = Closing.Reset;
+            _exchange?.Abandon();
             _reactor.ReportFault(exception);
         }
 
@@ -215,7 +218,7 @@ internal sealed partial class ClientConnection
             MakeRoom();
             int leftMs = (int)Math.Max(1, deadlineMs - _reactor.NowMs);
             SyscallResult received = await Transport.ReceiveAsync(
-                _buffer, _end, _buffer.Length - _end, leftMs);
+                _buffer, _end, ReceiveEnd - _end, leftMs);
             if (!received.IsSuccess || received.Value == 0)
             {
                 // Empty lines alone are no request that deserves an answer.
@@ -234,10 +237,17 @@ internal sealed partial class ClientConnection
         }
     }
 
+    /// <summary>
+    /// Received bytes end here at the latest: with a head that has grown they go upstream in one
+    /// buffer.
+    /// </summary>
+    private int ReceiveEnd => Math.Min(
+        _buffer.Length, _reactor.Buffers.RelayBytes - RequestWriter.MaxAddedBytes);
+
     /// <summary>Moves the head to the front of its buffer, or to a larger one.</summary>
     private void MakeRoom()
     {
-        if (_end < _buffer.Length)
+        if (_end < ReceiveEnd)
         {
             return;
         }
@@ -269,8 +279,11 @@ internal sealed partial class ClientConnection
         return backend is not null;
     }
 
+    private Exchange BeginExchange() => _exchange = _worker.BeginExchange(this);
+
     private void EndExchange(Exchange exchange)
     {
+        _exchange = null;
         int consumed = exchange.Request.Length + exchange.BodyInBuffer;
         _worker.EndExchange(exchange);
         _start = Math.Min(_start + consumed, _end);

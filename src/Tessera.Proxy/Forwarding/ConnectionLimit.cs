@@ -3,12 +3,24 @@ namespace Tessera.Proxy.Forwarding;
 /// <summary>Counts the client connections of all reactors. Safe from any thread.</summary>
 internal sealed class ConnectionLimit
 {
+    /// <summary>Descriptors kept for listeners, logs and what else the process has open.</summary>
+    private const int ReservedDescriptors = 512;
+
+    private const int MinConnections = 16;
+
     private readonly int _limit;
     private int _count;
 
     public ConnectionLimit(int limit) => _limit = limit;
 
     public int Count => Volatile.Read(ref _count);
+
+    /// <summary>
+    /// What is left of <paramref name="wanted"/> when the process may open so many files: each
+    /// client may need a second descriptor, for its request's way on.
+    /// </summary>
+    public static int Within(int wanted, long openFiles) => (int)Math.Min(
+        wanted, Math.Max(MinConnections, (openFiles - ReservedDescriptors) / 2));
 
     /// <summary>False when there is no room. <see cref="Leave"/> must follow a true.</summary>
     public bool TryEnter()

@@ -27,8 +27,20 @@ internal struct Try
 /// </summary>
 internal sealed class Exchange
 {
+    /// <summary>
+    /// How often a request may be sent anew after an endpoint took some of it and ended without an
+    /// answer. Once is enough for an endpoint that was killed; a request that kills its endpoints
+    /// must not reach them all, again and again.
+    /// </summary>
+    private const int MaxReplays = 1;
+
+    /// <summary>Tries of one request in all, those after a wait included.</summary>
+    private const int MaxTries = 1_024;
+
     private readonly List<Endpoint> _tried = [];
     private Try[] _tries = new Try[4];
+    private int _replays;
+    private bool _hasMetStale;
 
     public Exchange(Reactor reactor, int maxHeaderCount)
     {
@@ -61,6 +73,9 @@ internal sealed class Exchange
 
     /// <summary>When waiting for an endpoint is given up; 0 before it began.</summary>
     public long HoldDeadlineMs { get; set; }
+
+    /// <summary>How often it rested because every endpoint had refused it.</summary>
+    public int Rests { get; set; }
 
     /// <summary><see cref="Upstream"/> served another request before.</summary>
     public bool IsReused { get; set; }
@@ -114,6 +129,9 @@ internal sealed class Exchange
     /// <summary>The endpoint sent more than its response: its connection is of no further use.</summary>
     public bool HasExcess { get; set; }
 
+    /// <summary>Interim responses (1xx) of an endpoint were sent to the client.</summary>
+    public bool HasPassedInterim { get; set; }
+
     /// <summary>Some of an answer was sent to the client: no other answer can follow.</summary>
     public bool HasReachedClient { get; set; }
 
@@ -158,7 +176,15 @@ internal sealed class Exchange
     /// </summary>
     public ProxyError TryPick(long nowMs)
     {
-        // A stale idle connection says nothing against its endpoint: the same one once more.
+        // A stale idle connection says nothing against its endpoint: the same one once more, unless
+        // it gets nothing new any more.
+        if (Endpoint is { State: not EndpointState.Active } left)
+        {
+            left.End();
+            Endpoint = null;
+            NeedsNewConnection = false;
+        }
+
         if (Endpoint is null)
         {
             BackendSet set = Backend.Current;
@@ -168,7 +194,8 @@ internal sealed class Exchange
                 return ProxyError.Of(ProxyErrorKind.NoEndpoint, ProxyErrorSource.Proxy);
             }
 
-            bool mayTry = Limits.Tries <= 0 || _tried.Count < Limits.Tries;
+            bool mayTry = TryCount < MaxTries
+                && (Limits.Tries <= 0 || _tried.Count < Limits.Tries);
             Endpoint = mayTry
                 ? Balancer.TryPick(Backend, set, Client.Peer, _tried, nowMs)
                 : null;
@@ -224,6 +251,12 @@ internal sealed class Exchange
         }
 
         bool isStale = error.IsRetryable && IsReused;
+        if (error.IsRetryable && HasSent)
+        {
+            _replays++;
+            _hasMetStale |= isStale;
+        }
+
         NeedsNewConnection = isStale;
         if (isStale)
         {
@@ -237,6 +270,15 @@ internal sealed class Exchange
 
     /// <summary>All endpoints may be tried again.</summary>
     public void ForgetTried() => _tried.Clear();
+
+    /// <summary>After a fault: lets go of what others count on. The exchange is not used again.</summary>
+    public void Abandon()
+    {
+        Upstream?.Transport.Close(withReset: true);
+        Upstream = null;
+        Endpoint?.End();
+        Endpoint = null;
+    }
 
     /// <summary>Everything back to its initial state; buffers must have been returned.</summary>
     public void Reset()
@@ -259,6 +301,10 @@ internal sealed class Exchange
         IsStreamed = false;
         HasSent = false;
         HasContinued = false;
+        HasPassedInterim = false;
+        _replays = 0;
+        _hasMetStale = false;
+        Rests = 0;
         Reply = [];
         ReplyStart = 0;
         ReplyEnd = 0;
@@ -273,12 +319,16 @@ internal sealed class Exchange
 
     /// <summary>
     /// Failed before the response began. Nothing sent: any request may be tried again. Sent: only
-    /// one that means the same twice and is still here as a whole (RFC 9110 section 9.2.2).
+    /// one that means the same twice and is still here as a whole (RFC 9110 section 9.2.2), and
+    /// only once more: a connection that was idle may have been closed before it got the request,
+    /// so the first of those does not count.
     /// </summary>
     public ProxyError UpstreamFailed(ProxyErrorKind kind, int errno)
     {
-        bool isRetryable = !HasReachedClient && !IsStreamed
-            && (!HasSent || Request.Method.IsIdempotent());
+        int maxReplays = IsReused || _hasMetStale ? MaxReplays + 1 : MaxReplays;
+        bool mayReplay = Request.Method.IsIdempotent() && _replays < maxReplays;
+        bool isRetryable = !HasReachedClient && !HasPassedInterim && !IsStreamed
+            && (!HasSent || mayReplay);
         return new ProxyError(kind, ProxyErrorSource.Upstream, isRetryable, errno);
     }
 

@@ -10,9 +10,12 @@ internal sealed partial class Forwarder
 {
     /// <summary>
     /// How long a request rests that every endpoint refused while all of them count as active: the
-    /// news of their exit is on its way, or they are back by themselves.
+    /// news of their exit is on its way, or they are back by themselves. Each rest is twice as long
+    /// as the one before, up to the limit; news ends any of them.
     /// </summary>
     private const int ExhaustedRestMs = 500;
+
+    private const int MaxExhaustedRestMs = 4_000;
 
     /// <summary>
     /// Called when no endpoint could be picked. Without an error the caller picks again; with one,
@@ -34,6 +37,11 @@ internal sealed partial class Forwarder
             return exchange.LastError.IsError
                 ? exchange.LastError with { IsRetryable = false }
                 : reason;
+        }
+
+        if (exchange.Client.Transport.Handle.IsBroken)
+        {
+            return ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client);
         }
 
         // (2) Take a place in the queue.
@@ -59,20 +67,32 @@ internal sealed partial class Forwarder
         // had ended its stream before still expects its answer.
         HoldQueue queue = backend.HoldQueueOf(_worker.Number);
         IoHandle client = exchange.Client.Transport.Handle;
-        queue.Add(exchange.Wait);
-        client.Watch(
-            client.HasPeerClosed ? IoWatch.Broken : IoWatch.PeerClosed, exchange.Wait);
-        int timeoutMs = (int)Math.Min(leftMs, isExhausted ? ExhaustedRestMs : int.MaxValue);
-        SyscallResult result =
-            await _reactor.Start(exchange.Wait, IoKind.Wait, [], 0, 0, timeoutMs);
-        client.Unwatch();
-        queue.Remove(exchange.Wait);
-        backend.LeaveHold();
+        int timeoutMs = (int)Math.Min(leftMs, isExhausted ? NextRestMs(exchange) : int.MaxValue);
+        SyscallResult result;
+        try
+        {
+            queue.Add(exchange.Wait);
+            client.Watch(
+                client.HasPeerClosed ? IoWatch.Broken : IoWatch.PeerClosed, exchange.Wait);
+            result = await _reactor.Start(exchange.Wait, IoKind.Wait, [], 0, 0, timeoutMs);
+        }
+        finally
+        {
+            client.Unwatch();
+            queue.Remove(exchange.Wait);
+            backend.LeaveHold();
+        }
 
         // (4) Look again, with every endpoint allowed again.
         exchange.ForgetTried();
         return result.Errno == Errno.Canceled
             ? ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client)
             : ProxyError.None;
+    }
+
+    private static int NextRestMs(Exchange exchange)
+    {
+        int doublings = Math.Min(exchange.Rests++, 8);
+        return Math.Min(ExhaustedRestMs << doublings, MaxExhaustedRestMs);
     }
 }

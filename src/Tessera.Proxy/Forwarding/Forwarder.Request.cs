@@ -37,8 +37,10 @@ internal sealed partial class Forwarder
             if (exchange.PieceStart == exchange.PieceEnd)
             {
                 upstream.Handle.Watch(IoWatch.Readable, client.Handle.Read);
+                // What lies behind the body may be a request, whose head will grow.
                 SyscallResult received = await client.ReceiveRentedAsync(
-                    exchange.RequestBody.ReceiveLimit(_reactor.Buffers.RelayLength),
+                    exchange.RequestBody.ReceiveLimit(
+                        _reactor.Buffers.RelayLength - RequestWriter.MaxAddedBytes),
                     0,
                     _options.BodyTimeoutMs);
                 upstream.Handle.Unwatch();

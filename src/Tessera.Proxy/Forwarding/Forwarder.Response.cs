@@ -109,7 +109,7 @@ internal sealed partial class Forwarder
             && !(head.StatusCode == 100 && exchange.HasContinued);
         if (isWanted)
         {
-            exchange.HasReachedClient = true;
+            exchange.HasPassedInterim = true;
             SyscallResult sent = await exchange.Client.Transport.SendAsync(
                 exchange.Reply, start, length, _options.SendTimeoutMs);
             if (!sent.IsSuccess)

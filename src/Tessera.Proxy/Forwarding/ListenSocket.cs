@@ -85,7 +85,10 @@ internal sealed class ListenSocket
     /// <summary>Closes a socket that was never started.</summary>
     public void Discard() => SocketCalls.Close(_handle.Descriptor);
 
-    /// <summary>Begins accepting. On the reactor.</summary>
+    /// <summary>
+    /// Begins accepting, on the reactor. When it fails the socket is closed, see
+    /// <see cref="Closed"/>.
+    /// </summary>
     public void Start()
     {
         SyscallResult added = _reactor.Poller.Add(_handle);

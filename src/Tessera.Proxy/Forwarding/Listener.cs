@@ -71,9 +71,17 @@ internal sealed class Listener
     /// <summary>HTTP, once known, stays: a silent client does not unlearn it.</summary>
     public void Learn(LearntProtocol learnt)
     {
-        if (_learnt != learnt && _learnt != LearntProtocol.Http)
+        // Reactors learn at the same time: nobody overwrites what was learnt meanwhile unread.
+        LearntProtocol known = _learnt;
+        while (known != learnt && known != LearntProtocol.Http)
         {
-            _learnt = learnt;
+            LearntProtocol before = Interlocked.CompareExchange(ref _learnt, learnt, known);
+            if (before == known)
+            {
+                return;
+            }
+
+            known = before;
         }
     }
 

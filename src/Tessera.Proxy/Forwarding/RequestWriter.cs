@@ -108,6 +108,9 @@ internal static class RequestWriter
 
     /// <summary>
     /// Expect is answered here; the others are written anew, so that no client can vouch for itself.
+    /// As with nginx, X-Forwarded-Host, X-Forwarded-Port and Forwarded pass as the client sent
+    /// them: a server must not trust them. Trailers pass too; their framing and bytes were checked by the
+    /// rules of a head's fields.
     /// </summary>
     private static bool IsReplaced(HeaderKind kind) => kind
         is HeaderKind.Host or HeaderKind.Expect or HeaderKind.XRealIp

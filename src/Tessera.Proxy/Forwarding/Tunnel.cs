@@ -14,11 +14,17 @@ internal sealed class Tunnel
 {
     private const int Burst = 16;
 
+    /// <summary>
+    /// How long the direction that is left may carry nothing once the other has ended: the peer
+    /// that still has something to say is at it, or gone without a word.
+    /// </summary>
+    private const int HalfClosedTimeoutMs = 60_000;
+
     private readonly Reactor _reactor;
     private readonly Transport _client;
     private readonly Transport _upstream;
-    private readonly int _idleTimeoutMs;
     private readonly int _sendTimeoutMs;
+    private int _idleTimeoutMs;
     private long _lastActivityMs;
 
     public Tunnel(
@@ -71,6 +77,7 @@ internal sealed class Tunnel
             if (received is { IsSuccess: true, Value: 0 })
             {
                 to.ShutdownSend();
+                LimitSilence(to.Handle.Read);
                 return true;
             }
 
@@ -81,6 +88,17 @@ internal sealed class Tunnel
                 _upstream.Cancel();
                 return false;
             }
+        }
+    }
+
+    /// <summary>A wait that the other direction is in began under the longer limit.</summary>
+    private void LimitSilence(IoOperation other)
+    {
+        _lastActivityMs = _reactor.NowMs;
+        _idleTimeoutMs = Math.Min(_idleTimeoutMs, HalfClosedTimeoutMs);
+        if (other.IsPending)
+        {
+            other.ExpireAfter(_idleTimeoutMs);
         }
     }
 

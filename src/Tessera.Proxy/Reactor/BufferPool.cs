@@ -39,9 +39,13 @@ internal sealed class BufferPool
     /// </summary>
     public int RelayLength => _relaysLent < ManyRelays ? RelayBytes : HeadBytes;
 
-    /// <summary>A buffer of the smallest size that has room for <paramref name="bytes"/>.</summary>
+    /// <summary>
+    /// A buffer of the smallest size that has room for <paramref name="bytes"/>, at most
+    /// <see cref="RelayBytes"/>.
+    /// </summary>
     public byte[] Rent(int bytes)
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, RelayBytes);
         if (bytes <= SmallBytes)
         {
             return Rent(_small, SmallBytes);

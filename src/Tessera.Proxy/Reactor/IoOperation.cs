@@ -74,7 +74,7 @@ internal sealed class IoOperation : TimerEntry
 
     internal int Offset { get; private set; }
 
-    internal int Length { get; private set; }
+    internal int Length { get; set; }
 
     /// <summary>Bytes of a send that the kernel has taken; meaningful after a failure as well.</summary>
     internal int Transferred { get; set; }

@@ -110,6 +110,9 @@ internal sealed class Reactor : IDisposable
     /// <summary>Reports a bug; whatever it struck is given up by the caller, the reactor goes on.</summary>
     public void ReportFault(Exception exception) => _onFault(exception);
 
+    /// <summary>Posts whose flag has fallen may be left when one of them threw.</summary>
+    private bool HasMail => Volatile.Read(ref _hasMail) != 0 || !_mailbox.IsEmpty;
+
     private static long Clock() =>
         Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000);
 
@@ -123,7 +126,8 @@ internal sealed class Reactor : IDisposable
             }
             catch (Exception exception)
             {
-                // One connection's bug: the next turn goes on behind it.
+                // One connection's bug: the next turn goes on behind it, in every queue.
+                Volatile.Write(ref _hasMail, 1);
                 _onFault(exception);
             }
         }
@@ -133,9 +137,10 @@ internal sealed class Reactor : IDisposable
     {
         // (1) What an exception kept from being completed in the last turn, if one did.
         Poller.Dispatch();
+        Timers.Advance(NowMs);
 
         // (2) Wait, unless something is known to be due.
-        bool isBusy = _scheduled.Count > 0 || Volatile.Read(ref _hasMail) != 0;
+        bool isBusy = _scheduled.Count > 0 || HasMail;
         Poller.Wait(isBusy ? 0 : Timers.DelayMs(NowMs));
         NowMs = Clock();
         Turns++;
@@ -145,7 +150,7 @@ internal sealed class Reactor : IDisposable
         Timers.Advance(NowMs);
 
         // (4) Post from other threads. The flag falls first: whoever posts later wakes again.
-        if (Volatile.Read(ref _hasMail) != 0)
+        if (HasMail)
         {
             Interlocked.Exchange(ref _hasMail, 0);
             while (_mailbox.TryDequeue(out Action? action))

@@ -80,7 +80,10 @@ internal sealed class TimerWheel
         return tick < 0 ? -1 : (int)Math.Max(0, (tick * TickMs) - nowMs);
     }
 
-    /// <summary>Expires what is due. Entries may arm and remove each other meanwhile.</summary>
+    /// <summary>
+    /// Expires what is due. Entries may arm and remove each other meanwhile. After an exception the
+    /// next call goes on behind the entry that threw it.
+    /// </summary>
     public void Advance(long nowMs)
     {
         long target = nowMs / TickMs;
@@ -89,27 +92,37 @@ internal sealed class TimerWheel
             _currentTick = target - Slots;
         }
 
-        while (_currentTick < target)
+        // The current slot first: an exception may have kept it from being emptied the last time.
+        while (true)
         {
-            _currentTick++;
-            int slot = (int)(_currentTick & (Slots - 1));
-            while (_slots[slot] is { } entry)
+            Drain((int)(_currentTick & (Slots - 1)), nowMs);
+            if (_currentTick >= target)
             {
-                Unlink(entry);
-                if (entry.Deadline == TimerEntry.NoDeadline)
-                {
-                    continue;
-                }
-
-                if (entry.Deadline > nowMs)
-                {
-                    Link(entry, TickOf(entry.Deadline));
-                    continue;
-                }
-
-                entry.Deadline = TimerEntry.NoDeadline;
-                entry.Expire();
+                return;
             }
+
+            _currentTick++;
+        }
+    }
+
+    private void Drain(int slot, long nowMs)
+    {
+        while (_slots[slot] is { } entry)
+        {
+            Unlink(entry);
+            if (entry.Deadline == TimerEntry.NoDeadline)
+            {
+                continue;
+            }
+
+            if (entry.Deadline > nowMs)
+            {
+                Link(entry, TickOf(entry.Deadline));
+                continue;
+            }
+
+            entry.Deadline = TimerEntry.NoDeadline;
+            entry.Expire();
         }
     }
 

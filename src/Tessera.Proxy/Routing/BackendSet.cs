@@ -13,7 +13,8 @@ internal sealed class BackendSet
     {
         Config = config;
         Endpoints = endpoints;
-        Active = Array.FindAll(endpoints, e => e.State == EndpointState.Active);
+        Active = Array.FindAll(
+            endpoints, e => e.State == EndpointState.Active && e.Weight > 0);
         Turns = BuildTurns(Array.ConvertAll(Active, e => e.Weight));
         TotalWeight = endpoints.Sum(e => (long)e.Weight);
     }
@@ -25,6 +26,7 @@ internal sealed class BackendSet
     /// <summary>All endpoints, in the order of the configuration.</summary>
     public Endpoint[] Endpoints { get; }
 
+    /// <summary>Those that get requests: active, and of a weight.</summary>
     public Endpoint[] Active { get; }
 
     /// <summary>Indices into <see cref="Active"/>: whose turn it is, for round robin.</summary>

@@ -27,7 +27,7 @@ internal sealed class Endpoint
         Id = config.Id;
         Address = new InternetAddress(config.Address);
         AddressText = Encoding.ASCII.GetBytes(config.Address.ToString());
-        _weight = config.Weight;
+        _weight = Math.Max(config.Weight, 0);
         _state = (int)config.State;
     }
 
@@ -95,7 +95,7 @@ internal sealed class Endpoint
     /// <summary>When it returns, no reactor begins a request that the new state forbids.</summary>
     public void Update(EndpointState state, int weight)
     {
-        Volatile.Write(ref _weight, weight);
+        Volatile.Write(ref _weight, Math.Max(weight, 0));
         Interlocked.Exchange(ref _state, (int)state);
     }
 

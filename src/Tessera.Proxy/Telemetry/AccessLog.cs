@@ -10,6 +10,7 @@ internal sealed class AccessLog
     public AccessLog(string path, Reactor[] reactors, LogWriter writer)
     {
         Path = path;
+        writer.Stock(reactors.Length * 2);
         _buffers = Array.ConvertAll(reactors, r => new AccessLogBuffer(path, r, writer));
     }
 

@@ -28,7 +28,7 @@ internal sealed class ErrorLog
         {
             string cause = error.Errno == 0 ? "" : $" ({Errno.Describe(error.Errno)})";
             string upstream = exchange.Endpoint is { } endpoint ? Text(endpoint.AddressText) : "-";
-            _write!($"{error.Describe()}{cause}: client {Text(exchange.Client.PeerText)}, "
+            Emit($"{error.Describe()}{cause}: client {Text(exchange.Client.PeerText)}, "
                 + $"request \"{Target(exchange)}\", backend {exchange.Backend.Name}, "
                 + $"upstream {upstream}");
         }
@@ -38,7 +38,20 @@ internal sealed class ErrorLog
     {
         if (TryEnter())
         {
+            Emit(line);
+        }
+    }
+
+    /// <summary>A log that fails must not take a reactor with it.</summary>
+    private void Emit(string line)
+    {
+        try
+        {
             _write!(line);
+        }
+        catch (Exception)
+        {
+            Interlocked.Increment(ref _suppressed);
         }
     }
 
@@ -74,7 +87,7 @@ internal sealed class ErrorLog
             int suppressed = Interlocked.Exchange(ref _suppressed, 0);
             if (suppressed > 0)
             {
-                _write($"{suppressed} more errors were not written");
+                Emit($"{suppressed} more errors were not written");
             }
         }
 

@@ -12,12 +12,12 @@ internal readonly record struct LogChunk(string Path, byte[] Buffer, int Length,
 /// </summary>
 internal sealed class LogWriter : IDisposable
 {
-    private const int BufferBytes = AccessLogFormat.MaxLineBytes * 2;
+    private const int BufferBytes = AccessLogFormat.MaxLineBytes;
     private const int MaxQueued = 256;
     private const int MaxSpare = 32;
 
     private readonly BlockingCollection<LogChunk> _queue = new(MaxQueued);
-    private readonly ConcurrentBag<byte[]> _spare = [];
+    private readonly ConcurrentQueue<byte[]> _spare = [];
     private readonly long _maxBytes;
     private readonly int _backups;
     private readonly Action<string> _complain;
@@ -40,8 +40,17 @@ internal sealed class LogWriter : IDisposable
     /// <summary>Lines that were lost.</summary>
     public long Dropped => Volatile.Read(ref _dropped);
 
+    /// <summary>Makes buffers beforehand, so that a reactor which has one in hand finds another.</summary>
+    public void Stock(int buffers)
+    {
+        for (int i = 0; i < buffers; i++)
+        {
+            _spare.Enqueue(new byte[BufferBytes]);
+        }
+    }
+
     public byte[] RentBuffer() =>
-        _spare.TryTake(out byte[]? buffer) ? buffer : new byte[BufferBytes];
+        _spare.TryDequeue(out byte[]? buffer) ? buffer : new byte[BufferBytes];
 
     /// <summary>Takes the chunk over; never waits.</summary>
     public void Enqueue(LogChunk chunk)
@@ -78,7 +87,7 @@ internal sealed class LogWriter : IDisposable
 
             if (_spare.Count < MaxSpare)
             {
-                _spare.Add(chunk.Buffer);
+                _spare.Enqueue(chunk.Buffer);
             }
         }
     }

@@ -58,12 +58,13 @@ public static class CanonicalText
             }
 
             selected.Set(name, service);
-            foreach (MappingEntry dependency in (service["depends_on"] as MappingNode)?.Entries ?? [])
+            foreach (MappingEntry dependency in service.EntriesOf("depends_on"))
             {
                 open.Enqueue(dependency.Key);
             }
         }
 
         document.Set("services", selected);
+        UsedResources.Keep(document, selected);
     }
 }

@@ -1,18 +1,20 @@
 using System.Collections.Immutable;
+using Tessera.Stack.Compose.Assembly;
 using Tessera.Stack.Compose.Files;
 using Tessera.Stack.Compose.Model;
 using Tessera.Stack.Compose.Schema;
-using Tessera.Stack.Compose.Variables;
 using Tessera.Stack.Compose.Yaml;
 
 namespace Tessera.Stack.Compose;
 
 /// <summary>What the command line says about the files to load.</summary>
-/// <param name="Files">As given with <c>-f</c>: files or folders, <c>-</c> for stdin; empty looks in
+/// <param name="Files">As given with <c>-f</c>: files or folders, <c>-</c> for stdin; empty looks
+/// in
 /// the working directory and above.</param>
 /// <param name="ProjectName">From <c>-p</c>, before it is normalised.</param>
 /// <param name="ProjectDirectory">From <c>--project-directory</c>.</param>
-/// <param name="EnvFiles">From <c>--env-file</c>; empty means <c>.env</c> beside the first file.</param>
+/// <param name="EnvFiles">From <c>--env-file</c>; empty means <c>.env</c> beside the first
+/// file.</param>
 /// <param name="Profiles">From <c>--profile</c>; empty means <c>COMPOSE_PROFILES</c>.</param>
 /// <param name="WorkingDirectory">Absolute.</param>
 /// <param name="Environment">Variables of the caller; they win over env files.</param>
@@ -49,41 +51,26 @@ public static class ComposeLoader
         SourceFiles source = SourceFiles.Locate(request, problems.Warn);
 
         // (2) Read: a file may hold several documents, each laid over the one before.
-        List<Node> documents = DocumentReader.Read(source, request.WorkingDirectory, problems);
+        List<Node> documents =
+            DocumentReader.Read(source.Paths, request.WorkingDirectory, problems);
         string name = ProjectName.Choose(
             request.ProjectName,
             source.Variables,
             DocumentReader.NameOf(documents, source.Variables),
             source.ProjectDirectory);
 
-        // (3) Interpolate.
+        // (3) Interpolate, validate and merge; short forms become long ones.
         ImmutableSortedDictionary<string, string> variables =
             source.Variables.SetItem(ProjectName.Variable, name);
-        Interpolation interpolation = new(variables);
-        List<Node> expanded = [.. documents.Select(interpolation.Expand)];
-        foreach (string unset in interpolation.UnsetVariables)
-        {
-            problems.Warn(VariableFiles.UnsetWarning(unset));
-        }
+        MappingNode document = new DocumentAssembly(request.WorkingDirectory, problems)
+            .Assemble(documents, source.Paths, source.ProjectDirectory, variables);
 
-        // (4) Validate, and turn short forms into long ones.
-        List<Node> accepted =
-            [.. expanded.Select(node => ComposeSchema.Document.Accept(node, "", problems))];
-        problems.ThrowIfAny();
-
-        // (5) Merge.
-        MappingNode document = new(accepted[0].Position);
-        foreach (Node layer in accepted)
-        {
-            document = (MappingNode)ComposeSchema.Document.Merge(document, layer);
-        }
-
-        // (6) Canonical: only what is enabled, complete and consistent.
+        // (4) Canonical: only what is enabled, complete and consistent.
         Canonical canonical = new(document, request, source, variables, problems);
         string json = canonical.Print(name, documents[0].Position.File);
         problems.ThrowIfAny();
 
-        // (7) Bind.
+        // (5) Bind.
         return new LoadedProject(Bind(json), json, [.. problems.Warnings]);
     }
 

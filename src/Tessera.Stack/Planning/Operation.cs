@@ -48,7 +48,12 @@ public sealed record StartInstance(SlotName Slot, Service Service, string Cause)
 /// unroute and drain the old, stop it. A service with a fixed port is stopped first. When the new
 /// one does not become ready, it is removed, the old one stays, and the operation fails.
 /// </summary>
-public sealed record ReplaceInstance(SlotName Slot, Service Service, string Cause) : Operation(Cause)
+/// <param name="GracePeriod">
+/// Overrides the service's <c>stop_grace_period</c> for the old one.
+/// </param>
+public sealed record ReplaceInstance(
+    SlotName Slot, Service Service, string Cause, TimeSpan? GracePeriod = null)
+    : Operation(Cause)
 {
     public override string Verb => "replace";
     public override string Subject => Slot.ToString();

@@ -118,13 +118,14 @@ public sealed class PlanExecutor(IEngine engine, Catalog catalog, TimeProvider t
 
     private async Task AwaitServiceAsync(AwaitService wait, CancellationToken cancellation)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         // A job may take as long as it takes. Readiness without a healthcheck has no verdict of its
         // own that ends the wait, so the service's start time-out does.
         bool isLimited = wait.Condition != DependencyCondition.ServiceCompletedSuccessfully
             && wait.Service.Healthcheck is null;
-        using ITimer? timer = !isLimited ? null : time.CreateTimer(
-            _ => limit.Cancel(), null, wait.Service.Options.StartTimeout, Timeout.InfiniteTimeSpan);
+        using var timeout = new CancellationTokenSource(
+            isLimited ? wait.Service.Options.StartTimeout : Timeout.InfiniteTimeSpan, time);
+        using var limit =
+            CancellationTokenSource.CreateLinkedTokenSource(cancellation, timeout.Token);
         try
         {
             await catalog.WaitAsync(snapshot => IsReached(wait, snapshot), limit.Token);

@@ -83,6 +83,35 @@ public static class Planner
             "stop", (instance, cause) => new StopInstance(instance.Slot, cause, request.GracePeriod));
 
     /// <summary>
+    /// What a killed daemon left undone of services that it had begun: missing slots are started,
+    /// superfluous ones removed. What exists is left as it is, running or not.
+    /// </summary>
+    public static Plan Complete(Project project, ImmutableArray<Instance> observed)
+    {
+        var builder = new PlanBuilder();
+        foreach (Service service in project.Services.Values.Where(s => !s.IsExternal))
+        {
+            List<Instance> existing = NewestOf(observed, service.Name);
+            HashSet<int> slots = [.. existing.Select(i => i.Slot.Number)];
+            for (int number = 1; number <= service.Scale && slots.Count > 0; number++)
+            {
+                if (!slots.Contains(number))
+                {
+                    var slot = new SlotName(project.Name, service.Name, number);
+                    builder.Add(new StartInstance(slot, service, "its daemon did not come to it"), []);
+                }
+            }
+
+            foreach (Instance surplus in existing.Where(i => i.Slot.Number > service.Scale))
+            {
+                builder.Add(new RemoveInstance(surplus.Slot, "its daemon did not come to it"), []);
+            }
+        }
+
+        return builder.Build();
+    }
+
+    /// <summary>
     /// The end of the daemon: as <c>stop</c>, but the next daemon starts it all again.
     /// </summary>
     public static Plan Shutdown(Project project, ImmutableArray<Instance> observed) =>
@@ -125,7 +154,8 @@ public static class Planner
             {
                 Operation operation = IsEnded(instance)
                     ? new StartInstance(instance.Slot, service, $"it is {Words(instance)}")
-                    : new ReplaceInstance(instance.Slot, service, "restart");
+                    : new ReplaceInstance(
+                        instance.Slot, service, "restart", request.GracePeriod);
                 int step = builder.Add(operation, after);
                 steps[service.Name].Add(step);
                 after = [step];
@@ -211,16 +241,19 @@ public static class Planner
             }
             else if (request.ForceRecreate)
             {
-                replaces.Add(new ReplaceInstance(slot, service, "asked to recreate"));
+                replaces.Add(new ReplaceInstance(
+                    slot, service, "asked to recreate", request.GracePeriod));
             }
             else if (instance.ProcessHash != service.ProcessHash && !request.NoRecreate)
             {
-                replaces.Add(new ReplaceInstance(slot, service, "its definition has changed"));
+                replaces.Add(new ReplaceInstance(
+                    slot, service, "its definition has changed", request.GracePeriod));
             }
             else if (replacedDependency is not null && !request.NoRecreate)
             {
                 replaces.Add(new ReplaceInstance(
-                    slot, service, $"{replacedDependency}, which it depends on, is replaced"));
+                    slot, service, $"{replacedDependency}, which it depends on, is replaced",
+                    request.GracePeriod));
             }
         }
 

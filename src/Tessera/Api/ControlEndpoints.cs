@@ -18,7 +18,8 @@ namespace Tessera.Api;
 /// a reading call ends, a changing one may run to its end, and then its stream is read to the end
 /// here, whether anybody listens or not.
 /// </remarks>
-internal sealed class ControlEndpoints(IController controller, Action<Exception> onFault) : IDisposable
+internal sealed class ControlEndpoints(IController controller, Action<Exception> onFault)
+    : IDisposable
 {
     /// <summary>Bytes of a stream that may wait for more before they are sent.</summary>
     private const int MaxUnsentBytes = 32 * 1024;
@@ -37,7 +38,8 @@ internal sealed class ControlEndpoints(IController controller, Action<Exception>
         {
             if (!IsVersionAccepted(context.Request))
             {
-                throw new UserErrorException(ControlProtocol.VersionMismatch(ControlProtocol.Version));
+                throw new UserErrorException(
+                    ControlProtocol.VersionMismatch(ControlProtocol.Version));
             }
 
             await DispatchAsync(context);
@@ -110,7 +112,9 @@ internal sealed class ControlEndpoints(IController controller, Action<Exception>
                 break;
             case ("GET", ControlProtocol.EventsPath):
                 await StreamAsync(
-                    context, controller.EventsAsync(project, end), ControlJson.Default.InstanceEvent);
+                    context,
+                    controller.EventsAsync(project, end),
+                    ControlJson.Default.InstanceEvent);
                 break;
             case ("POST", ControlProtocol.LogsPath):
                 LogQuery query = await ReadAsync(context, ControlJson.Default.LogQuery);
@@ -225,7 +229,8 @@ internal sealed class ControlEndpoints(IController controller, Action<Exception>
             default:
                 onFault(fault);
                 return new ErrorBody(new ErrorDetail(
-                    $"the daemon failed: {fault.Message} (see its log)", UserErrorException.Failed));
+                    $"the daemon failed: {fault.Message} (see its log)",
+                    UserErrorException.Failed));
         }
     }
 }

@@ -5,8 +5,9 @@ using Tessera.Stack.Engines;
 namespace Tessera.Api;
 
 /// <summary>
-/// The wire form of the control API: the records of <c>IController</c> in camel case, enums by name.
-/// A missing or null member where the record wants one is an error, never a surprise further in.
+/// The wire form of the control API: the records of <c>IController</c> in camel case, enums by
+/// name. A missing or null member where the record wants one is an error, never a surprise further
+/// in.
 /// </summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,

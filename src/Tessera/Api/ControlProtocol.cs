@@ -24,7 +24,9 @@ public static class ControlProtocol
     public const string LogsPath = "/logs";
     public const string EventsPath = "/events";
 
-    /// <summary>Answers every API version: it is how a client finds out which one it talks to.</summary>
+    /// <summary>
+    /// Answers every API version: it is how a client finds out which one it talks to.
+    /// </summary>
     public const string DaemonPath = "/daemon";
 
     /// <summary>Obeys every API version: it is how a client gets rid of another one.</summary>
@@ -39,7 +41,9 @@ public static class ControlProtocol
     /// <summary>Longest line of a stream that a client takes.</summary>
     public const int MaxLineBytes = 16 * 1024 * 1024;
 
-    /// <summary>Longest path that fits in sockaddr_un, see unix(7); the last byte is its NUL.</summary>
+    /// <summary>
+    /// Longest path that fits in sockaddr_un, see unix(7); the last byte is its NUL.
+    /// </summary>
     public const int MaxSocketPathBytes = 107;
 
     public static string RequestTooLarge { get; } =
@@ -47,17 +51,21 @@ public static class ControlProtocol
 
     public static string VersionMismatch(string daemonVersion) =>
         $"the daemon speaks version '{daemonVersion}' of the control API, this command version "
-        + $"'{Version}'; end that daemon with 'tessera daemon stop --keep-instances' (instances run "
-        + "on) and run the command again";
+        + $"'{Version}'; end that daemon with 'tessera daemon stop --keep-instances' (instances "
+        + "run on) and run the command again";
 }
 
-/// <summary>The last line of a failed stream, and the body of every other failed response.</summary>
+/// <summary>
+/// The last line of a failed stream, and the body of every other failed response.
+/// </summary>
 public sealed record ErrorBody(ErrorDetail Error);
 
 /// <param name="Message">For the terminal, as it is.</param>
 /// <param name="ExitCode">What the command ends with.</param>
 public sealed record ErrorDetail(string Message, int ExitCode);
 
-/// <summary>Nobody answers on the control socket: there is no daemon, or it is just ending.</summary>
+/// <summary>
+/// Nobody answers on the control socket: there is no daemon, or it is just ending.
+/// </summary>
 public sealed class DaemonUnreachableException(string message, Exception? inner = null)
     : Exception(message, inner);

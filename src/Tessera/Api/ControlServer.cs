@@ -14,8 +14,8 @@ namespace Tessera.Api;
 
 /// <summary>
 /// Serves any <see cref="IController"/> on the control socket. Kestrel alone, without a host, a
-/// container of services or a router around it: it answers a few milliseconds after it was asked for.
-/// Safe from any thread.
+/// container of services or a router around it: it answers a few milliseconds after it was asked
+/// for. Safe from any thread.
 /// </summary>
 public sealed class ControlServer : IAsyncDisposable
 {

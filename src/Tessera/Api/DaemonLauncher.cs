@@ -14,7 +14,9 @@ public sealed class DaemonLauncher(TesseraHome home, string executable, TimeProv
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
 
-    /// <summary>How long a daemon that found another one is waited upon before the next try.</summary>
+    /// <summary>
+    /// How long a daemon that found another one is waited upon before the next try.
+    /// </summary>
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(500);
 
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromMilliseconds(10);
@@ -35,7 +37,9 @@ public sealed class DaemonLauncher(TesseraHome home, string executable, TimeProv
 
     private static readonly string[] PassedPrefixes = ["DOTNET_", "LC_", "XDG_"];
 
-    /// <summary>The executable beside this assembly, so that <c>dotnet tessera.dll</c> works too.</summary>
+    /// <summary>
+    /// The executable beside this assembly, so that <c>dotnet tessera.dll</c> works too.
+    /// </summary>
     public static string OwnExecutable { get; } = Path.Combine(AppContext.BaseDirectory, "tessera");
 
     /// <summary>
@@ -142,7 +146,8 @@ public sealed class DaemonLauncher(TesseraHome home, string executable, TimeProv
         try
         {
             Directory.CreateDirectory(
-                home.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+                home.Path,
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
@@ -155,8 +160,8 @@ public sealed class DaemonLauncher(TesseraHome home, string executable, TimeProv
 
     /// <summary>
     /// A process in a session of its own, with nothing of ours open: the shell points stdio to the
-    /// log and closes what the caller may have leaked (the lock of a surrounding flock(1), say), and
-    /// setsid(1) becomes the daemon without another fork, so that its end can be seen here.
+    /// log and closes what the caller may have leaked (the lock of a surrounding flock(1), say),
+    /// and setsid(1) becomes the daemon without another fork, so that its end can be seen here.
     /// </summary>
     private Process Spawn()
     {

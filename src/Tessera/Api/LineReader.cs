@@ -12,7 +12,9 @@ internal sealed class LineReader(Stream stream, int maxLineBytes)
     private int _end;
 
     /// <summary>The next line without its line feed; null at the end of the stream.</summary>
-    /// <exception cref="IOException">The stream failed, or ended within a line, or a line is too long.</exception>
+    /// <exception cref="IOException">
+    /// The stream failed, or ended within a line, or a line is too long.
+    /// </exception>
     public async ValueTask<ReadOnlyMemory<byte>?> ReadAsync(CancellationToken cancellation)
     {
         while (true)

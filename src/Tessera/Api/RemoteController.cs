@@ -46,7 +46,8 @@ public sealed class RemoteController : IController, IDisposable
             ControlJson.Default.Progress,
             cancellation);
 
-    public IAsyncEnumerable<Progress> DownAsync(DownRequest request, CancellationToken cancellation) =>
+    public IAsyncEnumerable<Progress> DownAsync(
+        DownRequest request, CancellationToken cancellation) =>
         StreamAsync(
             () => Post(ControlProtocol.DownPath, request, ControlJson.Default.DownRequest),
             ControlJson.Default.Progress,
@@ -88,7 +89,8 @@ public sealed class RemoteController : IController, IDisposable
         StreamAsync(
             () => new HttpRequestMessage(
                 HttpMethod.Post,
-                $"{ControlProtocol.DaemonStopPath}?keepInstances={(keepInstances ? "true" : "false")}"),
+                ControlProtocol.DaemonStopPath
+                + (keepInstances ? "?keepInstances=true" : "?keepInstances=false")),
             ControlJson.Default.Progress,
             cancellation);
 
@@ -218,7 +220,8 @@ public sealed class RemoteController : IController, IDisposable
         }
 
         return new UserErrorException(
-            $"the daemon answered with status {(int)response.StatusCode}", UserErrorException.Failed);
+            $"the daemon answered with status {(int)response.StatusCode}",
+            UserErrorException.Failed);
     }
 
     private async ValueTask<ReadOnlyMemory<byte>?> NextAsync(

@@ -6,7 +6,9 @@ using Tessera.Stack;
 
 namespace Tessera.Cli;
 
-/// <summary>Arguments and options that several commands have in common, and how they are read.</summary>
+/// <summary>
+/// Arguments and options that several commands have in common, and how they are read.
+/// </summary>
 internal static class Arguments
 {
     /// <summary><c>[SERVICE...]</c>, completed with the services of the project's files.</summary>
@@ -50,7 +52,10 @@ internal static class Arguments
         {
             int equals = pair.IndexOf('=', StringComparison.Ordinal);
             if (equals <= 0 || !int.TryParse(
-                pair.AsSpan(equals + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int count))
+                pair.AsSpan(equals + 1),
+                NumberStyles.None,
+                CultureInfo.InvariantCulture,
+                out int count))
             {
                 throw new UserErrorException(
                     $"'{pair}' is not of the form service=number, for example web=3");
@@ -62,7 +67,9 @@ internal static class Arguments
         return scale.ToImmutable();
     }
 
-    /// <summary>Services of the files that the line typed so far names; none when they cannot be read.</summary>
+    /// <summary>
+    /// Services of the files that the line typed so far names; none when they cannot be read.
+    /// </summary>
     public static IEnumerable<CompletionItem> ServiceNames(
         CompletionContext context, Func<ParseResult, Session> open)
     {

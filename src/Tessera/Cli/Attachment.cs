@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Tessera.Stack;
-using Tessera.Stack.Discovery;
 using Tessera.Stack.Engines;
 
 namespace Tessera.Cli;
@@ -28,14 +27,23 @@ internal sealed class Attachment(
     /// <summary>How often instances are looked at when no event says that it is worth it.</summary>
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long logs may be silent after the last end before they count as complete.</summary>
-    private static readonly TimeSpan LogQuietTime = TimeSpan.FromMilliseconds(200);
+    /// <summary>How long logs must be silent after the last end to count as complete.</summary>
+    private static readonly TimeSpan LogQuietTime = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>
+    /// How long the news of an end that was asked for, and its last lines, may take.
+    /// </summary>
+    private static readonly TimeSpan FarewellLimit = TimeSpan.FromSeconds(2);
+
+    private readonly HashSet<string> _alive = new(StringComparer.Ordinal);
     private readonly HashSet<string> _announced = new(StringComparer.Ordinal);
+    private DateTimeOffset _since;
 
+    /// <param name="since">When this <c>up</c> began; lines and ends after it are shown.</param>
     /// <returns>The exit code of the command.</returns>
     public async Task<int> RunAsync(DateTimeOffset since, LogStyle style)
     {
+        _since = since;
         using var end = new CancellationTokenSource();
         var printer = new LogPrinter(session.Output, style);
         printer.Align(SelectedServices().SelectMany(InstanceNames));
@@ -49,7 +57,8 @@ internal sealed class Attachment(
             if (first == interrupted)
             {
                 await StopAsync();
-                await QuietAsync(logs);
+                await Task.WhenAny(ended, Task.Delay(FarewellLimit, session.Caller.Time));
+                await QuietAsync(logs, printer);
                 return ExitCode.Interrupted;
             }
 
@@ -67,7 +76,7 @@ internal sealed class Attachment(
                 exitCode = await ChooseExitCodeAsync(exitCode);
             }
 
-            await QuietAsync(logs);
+            await QuietAsync(logs, printer);
             return exitCode;
         }
         finally
@@ -79,7 +88,8 @@ internal sealed class Attachment(
     }
 
     private IEnumerable<Service> SelectedServices() =>
-        project.Services.Values.Where(service => services.IsEmpty || services.Contains(service.Name));
+        project.Services.Values.Where(
+            service => services.IsEmpty || services.Contains(service.Name));
 
     private static IEnumerable<string> InstanceNames(Service service) =>
         Enumerable.Range(1, Math.Max(1, service.Scale)).Select(number =>
@@ -123,15 +133,19 @@ internal sealed class Attachment(
         bool hasExternal = SelectedServices().Any(service => service.IsExternal);
         while (true)
         {
-            // Instances are looked at after the events were asked for, so that no end falls between.
+            // Instances are looked at after the events were asked for, so that no end falls
+            // between.
             ImmutableArray<InstanceView> instances = Select(
                 await controller.ListAsync(project.Name, cancellation));
-            AnnounceEnded(printer, instances);
+            if (AnnounceEnded(printer, instances) is { } listed)
+            {
+                return listed;
+            }
+
             if (!hasExternal && !instances.Any(IsAlive))
             {
-                return abortOn == AbortOn.Nothing
-                    ? ExitCode.Ok
-                    : instances.Select(view => view.ExitCode ?? 0).FirstOrDefault(code => code != 0);
+                // Whatever could have aborted has been announced, and did not.
+                return ExitCode.Ok;
             }
 
             await Task.WhenAny(
@@ -156,46 +170,55 @@ internal sealed class Attachment(
         }
     }
 
-    /// <summary>What ended before the events were listened to, or whose event is on its way.</summary>
-    private void AnnounceEnded(LogPrinter printer, ImmutableArray<InstanceView> instances)
+    /// <summary>
+    /// Says which instances of this <c>up</c> ended where their event did not come through yet, or
+    /// came before anybody listened.
+    /// </summary>
+    private int? AnnounceEnded(LogPrinter printer, ImmutableArray<InstanceView> instances)
     {
+        _alive.UnionWith(instances.Where(IsAlive).Select(view => view.Id));
+        int? first = null;
         foreach (InstanceView view in instances)
         {
-            if (!IsAlive(view) && view.ExitCode is { } exitCode && _announced.Add(view.Id))
+            bool isOurs = _alive.Contains(view.Id) || view.CreatedAt >= _since;
+            if (!IsAlive(view) && isOurs && _announced.Add(view.Id))
             {
-                printer.Announce(SlotOf(view), $"exited with code {exitCode}");
+                int? code = Announce(printer, LogPrinter.ShortName(view), view.ExitCode);
+                first ??= code;
             }
         }
-    }
 
-    private static SlotName SlotOf(InstanceView view) => new(
-        view.Project,
-        view.Service,
-        int.Parse(
-            view.Name.AsSpan(view.Name.LastIndexOf('-') + 1), CultureInfo.InvariantCulture));
+        return first;
+    }
 
     /// <summary>Says that an instance ended; the exit code when that ends the command.</summary>
     private int? Announce(LogPrinter printer, InstanceEvent change)
     {
         if (change.Action is not ("die" or "fail")
-            || (!services.IsEmpty && !services.Contains(change.Slot.Service)))
+            || (!services.IsEmpty && !services.Contains(change.Slot.Service))
+            || !_announced.Add(change.Id))
         {
             return null;
         }
 
-        bool isKnown = change.Attributes.TryGetValue("exitCode", out string? text)
-            && int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out _);
-        int exitCode = isKnown ? int.Parse(text!, CultureInfo.InvariantCulture) : ExitCode.Failed;
-        if (_announced.Add(change.Id))
-        {
-            printer.Announce(change.Slot, isKnown ? $"exited with code {exitCode}" : "ended");
-        }
-
-        bool aborts = abortOn == AbortOn.AnyExit || (abortOn == AbortOn.Failure && exitCode != 0);
-        return aborts ? exitCode : null;
+        bool isKnown = change.Attributes.TryGetValue("exitCode", out string? text);
+        int? exitCode = isKnown ? int.Parse(text!, CultureInfo.InvariantCulture) : null;
+        return Announce(printer, LogPrinter.ShortName(change.Slot), exitCode);
     }
 
-    /// <summary>That of the service that was asked for, else that of whichever ended first.</summary>
+    private int? Announce(LogPrinter printer, string name, int? exitCode)
+    {
+        printer.Announce(name, exitCode is null
+            ? "ended"
+            : string.Create(CultureInfo.InvariantCulture, $"exited with code {exitCode}"));
+        int code = exitCode ?? ExitCode.Failed;
+        bool aborts = abortOn == AbortOn.AnyExit || (abortOn == AbortOn.Failure && code != 0);
+        return aborts ? code : null;
+    }
+
+    /// <summary>
+    /// That of the service that was asked for, else that of whichever ended first.
+    /// </summary>
     private async Task<int> ChooseExitCodeAsync(int firstExitCode)
     {
         if (exitCodeFrom is null)
@@ -210,7 +233,9 @@ internal sealed class Attachment(
     }
 
     private ImmutableArray<InstanceView> Select(ImmutableArray<InstanceView> instances) =>
-        services.IsEmpty ? instances : [.. instances.Where(view => services.Contains(view.Service))];
+        services.IsEmpty
+            ? instances
+            : [.. instances.Where(view => services.Contains(view.Service))];
 
     private static bool IsAlive(InstanceView view) =>
         view.State is not (InstanceStates.Exited or InstanceStates.Fatal);
@@ -220,20 +245,11 @@ internal sealed class Attachment(
     {
         session.Error.WriteLine("Gracefully stopping... (press Ctrl+C again to force)");
         using var given = new CancellationTokenSource();
-        Task stop = session.ShowAsync(controller.ChangeAsync(
-            new ChangeRequest(
-                ChangeKind.Stop, project.Name, services, ImmutableSortedDictionary<string, int>.Empty),
-            CancellationToken.None));
+        Task stop = ChangeAsync(ChangeKind.Stop);
         Task forced = WhenAsync(session.Caller.Interrupts.Second, given.Token);
         if (await Task.WhenAny(stop, forced) == forced)
         {
-            await session.ShowAsync(controller.ChangeAsync(
-                new ChangeRequest(
-                    ChangeKind.Kill,
-                    project.Name,
-                    services,
-                    ImmutableSortedDictionary<string, int>.Empty),
-                CancellationToken.None));
+            await ChangeAsync(ChangeKind.Kill);
         }
 
         await stop;
@@ -241,9 +257,25 @@ internal sealed class Attachment(
         await forced;
     }
 
+    /// <summary>Not to be cancelled: the first Ctrl-C has already been spent on it.</summary>
+    private Task ChangeAsync(ChangeKind kind) => session.ShowAsync(controller.ChangeAsync(
+        new ChangeRequest(
+            kind, project.Name, services, ImmutableSortedDictionary<string, int>.Empty),
+        CancellationToken.None));
+
     /// <summary>Leaves the last lines time to arrive.</summary>
-    private async Task QuietAsync(Task logs) =>
-        await Task.WhenAny(logs, Task.Delay(LogQuietTime, session.Caller.Time));
+    private async Task QuietAsync(Task logs, LogPrinter printer)
+    {
+        long begin = session.Caller.Time.GetTimestamp();
+        long printed;
+        do
+        {
+            printed = printer.PrintedLines;
+            await Task.WhenAny(logs, Task.Delay(LogQuietTime, session.Caller.Time));
+        }
+        while (!logs.IsCompleted && printer.PrintedLines != printed
+            && session.Caller.Time.GetElapsedTime(begin) < FarewellLimit);
+    }
 
     /// <summary>Done when either token is cancelled.</summary>
     private static async Task WhenAsync(CancellationToken signal, CancellationToken end)
@@ -253,7 +285,7 @@ internal sealed class Attachment(
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    /// <summary>The event that was asked for and may not have come yet.</summary>
+    /// <summary>The event that is waited for; it stays under way over several looks.</summary>
     private sealed class NextEvent
     {
         private readonly IAsyncEnumerator<InstanceEvent> _events;

@@ -14,7 +14,8 @@ public static class BaseEnvironment
     [
         "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR",
         "LD_LIBRARY_PATH", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME",
-        "VIRTUAL_ENV", "CONDA_PREFIX", "PYENV_ROOT", "PYTHONPATH", "NODE_PATH", "NVM_DIR", "NVM_BIN",
+        "VIRTUAL_ENV", "CONDA_PREFIX", "PYENV_ROOT", "PYTHONPATH", "NODE_PATH", "NVM_DIR",
+        "NVM_BIN",
         "RBENV_ROOT", "GEM_HOME", "GEM_PATH", "JAVA_HOME", "GOROOT", "GOPATH", "CARGO_HOME",
         "RUSTUP_HOME", "DOTNET_ROOT", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
         "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",

@@ -29,7 +29,9 @@ public sealed record Caller
 
     public required Interrupts Interrupts { get; init; }
 
-    /// <summary>Connects to the daemon; starts it when told to and missing, else null then.</summary>
+    /// <summary>
+    /// Connects to the daemon; starts it when told to and missing, else null then.
+    /// </summary>
     public required Func<bool, CancellationToken, Task<IController?>> ConnectAsync { get; init; }
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
@@ -59,7 +61,8 @@ public sealed record Caller
 
     private static ImmutableSortedDictionary<string, string> ReadEnvironment()
     {
-        var builder = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
+        var builder =
+            ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
         foreach (DictionaryEntry variable in System.Environment.GetEnvironmentVariables())
         {
             builder[(string)variable.Key] = (string?)variable.Value ?? "";

@@ -137,11 +137,14 @@ internal static class ChangeCommands
         return ExitCode.Ok;
     }
 
-    /// <summary><c>term</c>, <c>TERM</c> and <c>SIGTERM</c> are one signal; numbers stay as they are.</summary>
+    /// <summary>
+    /// <c>term</c>, <c>TERM</c> and <c>SIGTERM</c> are one signal; numbers stay as they are.
+    /// </summary>
     private static string NormaliseSignal(string signal)
     {
         string upper = signal.ToUpperInvariant();
-        return upper.StartsWith("SIG", StringComparison.Ordinal) || (upper.Length > 0 && char.IsAsciiDigit(upper[0]))
+        bool isNumber = upper.Length > 0 && char.IsAsciiDigit(upper[0]);
+        return isNumber || upper.StartsWith("SIG", StringComparison.Ordinal)
             ? upper
             : "SIG" + upper;
     }

@@ -6,7 +6,9 @@ using Tessera.Stack;
 
 namespace Tessera.Cli;
 
-/// <summary>The commands as one tree, and the one place where their failures become exit codes.</summary>
+/// <summary>
+/// The commands as one tree, and the one place where their failures become exit codes.
+/// </summary>
 public static class CommandLine
 {
     /// <summary>errno of a write to a pipe whose reader is gone.</summary>
@@ -18,7 +20,9 @@ public static class CommandLine
         ResponseFileTokenReplacer = null,
     };
 
-    /// <summary>Runs what <paramref name="arguments"/> say; the result is an <see cref="ExitCode"/>.</summary>
+    /// <summary>
+    /// Runs what <paramref name="arguments"/> say; the result is an <see cref="ExitCode"/>.
+    /// </summary>
     public static async Task<int> RunAsync(IReadOnlyList<string> arguments, Caller caller)
     {
         try
@@ -43,7 +47,8 @@ public static class CommandLine
         {
             HelpName = "tessera",
         };
-        KeepOnlyHelp(root);
+        // The library's own options know '/h' too, and print a build's hash as the version.
+        root.Options.Clear();
         globals.AddTo(root);
         root.Subcommands.Add(UpCommand.Create(Open));
         root.Subcommands.Add(DownCommand.Create(Open));
@@ -127,6 +132,9 @@ public static class CommandLine
             case IOException { HResult: BrokenPipe }:
                 // Whoever read our output has seen enough.
                 return ExitCode.Ok;
+            case IOException or UnauthorizedAccessException:
+                // A full disk, a closed stdout, a file without rights: the world's fault, not ours.
+                return Say(fault.Message, ExitCode.Failed);
             default:
                 bool isDebug = caller.Environment.GetValueOrDefault("TESSERA_DEBUG") is "1";
                 return Say(
@@ -150,15 +158,6 @@ public static class CommandLine
 
             caller.Error.WriteLine($"tessera: {message}");
             return exitCode;
-        }
-    }
-
-    /// <summary>The version option of the library prints a build's hash; ours stands in for it.</summary>
-    private static void KeepOnlyHelp(RootCommand root)
-    {
-        foreach (Option option in root.Options.Where(option => option is not HelpOption).ToArray())
-        {
-            root.Options.Remove(option);
         }
     }
 }

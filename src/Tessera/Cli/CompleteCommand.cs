@@ -24,13 +24,30 @@ internal static class CompleteCommand
             foreach (CompletionItem item in Complete(
                 session.Caller, parse.GetValue(words) ?? [], parse.GetValue(position)))
             {
-                string description = (item.Documentation ?? item.Detail ?? "").ReplaceLineEndings(" ");
+                string description =
+                    (item.Documentation ?? item.Detail ?? "").ReplaceLineEndings(" ");
                 session.Output.WriteLine($"{item.Label}\t{description}");
             }
 
             return ExitCode.Ok;
         });
         return command;
+    }
+
+    /// <summary>
+    /// The values of an option that stands before the word, or else whatever may stand there. The
+    /// library takes an empty word for an argument of the command, never for an option's.
+    /// </summary>
+    private static IEnumerable<CompletionItem> Candidates(ParseResult parse, string[] line)
+    {
+        Option? option = line.Length < 2
+            ? null
+            : parse.CommandResult.Command.Options.FirstOrDefault(candidate =>
+                candidate.Arity.MinimumNumberOfValues > 0
+                && (candidate.Name == line[^2] || candidate.Aliases.Contains(line[^2])));
+        return option is null
+            ? parse.GetCompletions()
+            : option.GetCompletions(parse.GetCompletionContext());
     }
 
     private static IEnumerable<CompletionItem> Complete(Caller caller, string[] words, int position)
@@ -45,7 +62,7 @@ internal static class CompleteCommand
 
         string[] line = [.. before.Where(word => word != "="), current];
         ParseResult parse = CommandLine.Parse(CommandLine.Build(caller), line);
-        return parse.GetCompletions()
+        return Candidates(parse, line)
             .Where(item => item.Label.StartsWith(current, StringComparison.Ordinal)
                 && (current.StartsWith('-') || !item.Label.StartsWith('-')))
             .OrderBy(item => item.Label, StringComparer.Ordinal);

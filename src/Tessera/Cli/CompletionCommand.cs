@@ -2,7 +2,9 @@ using System.CommandLine;
 
 namespace Tessera.Cli;
 
-/// <summary><c>tessera completion bash|zsh|fish</c>: a script for the shell to read at its start.</summary>
+/// <summary>
+/// <c>tessera completion bash|zsh|fish</c>: a script for the shell to read at its start.
+/// </summary>
 internal static class CompletionCommand
 {
     public static Command Create(Func<ParseResult, Session> open)

@@ -1,8 +1,8 @@
 namespace Tessera.Cli;
 
 /// <summary>
-/// What shells read once. All of them ask <c>tessera complete</c> for candidates (one a line, with a
-/// tab before its description), and complete file names where it has none.
+/// What shells read once. All of them ask <c>tessera complete</c> for candidates (one a line, with
+/// a tab before its description), and complete file names where it has none.
 /// </summary>
 internal static class CompletionScripts
 {

@@ -17,12 +17,21 @@ internal static class ConfigCommand
             DefaultValueFactory = _ => "yaml",
         };
         format.AcceptOnlyFromAmong("yaml", "json");
-        var quiet = new Option<bool>("--quiet", "-q") { Description = "Check the files, print nothing" };
-        var servicesOnly = new Option<bool>("--services") { Description = "Names of services alone" };
-        var profilesOnly = new Option<bool>("--profiles") { Description = "Names of profiles alone" };
+        var quiet = new Option<bool>("--quiet", "-q")
+        {
+            Description = "Check the files, print nothing",
+        };
+        var servicesOnly = new Option<bool>("--services")
+        {
+            Description = "Names of services alone",
+        };
+        var profilesOnly = new Option<bool>("--profiles")
+        {
+            Description = "Names of profiles alone",
+        };
         var hash = new Option<string?>("--hash")
         {
-            Description = "Digest of what a running process cannot take over, of services or of all (*)",
+            Description = "Digests of services, or of all (*): one that differs means a restart",
             HelpName = "service,...",
         };
         var outputFile = new Option<string?>("--output", "-o")
@@ -36,7 +45,6 @@ internal static class ConfigCommand
         {
             format, quiet, servicesOnly, profilesOnly, hash, outputFile, services,
         };
-        command.Aliases.Add("convert");
         command.SetAction(parse =>
         {
             Session session = open(parse);

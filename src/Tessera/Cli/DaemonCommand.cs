@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace Tessera.Cli;
 
-/// <summary><c>tessera daemon</c>, and <c>stop</c> and <c>status</c> of the one that runs.</summary>
+/// <summary>
+/// <c>tessera daemon</c>, and <c>stop</c> and <c>status</c> of the one that runs.
+/// </summary>
 internal static class DaemonCommand
 {
     public static Command Create(Func<ParseResult, Session> open)

@@ -12,7 +12,9 @@ internal static class DaemonEnd
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
-    /// <summary>Null when the daemon is of another version and words its status differently.</summary>
+    /// <summary>
+    /// Null when the daemon is of another version and words its status differently.
+    /// </summary>
     public static async Task<DaemonView?> FindAsync(Session session, IController controller)
     {
         try

@@ -3,7 +3,9 @@ using System.CommandLine;
 
 namespace Tessera.Cli;
 
-/// <summary><c>tessera down</c>: stop and forget a project's instances, the daemon's routes included.</summary>
+/// <summary>
+/// <c>tessera down</c>: stop and forget a project's instances, the daemon's routes included.
+/// </summary>
 internal static class DownCommand
 {
     public static Command Create(Func<ParseResult, Session> open)
@@ -11,7 +13,7 @@ internal static class DownCommand
         Option<int?> timeout = Arguments.Timeout();
         var removeOrphans = new Option<bool>("--remove-orphans")
         {
-            Description = "Accepted for Compose's sake: everything of the project is removed anyway",
+            Description = "Accepted for Compose's sake: all of the project is removed anyway",
         };
         var volumes = new Option<bool>("--volumes", "-v")
         {

@@ -47,7 +47,8 @@ internal static class EventsCommand
     {
         string time = change.Time.ToLocalTime().ToString(
             "yyyy-MM-dd HH:mm:ss.ffffff", CultureInfo.InvariantCulture);
-        IEnumerable<string> attributes = AttributesOf(change).Select(pair => $"{pair.Key}={pair.Value}");
+        IEnumerable<string> attributes =
+            AttributesOf(change).Select(pair => $"{pair.Key}={pair.Value}");
         return $"{time} instance {change.Action} {change.Id} ({string.Join(", ", attributes)})";
     }
 

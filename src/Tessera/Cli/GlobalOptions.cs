@@ -1,10 +1,12 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 
 namespace Tessera.Cli;
 
 /// <summary>
-/// Options that stand before the command, as in docker compose: <c>tessera -f file logs -f</c> names
-/// a file first and follows then, because none but <c>--dry-run</c> is known behind the command.
+/// Options that stand before the command, as in docker compose: <c>tessera -f file logs -f</c>
+/// names a file first and follows then, because none but <c>--dry-run</c> is known behind the
+/// command.
 /// </summary>
 internal sealed class GlobalOptions
 {
@@ -63,12 +65,18 @@ internal sealed class GlobalOptions
         Description = "Print the version",
     };
 
+    public HelpOption Help { get; } = new("--help", "-h")
+    {
+        Description = "Show help",
+    };
+
     public void AddTo(RootCommand root)
     {
         Ansi.AcceptOnlyFromAmong("auto", "never", "always");
         Progress.AcceptOnlyFromAmong("auto", "tty", "plain", "quiet");
         foreach (Option option in (Option[])[
-            File, ProjectName, EnvFile, Profile, ProjectDirectory, Ansi, Progress, DryRun, Version])
+            File, ProjectName, EnvFile, Profile, ProjectDirectory, Ansi, Progress, DryRun, Version,
+            Help])
         {
             root.Options.Add(option);
         }

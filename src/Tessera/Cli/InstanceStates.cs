@@ -1,6 +1,8 @@
 namespace Tessera.Cli;
 
-/// <summary>The words of <see cref="InstanceView.State"/>, as Compose has them where it has one.</summary>
+/// <summary>
+/// The words of <see cref="InstanceView.State"/>, as Compose has them where it has one.
+/// </summary>
 public static class InstanceStates
 {
     public const string Created = "created";
@@ -12,6 +14,9 @@ public static class InstanceStates
     /// <summary>Given up; nothing will restart it.</summary>
     public const string Fatal = "fatal";
 
+    /// <summary>Not ours to start or stop; only balanced to.</summary>
+    public const string External = "external";
+
     public static readonly string[] All =
-        [Created, Running, Restarting, Stopping, Exited, Fatal];
+        [Created, Running, Restarting, Stopping, Exited, Fatal, External];
 }

@@ -19,8 +19,14 @@ internal sealed class LogPrinter(TextWriter output, LogStyle style)
     private readonly Dictionary<SlotName, string> _prefixes = [];
     private readonly List<SlotName> _seen = [];
     private int _nameWidth;
+    private long _printedLines;
 
-    /// <summary>Makes the prefixes as wide as the widest of these names, before a line is printed.</summary>
+    /// <summary>Grows with every line of an instance.</summary>
+    public long PrintedLines => Volatile.Read(ref _printedLines);
+
+    /// <summary>
+    /// Makes the prefixes as wide as the widest of these names, before a line is printed.
+    /// </summary>
     public void Align(IEnumerable<string> names)
     {
         foreach (string name in names)
@@ -29,7 +35,9 @@ internal sealed class LogPrinter(TextWriter output, LogStyle style)
         }
     }
 
-    /// <summary>Prints until <paramref name="lines"/> ends; what is there at once is written at once.</summary>
+    /// <summary>
+    /// Prints until <paramref name="lines"/> ends; what is there at once is written at once.
+    /// </summary>
     public async Task PrintAsync(IAsyncEnumerable<LogLine> lines)
     {
         await using IAsyncEnumerator<LogLine> reader = lines.GetAsyncEnumerator();
@@ -54,15 +62,23 @@ internal sealed class LogPrinter(TextWriter output, LogStyle style)
         }
     }
 
-    /// <summary>A line of our own among those of an instance: <c>web-1 exited with code 1</c>.</summary>
-    public void Announce(SlotName slot, string text)
+    /// <summary>
+    /// A line of our own among those of an instance: <c>web-1 exited with code 1</c>.
+    /// </summary>
+    public void Announce(string name, string text)
     {
         lock (_lock)
         {
-            output.WriteLine($"{ShortName(slot)} {text}");
+            output.WriteLine($"{name} {text}");
             output.Flush();
         }
     }
+
+    /// <inheritdoc cref="ShortName(SlotName)"/>
+    public static string ShortName(InstanceView view) =>
+        view.Name.StartsWith(view.Project + "-", StringComparison.Ordinal)
+            ? view.Name[(view.Project.Length + 1)..]
+            : view.Name;
 
     /// <summary>The name without its project, which all lines share.</summary>
     public static string ShortName(SlotName slot) =>
@@ -78,6 +94,7 @@ internal sealed class LogPrinter(TextWriter output, LogStyle style)
 
     private void Print(LogLine line)
     {
+        Volatile.Write(ref _printedLines, _printedLines + 1);
         if (style.HasPrefix)
         {
             output.Write(Prefix(line.Slot));

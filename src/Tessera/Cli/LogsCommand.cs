@@ -79,14 +79,9 @@ internal static class LogsCommand
         var printer = new LogPrinter(session.Output, style);
         printer.Align(instances
             .Where(view => query.Services.IsEmpty || query.Services.Contains(view.Service))
-            .Select(ShortName));
+            .Select(LogPrinter.ShortName));
         await printer.PrintAsync(controller.LogsAsync(query, session.Cancellation));
     }
-
-    private static string ShortName(InstanceView view) =>
-        view.Name.StartsWith(view.Project + "-", StringComparison.Ordinal)
-            ? view.Name[(view.Project.Length + 1)..]
-            : view.Name;
 
     private static int? ParseTail(string text)
     {
@@ -97,6 +92,7 @@ internal static class LogsCommand
 
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count)
             ? count
-            : throw new UserErrorException($"--tail: '{text}' is neither a number of lines nor 'all'");
+            : throw new UserErrorException(
+                $"--tail: '{text}' is neither a number of lines nor 'all'");
     }
 }

@@ -27,7 +27,9 @@ internal sealed class ProgressView(
     private int _paintedLines;
     private int _frame;
 
-    /// <summary>Follows <paramref name="progress"/> to its end; a failure of it is thrown on.</summary>
+    /// <summary>
+    /// Follows <paramref name="progress"/> to its end; a failure of it is thrown on.
+    /// </summary>
     public async Task ShowAsync(IAsyncEnumerable<Progress> progress)
     {
         if (style != ProgressStyle.Live)

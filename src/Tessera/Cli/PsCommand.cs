@@ -11,7 +11,10 @@ internal static class PsCommand
     {
         var all = new Option<bool>("--all", "-a") { Description = "Instances that ended, too" };
         var quiet = new Option<bool>("--quiet", "-q") { Description = "Ids alone" };
-        var servicesOnly = new Option<bool>("--services") { Description = "Names of services alone" };
+        var servicesOnly = new Option<bool>("--services")
+        {
+            Description = "Names of services alone",
+        };
         var status = new Option<string[]>("--status")
         {
             Description = "Only instances in this state: " + string.Join(", ", InstanceStates.All),
@@ -75,8 +78,8 @@ internal static class PsCommand
     }
 
     /// <summary>
-    /// Compose hides what ended. What was given up is shown all the same: it is supposed to run, and
-    /// a list that hides it would look healthy.
+    /// Compose hides what ended. What was given up is shown all the same: it is supposed to run,
+    /// and a list that hides it would look healthy.
     /// </summary>
     private static bool IsShown(InstanceView view, bool all, ImmutableArray<string> states) =>
         states.IsEmpty ? all || view.State != InstanceStates.Exited : states.Contains(view.State);

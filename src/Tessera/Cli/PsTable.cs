@@ -20,7 +20,10 @@ internal sealed class PsTable(DateTimeOffset now, bool isWhole)
     {
         List<string[]> rows = [Header, .. instances.Select(ToRow)];
         int[] widths =
-            [.. Enumerable.Range(0, Header.Length).Select(column => rows.Max(row => row[column].Length))];
+        [
+            .. Enumerable.Range(0, Header.Length)
+                .Select(column => rows.Max(row => row[column].Length)),
+        ];
         foreach (string[] row in rows)
         {
             var line = new StringBuilder();
@@ -50,7 +53,7 @@ internal sealed class PsTable(DateTimeOffset now, bool isWhole)
         view.Name,
         Quote(Shorten(view.Command, CommandWidth)),
         view.Service,
-        TimeText.Age(now - view.CreatedAt) + " ago",
+        view.State == InstanceStates.External ? "" : TimeText.Age(now - view.CreatedAt) + " ago",
         FormatStatus(view),
         FormatPorts(view.Publishers),
         FormatTraffic(view),
@@ -78,7 +81,9 @@ internal sealed class PsTable(DateTimeOffset now, bool isWhole)
 
     private static string Quote(string text) => $"\"{text}\"";
 
-    /// <summary>The first line of it, cut to <paramref name="width"/> unless all is wanted.</summary>
+    /// <summary>
+    /// The first line of it, cut to <paramref name="width"/> unless all is wanted.
+    /// </summary>
     private string Shorten(string text, int width)
     {
         string line = text.ReplaceLineEndings(" ");

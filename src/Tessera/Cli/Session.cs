@@ -112,7 +112,8 @@ internal sealed partial class Session(Caller caller, GlobalOptions globals, Pars
 
     /// <summary>Shows what a command does until its end; a failure is thrown on.</summary>
     public Task ShowAsync(IAsyncEnumerable<Progress> progress) =>
-        new ProgressView(Output, Error, ProgressStyle, UsesAnsi(caller.IsErrorTerminal), caller.Time)
+        new ProgressView(
+            Output, Error, ProgressStyle, UsesAnsi(caller.IsErrorTerminal), caller.Time)
             .ShowAsync(progress);
 
     public void Warn(string text) => Error.WriteLine($"tessera: warning: {text}");

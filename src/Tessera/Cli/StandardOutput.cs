@@ -2,15 +2,17 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Tessera.Cli;
 
-/// <summary>Opens descriptor 1 so that a reader who left (<c>tessera logs | head</c>) is noticed.</summary>
+/// <summary>
+/// Opens descriptor 1 so that a reader who left (<c>tessera logs | head</c>) is noticed.
+/// </summary>
 internal static class StandardOutput
 {
     private const int Descriptor = 1;
 
     /// <summary>
     /// .NET's console stream swallows EPIPE and would write into the void for ever, so pipes,
-    /// terminals and sockets are written through a file stream, which throws. A regular file keeps the
-    /// console stream: it writes at the offset that is shared with stderr and other processes.
+    /// terminals and sockets are written through a file stream, which throws. A regular file keeps
+    /// the console stream: it writes at the offset that is shared with stderr and other processes.
     /// </summary>
     public static Stream Open()
     {

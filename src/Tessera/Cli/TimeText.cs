@@ -31,7 +31,10 @@ internal static partial class TimeText
         }
 
         if (DateTimeOffset.TryParse(
-            text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeLocal, out DateTimeOffset point))
+            text,
+            CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeLocal,
+            out DateTimeOffset point))
         {
             return point;
         }

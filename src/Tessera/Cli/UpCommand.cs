@@ -1,11 +1,14 @@
 using System.Collections.Immutable;
 using System.CommandLine;
+using Tessera.Api;
 using Tessera.Stack;
 using Tessera.Stack.Compose;
 
 namespace Tessera.Cli;
 
-/// <summary><c>tessera up</c>: load, hand over, show progress, and stay attached unless told not to.</summary>
+/// <summary>
+/// <c>tessera up</c>: load, hand over, show progress, and stay attached unless told not to.
+/// </summary>
 internal sealed class UpCommand
 {
     private readonly Option<bool> _detach = new("--detach", "-d")
@@ -110,7 +113,17 @@ internal sealed class UpCommand
         UpRequest request = ToRequest(parse, session, loaded);
         IController controller = await session.ConnectAsync();
         DateTimeOffset since = session.Caller.Time.GetUtcNow();
-        await session.ShowAsync(controller.UpAsync(request, session.Cancellation));
+        try
+        {
+            await session.ShowAsync(controller.UpAsync(request, session.Cancellation));
+        }
+        catch (DaemonUnreachableException)
+        {
+            // It was just ending when it was found, and had not begun to answer.
+            controller = await session.ConnectAsync();
+            await session.ShowAsync(controller.UpAsync(request, session.Cancellation));
+        }
+
         if (request.DryRun || request.Wait || parse.GetValue(_detach))
         {
             return ExitCode.Ok;

@@ -1,17 +1,10 @@
 using System.CommandLine;
-using System.Reflection;
 
 namespace Tessera.Cli;
 
 /// <summary><c>tessera version</c>.</summary>
 internal static class VersionCommand
 {
-    /// <summary>As the build set it, without the hash of the sources.</summary>
-    public static string Version { get; } =
-        (typeof(VersionCommand).Assembly
-            .GetCustomAttribute<AssemblyInformationalVersionAttribute>()
-            ?.InformationalVersion ?? "0.0.0").Split('+')[0];
-
     public static Command Create(Func<ParseResult, Session> open)
     {
         var isShort = new Option<bool>("--short") { Description = "The number alone" };
@@ -28,11 +21,11 @@ internal static class VersionCommand
             Session session = open(parse);
             if (parse.GetValue(isShort))
             {
-                session.Output.WriteLine(Version);
+                session.Output.WriteLine(ProgramVersion.Text);
             }
             else if (parse.GetValue(format) == "json")
             {
-                session.Output.WriteLine($"{{\"version\":\"{Version}\"}}");
+                session.Output.WriteLine($"{{\"version\":\"{ProgramVersion.Text}\"}}");
             }
             else
             {
@@ -44,5 +37,6 @@ internal static class VersionCommand
         return command;
     }
 
-    public static void Print(TextWriter output) => output.WriteLine($"Tessera version {Version}");
+    public static void Print(TextWriter output) =>
+        output.WriteLine($"Tessera version {ProgramVersion.Text}");
 }

@@ -36,7 +36,8 @@ internal static class WhoamiCommand
             int number = parse.GetValue(port) ?? PortFromEnvironment(session);
             if (!IPAddress.TryParse(parse.GetValue(host), out IPAddress? address))
             {
-                throw new UserErrorException($"--host: '{parse.GetValue(host)}' is not an IP address");
+                throw new UserErrorException(
+                    $"--host: '{parse.GetValue(host)}' is not an IP address");
             }
 
             if (number is < 0 or > ushort.MaxValue || parse.GetValue(delay) < 0)

@@ -5,12 +5,13 @@ using System.Text;
 namespace Tessera.Cli;
 
 /// <summary>
-/// One connection of <see cref="WhoamiServer"/>: reads a request, discards its body, answers, again.
-/// Serves one connection on one flow of control; not to be shared. It sits behind a balancer or a
-/// test, so it is lenient where a mistake harms nobody, and ends the connection where the end of a
-/// request is not certain.
+/// One connection of <see cref="WhoamiServer"/>: reads a request, discards its body, answers,
+/// again. Serves one connection on one flow of control; not to be shared. It sits behind a balancer
+/// or a test, so it is lenient where a mistake harms nobody, and ends the connection where the end
+/// of a request is not certain.
 /// </summary>
-internal sealed class WhoamiConnection(Socket client, string name, TimeSpan delay, TimeProvider time)
+internal sealed class WhoamiConnection(
+    Socket client, string name, TimeSpan delay, TimeProvider time)
 {
     private const int MaxHeadBytes = 64 * 1024;
     private const int MaxChunkLineBytes = 4 * 1024;
@@ -75,7 +76,9 @@ internal sealed class WhoamiConnection(Socket client, string name, TimeSpan dela
         }
     }
 
-    /// <summary>Bytes of the next head with its empty line; 0 at the end, -1 when it is no head.</summary>
+    /// <summary>
+    /// Bytes of the next head with its empty line; 0 at the end, -1 when it is no head.
+    /// </summary>
     private async ValueTask<int> ReceiveHeadAsync(CancellationToken cancellation)
     {
         int scanned = 0;
@@ -117,7 +120,8 @@ internal sealed class WhoamiConnection(Socket client, string name, TimeSpan dela
 
         while (true)
         {
-            // RFC 9112 7.1: chunk = size [extension] CRLF data CRLF; size 0 is the last, trailers follow.
+            // RFC 9112 7.1: chunk = size [extension] CRLF data CRLF; size 0 is the last, trailers
+            // follow.
             int line = await ReceiveLineAsync(cancellation);
             if (line < 0 || !TryParseChunkSize(_input.AsSpan(_start, line), out long size))
             {
@@ -229,7 +233,9 @@ internal sealed class WhoamiConnection(Socket client, string name, TimeSpan dela
         Utf8Formatter.TryFormat(bodyLength, _output.AsSpan(length), out int digits);
         length = Append(
             length + digits,
-            request.IsKeptAlive ? "\r\nConnection: keep-alive\r\n\r\n"u8 : "\r\nConnection: close\r\n\r\n"u8);
+            request.IsKeptAlive
+                ? "\r\nConnection: keep-alive\r\n\r\n"u8
+                : "\r\nConnection: close\r\n\r\n"u8);
         if (request.IsHead)
         {
             return length;

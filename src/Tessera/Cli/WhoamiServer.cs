@@ -29,7 +29,6 @@ internal sealed class WhoamiServer : IDisposable
         _listener = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            _listener.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
             _listener.Bind(address);
             _listener.Listen(Backlog);
         }
@@ -43,7 +42,9 @@ internal sealed class WhoamiServer : IDisposable
 
     public IPEndPoint Address => (IPEndPoint)_listener.LocalEndPoint!;
 
-    /// <summary>Serves until cancelled; connections that are open then end with the process.</summary>
+    /// <summary>
+    /// Serves until cancelled; connections that are open then end with the process.
+    /// </summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
         while (true)

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
@@ -15,7 +14,7 @@ namespace Tessera.Daemon;
 /// What a daemon does on request: observe, plan, execute. One command at a time changes a project;
 /// the next waits. Safe from any thread.
 /// </summary>
-internal sealed class Controller : IController
+internal sealed class Controller : IController, IDisposable
 {
     private readonly IEngine _engine;
     private readonly Catalog _catalog;
@@ -27,7 +26,7 @@ internal sealed class Controller : IController
     private readonly Func<DaemonView> _describe;
     private readonly PlanExecutor _executor;
     private readonly Action<ProjectEntry> _prepare;
-    private readonly ConcurrentDictionary<string, SemaphoreSlim> _gates = new();
+    private readonly Commands _commands;
 
     /// <param name="prepare">Tells the engine what a project's instances inherit.</param>
     public Controller(
@@ -45,21 +44,26 @@ internal sealed class Controller : IController
         _describe = describe;
         _prepare = prepare;
         _executor = new PlanExecutor(engine, catalog, time);
+        _commands = new Commands(() => shutdown.EndWhenIdle(() => ingress.Projects.IsEmpty));
     }
 
     public IAsyncEnumerable<Progress> UpAsync(UpRequest request, CancellationToken cancellation)
     {
         Project project = DesiredProject.FromRequest(request);
-        return RunAsync(project.Name, (tell, token) => UpAsync(project, request, tell, token),
-            cancellation);
+        return _commands.RunAsync(project.Name,
+            (tell, token) => UpAsync(project, request, tell, token), cancellation);
     }
 
-    public IAsyncEnumerable<Progress> DownAsync(DownRequest request, CancellationToken cancellation) =>
-        RunAsync(request.Project, (tell, token) => DownAsync(request, tell, token), cancellation);
+    public IAsyncEnumerable<Progress> DownAsync(
+        DownRequest request, CancellationToken cancellation) =>
+        _commands.RunAsync(request.Project,
+            (tell, token) => DownAsync(request, tell, token), cancellation);
 
+    /// <summary>A kill does not wait for its turn: it may be what cuts a long stop short.</summary>
     public IAsyncEnumerable<Progress> ChangeAsync(
         ChangeRequest request, CancellationToken cancellation) =>
-        RunAsync(request.Project, (tell, token) => ChangeAsync(request, tell, token), cancellation);
+        _commands.RunAsync(request.Kind == ChangeKind.Kill ? null : request.Project,
+            (tell, token) => ChangeAsync(request, tell, token), cancellation);
 
     public Task<ImmutableArray<InstanceView>> ListAsync(
         string? project, CancellationToken cancellation)
@@ -102,26 +106,61 @@ internal sealed class Controller : IController
     public async IAsyncEnumerable<Progress> StopDaemonAsync(
         bool keepInstances, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        yield return new Progress(ProgressKind.Started, "", "stopping the daemon");
-        await foreach (Progress progress in RunAsync(null,
-            (tell, _) => EndAsync(keepInstances, tell), cancellation))
+        var told = Channel.CreateUnbounded<Progress>();
+        told.Writer.TryWrite(new Progress(ProgressKind.Started, "", "stopping the daemon"));
+        Task ending = EndAsync(keepInstances, p => told.Writer.TryWrite(p))
+            .ContinueWith(end => told.Writer.TryComplete(end.Exception?.InnerException),
+                CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
+        await foreach (Progress progress in told.Reader.ReadAllAsync(cancellation))
         {
             yield return progress;
+        }
+
+        await ending;
+    }
+
+    /// <summary>
+    /// Lets commands under way end and no other begin, stops every instance (unless they are to
+    /// live on), then lets the daemon end, also when an instance could not be stopped.
+    /// </summary>
+    public async Task EndAsync(bool keepInstances, Action<Progress> tell)
+    {
+        try
+        {
+            await _commands.EndAsync();
+            if (!keepInstances)
+            {
+                await Task.WhenAll(_ingress.Projects.Values.Select(p => StopAllAsync(p, tell)));
+            }
+        }
+        finally
+        {
+            _shutdown.Begin(keepInstances);
         }
     }
 
     /// <summary>
-    /// Stops every instance (unless they are to live on), then lets the daemon end.
+    /// Finishes what a daemon that was killed had begun: starts slots that it did not come to, and
+    /// removes those that it was about to. What a person stopped stays stopped.
     /// </summary>
-    public async Task EndAsync(bool keepInstances, Action<Progress> tell)
+    public async Task CompleteAsync(Action<string> log)
     {
-        if (!keepInstances)
+        foreach (ProjectEntry entry in _ingress.Projects.Values)
         {
-            await Task.WhenAll(_ingress.Projects.Values.Select(entry => StopAllAsync(entry, tell)));
+            await foreach (Progress progress in _commands.RunAsync(entry.Name, async (tell, token) =>
+            {
+                ImmutableArray<Instance> observed =
+                    await _engine.ObserveAsync(entry.Name, token);
+                await ExecuteAsync(Planner.Complete(entry.Project, observed), tell, token);
+            }, CancellationToken.None))
+            {
+                log($"completing {entry.Name}: {progress.Subject} {progress.Text}");
+            }
         }
-
-        _shutdown.Begin(keepInstances);
     }
+
+    public void Dispose() => _commands.Dispose();
 
     private async Task StopAllAsync(ProjectEntry entry, Action<Progress> tell)
     {
@@ -158,8 +197,10 @@ internal sealed class Controller : IController
             return;
         }
 
-        // Listen first: an address that is taken must be known before anything is started.
-        PutInForce(desired, previous);
+        // Listen first: an address that is taken must be known before anything is started. Until
+        // the first instance is there, requests are held for it.
+        await _ingress.ResolveAsync(desired);
+        PutInForce(desired with { Expected = PlanProgress.Started(plan) }, previous);
         _prepare(desired);
         foreach (Instance instance in PlanProgress.Unchanged(plan, observed))
         {
@@ -173,6 +214,7 @@ internal sealed class Controller : IController
         }
 
         ImmutableArray<StepReport> failures = await ExecuteAsync(plan, tell, limit.Token);
+        _ingress.Set(desired);
         await KeepOldDefinitionsAsync(desired, previous, failures, cancellation);
         PlanProgress.ThrowOnFailure(failures, request.WaitTimeout, cancellation);
         foreach (Progress published in PlanProgress.Published(desired, request.Services))
@@ -209,12 +251,16 @@ internal sealed class Controller : IController
                 $"No resource found to remove for project \"{request.Project}\"."));
         }
 
-        await TakeAwayAsync(entry, request.Services, $"is being taken down", plan, tell, cancellation);
+        await TakeAwayAsync(
+            entry, request.Services, "is being taken down", plan, tell, cancellation);
         if (request.Services.IsEmpty)
         {
             _ingress.Remove(request.Project);
             _store.Delete(request.Project);
-            _shutdown.EndWhenIdle(() => _ingress.Projects.IsEmpty);
+        }
+        else if (entry is not null)
+        {
+            _ingress.Set(entry);
         }
     }
 
@@ -248,6 +294,7 @@ internal sealed class Controller : IController
         if (request.Kind == ChangeKind.Stop)
         {
             await TakeAwayAsync(entry, request.Services, "is stopped", plan, tell, cancellation);
+            _ingress.Set(entry);
             return;
         }
 
@@ -256,7 +303,13 @@ internal sealed class Controller : IController
             PutInForce(desired, entry);
         }
 
+        if (request.Kind is ChangeKind.Start or ChangeKind.Scale)
+        {
+            _ingress.Set(desired with { Expected = PlanProgress.Started(plan) });
+        }
+
         ImmutableArray<StepReport> failures = await ExecuteAsync(plan, tell, cancellation);
+        _ingress.Set(desired);
         PlanProgress.ThrowOnFailure(failures, null, cancellation);
         if (request.Kind is ChangeKind.Start or ChangeKind.Scale)
         {
@@ -299,12 +352,14 @@ internal sealed class Controller : IController
             ImmutableArray<StepReport> failures = await ExecuteAsync(plan, tell, cancellation);
             PlanProgress.ThrowOnFailure(failures, null, cancellation);
         }
-        finally
+        catch
         {
             if (entry is not null)
             {
                 _ingress.Set(entry);
             }
+
+            throw;
         }
     }
 
@@ -329,7 +384,7 @@ internal sealed class Controller : IController
                 _store.Save(desired);
                 return;
             }
-            catch (IOException e)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 Restore();
                 throw new UserErrorException(
@@ -381,7 +436,9 @@ internal sealed class Controller : IController
 
         if (project != desired.Project)
         {
-            PutInForce(desired with { Project = project }, desired);
+            ProjectEntry kept = desired with { Project = project };
+            _ingress.Set(kept);
+            _store.Save(kept);
         }
     }
 
@@ -416,54 +473,6 @@ internal sealed class Controller : IController
         {
             throw new UserErrorException($"no such service: {name}. Project {project.Name} has "
                 + $"{string.Join(", ", project.Services.Keys)}.");
-        }
-    }
-
-    /// <summary>
-    /// Runs <paramref name="work"/> alone on its project and yields what it tells while it runs;
-    /// its
-    /// exception comes at the end.
-    /// </summary>
-    private async IAsyncEnumerable<Progress> RunAsync(
-        string? project, Func<Action<Progress>, CancellationToken, Task> work,
-        [EnumeratorCancellation] CancellationToken cancellation)
-    {
-        var told = Channel.CreateUnbounded<Progress>();
-        Task running = WorkAsync();
-        await foreach (Progress progress in told.Reader.ReadAllAsync(CancellationToken.None))
-        {
-            yield return progress;
-        }
-
-        await running;
-
-        async Task WorkAsync()
-        {
-            SemaphoreSlim? gate = project is null
-                ? null
-                : _gates.GetOrAdd(project, _ => new SemaphoreSlim(1));
-            try
-            {
-                if (gate is not null && !await gate.WaitAsync(0, cancellation))
-                {
-                    told.Writer.TryWrite(new Progress(ProgressKind.Warning, "",
-                        $"waiting for another command on project {project} to end"));
-                    await gate.WaitAsync(cancellation);
-                }
-
-                try
-                {
-                    await work(progress => told.Writer.TryWrite(progress), cancellation);
-                }
-                finally
-                {
-                    gate?.Release();
-                }
-            }
-            finally
-            {
-                told.Writer.TryComplete();
-            }
         }
     }
 }

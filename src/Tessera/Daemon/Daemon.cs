@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Tessera.Api;
-using Tessera.Cli;
 using Tessera.Proxy;
 using Tessera.Stack;
 using Tessera.Stack.Discovery;
@@ -16,7 +15,7 @@ namespace Tessera.Daemon;
 /// </summary>
 internal static class Daemon
 {
-    private static readonly TimeSpan AdoptionLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan AdoptionLimit = TimeSpan.FromSeconds(15);
 
     /// <summary>For answers under way when the daemon ends.</summary>
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(2);
@@ -30,14 +29,15 @@ internal static class Daemon
         Directory.CreateDirectory(home.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite
             | UnixFileMode.UserExecute);
         using DaemonLock held = DaemonLock.Take(home);
-        var log = new DaemonLog(home, isFile: onDemand);
+        await using var log = new DaemonLog(home, isFile: onDemand);
         ProxyOptions options = ReadOptions(log.Write);
         var store = new ProjectStore(home);
         var catalog = new Catalog();
         var shutdown = new DaemonShutdown(onDemand);
         await using var proxy = new ProxyServer(options);
-        using var ingress = new Ingress(proxy, catalog,
-            project => Path.Combine(store.FolderOf(project), "access.log"), log.Write, TimeProvider.System);
+        await using var ingress = new Ingress(proxy, catalog,
+            project => Path.Combine(store.FolderOf(project), "access.log"), log.Write,
+            TimeProvider.System);
         await using var engine = new NativeEngine(
             new NativeEngineOptions
             {
@@ -46,18 +46,19 @@ internal static class Daemon
                 Log = log.Write,
             },
             catalog, ingress.DrainAsync, TimeProvider.System);
-        var controller = new Controller(engine, catalog, ingress, proxy, store, shutdown,
+        using var controller = new Controller(engine, catalog, ingress, proxy, store, shutdown,
             TimeProvider.System, Describe,
             entry => engine.SetBaseEnvironment(entry.Name, entry.BaseEnvironment));
 
         await TakeBackAsync(store, engine, ingress, log.Write);
         await using ControlServer server = await ControlServer.StartAsync(
             home, controller, fault => log.Write($"fault: {fault}"), cancellation);
-        using var signals = new ShutdownSignals(
-            () => _ = controller.EndAsync(keepInstances: false, _ => { }));
-        log.Write($"tessera {VersionCommand.Version} serves {home.Path} with {options.Reactors} reactors");
+        using var signals = new ShutdownSignals(controller, shutdown, log.Write);
+        log.Write($"tessera {ProgramVersion.Text} serves {home.Path} with {options.Reactors} reactors");
+        Task completion = controller.CompleteAsync(log.Write);
 
         bool keepInstances = await shutdown.Begun;
+        await completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         log.Write(keepInstances ? "ending; instances live on" : "ending; instances are stopped");
         await server.StopAsync(AnswerLimit);
         if (onDemand && ingress.Projects.IsEmpty)
@@ -69,13 +70,13 @@ internal static class Daemon
 
         return ExitCode.Ok;
 
-        DaemonView Describe() => new(VersionCommand.Version, Environment.ProcessId, startedAt, home.Path, onDemand,
-            options.Reactors, [.. ingress.Projects.Keys]);
+        DaemonView Describe() => new(ProgramVersion.Text, Environment.ProcessId, startedAt,
+            home.Path, onDemand, options.Reactors, [.. ingress.Projects.Keys]);
     }
 
     /// <summary>
-    /// Listens for every project on disk, then adopts what lives and starts what shall run. Requests
-    /// that come in between are held.
+    /// Listens for every project on disk, adopts what lives and starts what shall run. Requests that
+    /// come in between are held.
     /// </summary>
     private static async Task TakeBackAsync(
         ProjectStore store, NativeEngine engine, Ingress ingress, Action<string> log)
@@ -83,19 +84,30 @@ internal static class Daemon
         using var limit = new CancellationTokenSource(AdoptionLimit);
         foreach (string name in store.Names)
         {
-            if (store.Load(name, log) is not { } entry)
+            ProjectEntry? entry = store.Load(name, log);
+            if (entry is not null)
             {
-                await engine.AdoptAsync(name, [], limit.Token);
-                continue;
+                engine.SetBaseEnvironment(name, entry.BaseEnvironment);
+                foreach (ListenFailure failure in ingress.Set(
+                    entry with { Expected = [.. entry.Project.Services.Keys] }))
+                {
+                    log($"cannot listen on {failure.Address} for {name}: {failure.Reason}; "
+                        + "trying again every second");
+                }
             }
 
-            engine.SetBaseEnvironment(entry.Name, entry.BaseEnvironment);
-            await engine.AdoptAsync(
-                entry.Name, entry.Project.Services.Values, limit.Token);
-            foreach (ListenFailure failure in ingress.Set(entry))
+            try
             {
-                log($"cannot listen on {failure.Address} for {entry.Name}: {failure.Reason}; "
-                    + "trying again every second");
+                await engine.AdoptAsync(name, entry?.Project.Services.Values ?? [], limit.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                log($"{name} could not be taken over within {AdoptionLimit.TotalSeconds:0} s");
+            }
+
+            if (entry is not null)
+            {
+                ingress.Set(entry);
             }
         }
     }
@@ -116,18 +128,27 @@ internal static class Daemon
                 $"TESSERA_REACTORS is \"{reactors}\"; give a number from 1 to 256");
     }
 
-    /// <summary>SIGTERM and SIGINT end the daemon as <c>daemon stop</c> does.</summary>
+    /// <summary>
+    /// SIGTERM and SIGINT end the daemon as <c>daemon stop</c> does; the second one ends it at once
+    /// and leaves what still runs to the next daemon.
+    /// </summary>
     private sealed class ShutdownSignals : IDisposable
     {
+        private readonly Controller _controller;
+        private readonly DaemonShutdown _shutdown;
+        private readonly Action<string> _log;
         private readonly ImmutableArray<PosixSignalRegistration> _registrations;
+        private int _count;
 
-        public ShutdownSignals(Action end) =>
+        public ShutdownSignals(
+            Controller controller, DaemonShutdown shutdown, Action<string> log)
+        {
+            _controller = controller;
+            _shutdown = shutdown;
+            _log = log;
             _registrations = [.. new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT }
-                .Select(signal => PosixSignalRegistration.Create(signal, context =>
-                {
-                    context.Cancel = true;
-                    end();
-                }))];
+                .Select(signal => PosixSignalRegistration.Create(signal, OnSignal))];
+        }
 
         public void Dispose()
         {
@@ -135,6 +156,20 @@ internal static class Daemon
             {
                 registration.Dispose();
             }
+        }
+
+        private void OnSignal(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            if (Interlocked.Increment(ref _count) > 1)
+            {
+                _shutdown.Begin(keepInstances: true);
+                return;
+            }
+
+            _controller.EndAsync(keepInstances: false, _ => { }).ContinueWith(
+                end => _log($"not everything could be stopped: {end.Exception!.InnerException!.Message}"),
+                CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         }
     }
 }

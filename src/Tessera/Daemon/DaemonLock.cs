@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using Tessera.Cli;
 using Tessera.Linux.Processes;
 using Tessera.Stack;
 

@@ -1,39 +1,91 @@
 using System.Globalization;
+using System.Threading.Channels;
 
 namespace Tessera.Daemon;
 
 /// <summary>
-/// The daemon's own lines, on stderr. A daemon that was started on demand has a file there, which
-/// is kept within a limit: at <see cref="MaxBytes"/> its content moves to <c>daemon.log.1</c>. Safe
-/// from any thread.
+/// The daemon's own lines, on stderr. <see cref="Write"/> never blocks and never throws, so that
+/// reactors and supervisors may call it on a full disk: lines wait in a bounded queue for one
+/// writer, and those that do not fit are counted. A daemon that was started on demand has a file
+/// behind stderr; at <see cref="MaxBytes"/> its content moves to <c>daemon.log.1</c>. Safe from any
+/// thread.
 /// </summary>
-internal sealed class DaemonLog(TesseraHome home, bool isFile)
+internal sealed class DaemonLog : IAsyncDisposable
 {
     public const long MaxBytes = 8 * 1_024 * 1_024;
+
+    private const int MaxQueuedLines = 4_096;
 
     /// <summary>Lines between two looks at the size.</summary>
     private const int CheckEvery = 256;
 
-    private readonly Lock _lock = new();
-    private int _lines;
+    private readonly TesseraHome _home;
+    private readonly bool _isFile;
+    private readonly Channel<string> _lines = Channel.CreateBounded<string>(
+        new BoundedChannelOptions(MaxQueuedLines) { SingleReader = true });
+    private readonly Task _writer;
+    private long _lost;
+
+    public DaemonLog(TesseraHome home, bool isFile)
+    {
+        _home = home;
+        _isFile = isFile;
+        _writer = WriteAllAsync();
+    }
 
     public void Write(string message)
     {
-        lock (_lock)
+        string line = string.Create(CultureInfo.InvariantCulture,
+            $"{DateTimeOffset.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} {message}");
+        if (!_lines.Writer.TryWrite(line))
         {
-            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{DateTimeOffset.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} {message}"));
-            if (isFile && ++_lines % CheckEvery == 0)
+            Interlocked.Increment(ref _lost);
+        }
+    }
+
+    public void Delete()
+    {
+        File.Delete(_home.DaemonLog);
+        File.Delete(_home.DaemonLog + ".1");
+    }
+
+    /// <summary>Writes what is queued.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _lines.Writer.TryComplete();
+        await _writer;
+    }
+
+    private async Task WriteAllAsync()
+    {
+        int count = 0;
+        await foreach (string line in _lines.Reader.ReadAllAsync())
+        {
+            long lost = Interlocked.Exchange(ref _lost, 0);
+            if (lost > 0)
+            {
+                TryWrite($"({lost} lines were lost here)");
+            }
+
+            TryWrite(line);
+            if (_isFile && ++count % CheckEvery == 0)
             {
                 KeepWithinLimit();
             }
         }
     }
 
-    public void Delete()
+    private void TryWrite(string line)
     {
-        File.Delete(home.DaemonLog);
-        File.Delete(home.DaemonLog + ".1");
+        try
+        {
+            Console.Error.WriteLine(line);
+        }
+        catch (IOException)
+        {
+            // Nobody can be told where stderr cannot be written; no line is worth the daemon.
+            Interlocked.Increment(ref _lost);
+        }
     }
 
     /// <summary>
@@ -44,16 +96,16 @@ internal sealed class DaemonLog(TesseraHome home, bool isFile)
     {
         try
         {
-            if (new FileInfo(home.DaemonLog) is { Exists: true, Length: > MaxBytes })
+            if (new FileInfo(_home.DaemonLog) is { Exists: true, Length: > MaxBytes })
             {
-                File.Copy(home.DaemonLog, home.DaemonLog + ".1", overwrite: true);
+                File.Copy(_home.DaemonLog, _home.DaemonLog + ".1", overwrite: true);
                 using var file = new FileStream(
-                    home.DaemonLog, FileMode.Truncate, FileAccess.Write, FileShare.ReadWrite);
+                    _home.DaemonLog, FileMode.Truncate, FileAccess.Write, FileShare.ReadWrite);
             }
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // A full disk: the next look tries again, and no line of the daemon is worth its end.
+            // A full disk: the next look tries again.
         }
     }
 }

@@ -11,6 +11,8 @@ namespace Tessera.Daemon;
 /// </summary>
 internal static class DesiredProject
 {
+    private const int MaxScale = 10_000;
+
     /// <summary>
     /// The project of a request with its scale; refuses what no engine here can run.
     /// </summary>
@@ -33,15 +35,32 @@ internal static class DesiredProject
                     + "or name the services to start.");
             }
 
-            if (service.Options.FixedPort is { } port && service.Scale > 1)
+            RefuseScale(service);
+            foreach (PortMapping mapping in service.Ports.Where(
+                m => m.HostIp is not null && !IPAddress.TryParse(m.HostIp, out _)))
             {
-                throw new UserErrorException(
-                    $"service {service.Name} always listens on port {port} (x-tessera.port), so it "
-                    + $"cannot be scaled to {service.Scale}: start it with $$PORT to have more than one.");
+                throw new UserErrorException($"service {service.Name}: \"{mapping.HostIp}\" in "
+                    + "ports is not an IP address");
             }
         }
 
         return project;
+    }
+
+    private static void RefuseScale(Service service)
+    {
+        if (service.Options.FixedPort is { } port && service.Scale > 1)
+        {
+            throw new UserErrorException(
+                $"service {service.Name} always listens on port {port} (x-tessera.port), so it "
+                + $"cannot be scaled to {service.Scale}: start it with $$PORT to have more.");
+        }
+
+        if (service.Scale is < 0 or > MaxScale)
+        {
+            throw new UserErrorException(
+                $"cannot scale {service.Name} to {service.Scale}: give 0 to {MaxScale}");
+        }
     }
 
     /// <summary>What a project asks for that is not done, though everything else is.</summary>
@@ -62,17 +81,15 @@ internal static class DesiredProject
                 throw new UserErrorException($"no such service: {name}");
             }
 
-            if (count < 0 || service.IsExternal)
+            if (service.IsExternal)
             {
-                throw new UserErrorException(service.IsExternal
-                    ? $"service {name} is external (x-tessera.endpoints): it cannot be scaled"
-                    : $"cannot scale {name} to {count}: give 0 or more");
+                throw new UserErrorException(
+                    $"service {name} is external (x-tessera.endpoints): it cannot be scaled");
             }
 
-            project = project with
-            {
-                Services = project.Services.SetItem(name, service with { Scale = count }),
-            };
+            Service scaled = service with { Scale = count };
+            RefuseScale(scaled);
+            project = project with { Services = project.Services.SetItem(name, scaled) };
         }
 
         return project;
@@ -103,7 +120,7 @@ internal static class DesiredProject
                 string key = ProjectEntry.PortKey(service, mapping);
                 ports[key] = previous?.AssignedPorts.GetValueOrDefault(key) is int chosen and > 0
                     ? chosen
-                    : FreePort(mapping);
+                    : FreePort();
             }
         }
 
@@ -141,7 +158,7 @@ internal static class DesiredProject
         return names;
     }
 
-    private static int FreePort(PortMapping mapping)
+    private static int FreePort()
     {
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         socket.Bind(new IPEndPoint(IPAddress.Any, 0));

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Net;
-using System.Net.Sockets;
 using Tessera.Proxy;
 using Tessera.Stack;
 using Tessera.Stack.Discovery;
@@ -11,7 +10,7 @@ namespace Tessera.Daemon;
 /// Keeps the data plane in line with the projects and the catalog: every change of either is one
 /// rebuilt configuration, applied before the change's reporter goes on. Safe from any thread.
 /// </summary>
-internal sealed class Ingress : IDisposable
+internal sealed class Ingress : IAsyncDisposable
 {
     private static readonly TimeSpan RetryPeriod = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ResolvePeriod = TimeSpan.FromSeconds(30);
@@ -21,12 +20,12 @@ internal sealed class Ingress : IDisposable
     private readonly Catalog _catalog;
     private readonly Func<string, string> _accessLogOf;
     private readonly Action<string> _log;
+    private readonly ExternalHosts _hosts;
     private readonly ITimer _retry;
-    private readonly ITimer _resolve;
+    private readonly CancellationTokenSource _end = new();
+    private readonly Task _resolving;
     private ImmutableSortedDictionary<string, ProjectEntry> _projects =
         ImmutableSortedDictionary<string, ProjectEntry>.Empty;
-    private ImmutableDictionary<string, ImmutableArray<IPAddress>> _addresses =
-        ImmutableDictionary<string, ImmutableArray<IPAddress>>.Empty;
     private ImmutableArray<ListenFailure> _failures = [];
 
     public Ingress(
@@ -37,8 +36,9 @@ internal sealed class Ingress : IDisposable
         _catalog = catalog;
         _accessLogOf = accessLogOf;
         _log = log;
+        _hosts = new ExternalHosts(log);
         _retry = time.CreateTimer(_ => RetryListeners(), null, RetryPeriod, RetryPeriod);
-        _resolve = time.CreateTimer(_ => ResolveAgain(), null, ResolvePeriod, ResolvePeriod);
+        _resolving = ResolveAgainAsync(time);
         catalog.Observe(_ => Apply());
     }
 
@@ -64,7 +64,6 @@ internal sealed class Ingress : IDisposable
     /// </summary>
     public ImmutableArray<ListenFailure> Set(ProjectEntry entry)
     {
-        Resolve(entry);
         lock (_lock)
         {
             _projects = _projects.SetItem(entry.Name, entry);
@@ -73,6 +72,9 @@ internal sealed class Ingress : IDisposable
             return [.. _failures.Where(f => own.Contains(f.Address))];
         }
     }
+
+    /// <summary>Looks up what a project's external endpoints need, before it is put in force.</summary>
+    public Task ResolveAsync(ProjectEntry entry) => _hosts.ResolveAsync(HostsOf(entry));
 
     /// <summary>Takes a project's routes and listeners away.</summary>
     public void Remove(string project)
@@ -97,36 +99,46 @@ internal sealed class Ingress : IDisposable
         return (await Task.WhenAll(drains)).Sum();
     }
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
-        _retry.Dispose();
-        _resolve.Dispose();
+        await _retry.DisposeAsync();
+        await _end.CancelAsync();
+        await _resolving;
+        _end.Dispose();
     }
 
     public static IEnumerable<IPEndPoint> Listeners(ProjectEntry entry) =>
         entry.Published.SelectMany(p => RouteBuilder.ListenAddresses(p.Mapping)
             .Select(address => new IPEndPoint(address, entry.PublishedPort(p.Service, p.Mapping))));
 
+    /// <summary>
+    /// Called by observers and timers, on whose threads an exception would be the daemon's end: a
+    /// configuration that cannot be built leaves the last one in force, and says so.
+    /// </summary>
     private void Apply()
     {
         lock (_lock)
         {
-            _failures = _proxy.Apply(RouteBuilder.Build(
-                _projects.Values, _catalog.Current, AddressesOf, _accessLogOf));
+            try
+            {
+                _failures = _proxy.Apply(RouteBuilder.Build(
+                    _projects.Values, _catalog.Current, _hosts.AddressesOf, _accessLogOf));
+            }
+            catch (Exception e)
+            {
+                _log($"fault: routes could not be applied: {e}");
+            }
         }
     }
-
-    private ImmutableArray<IPAddress> AddressesOf(string host) =>
-        _addresses.GetValueOrDefault(host, []);
 
     /// <summary>A port that another program held when the daemon started may become free.</summary>
     private void RetryListeners()
     {
         lock (_lock)
         {
-            if (!_failures.IsEmpty)
+            int before = _failures.Length;
+            if (before > 0)
             {
-                int before = _failures.Length;
                 Apply();
                 if (_failures.Length < before)
                 {
@@ -136,60 +148,28 @@ internal sealed class Ingress : IDisposable
         }
     }
 
-    private void ResolveAgain()
+    /// <summary>At once, because a new daemon knows no address, then again and again.</summary>
+    private async Task ResolveAgainAsync(TimeProvider time)
     {
-        foreach (ProjectEntry entry in Projects.Values)
-        {
-            if (Resolve(entry))
-            {
-                Apply();
-            }
-        }
-    }
-
-    /// <summary>
-    /// Looks the hosts of external endpoints up. A name that cannot be resolved keeps its last
-    /// known
-    /// addresses. Returns whether anything changed.
-    /// </summary>
-    private bool Resolve(ProjectEntry entry)
-    {
-        bool hasChanged = false;
-        foreach (string host in entry.Project.Services.Values
-            .SelectMany(s => s.Options.Endpoints).Select(e => e.Host).Distinct())
-        {
-            ImmutableArray<IPAddress> found = LookUp(host);
-            lock (_lock)
-            {
-                if (!found.IsEmpty && !found.SequenceEqual(AddressesOf(host)))
-                {
-                    _addresses = _addresses.SetItem(host, found);
-                    hasChanged = true;
-                }
-            }
-        }
-
-        return hasChanged;
-    }
-
-    private ImmutableArray<IPAddress> LookUp(string host)
-    {
-        if (IPAddress.TryParse(host, out IPAddress? literal))
-        {
-            return [literal];
-        }
-
         try
         {
-            IPAddress[] all = Dns.GetHostAddresses(host);
-            // One address family, so that a dual-stack server does not count as two.
-            IPAddress[] v4 = Array.FindAll(all, a => a.AddressFamily == AddressFamily.InterNetwork);
-            return [.. (v4.Length > 0 ? v4 : all).OrderBy(a => a.ToString(), StringComparer.Ordinal)];
+            using var timer = new PeriodicTimer(ResolvePeriod, time);
+            do
+            {
+                await Task.Yield();
+                if (await _hosts.ResolveAsync(Projects.Values.SelectMany(HostsOf)))
+                {
+                    Apply();
+                }
+            }
+            while (await timer.WaitForNextTickAsync(_end.Token));
         }
-        catch (SocketException e)
+        catch (OperationCanceledException)
         {
-            _log($"external endpoint {host} cannot be resolved: {e.Message}");
-            return [];
+            // The daemon ends.
         }
     }
+
+    private static IEnumerable<string> HostsOf(ProjectEntry entry) =>
+        entry.Project.Services.Values.SelectMany(s => s.Options.Endpoints).Select(e => e.Host);
 }

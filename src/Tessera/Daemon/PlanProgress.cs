@@ -28,6 +28,15 @@ internal static class PlanProgress
         };
     }
 
+    /// <summary>Services of which the plan starts or replaces an instance.</summary>
+    public static ImmutableSortedSet<string> Started(Plan plan) =>
+        [.. plan.Steps.Select(s => s.Operation).Select(o => o switch
+        {
+            StartInstance start => start.Slot.Service,
+            ReplaceInstance replace => replace.Slot.Service,
+            _ => null,
+        }).OfType<string>()];
+
     /// <summary>What a plan leaves alone though it runs.</summary>
     public static IEnumerable<Instance> Unchanged(Plan plan, ImmutableArray<Instance> observed)
     {

@@ -30,6 +30,14 @@ internal sealed record ProjectEntry
     public ImmutableSortedDictionary<string, string> GoingAway { get; init; } =
         ImmutableSortedDictionary<string, string>.Empty;
 
+    /// <summary>
+    /// Services whose instances are on their way though none exists yet: requests to them are held.
+    /// Not kept on disk.
+    /// </summary>
+    [JsonIgnore]
+    public ImmutableSortedSet<string> Expected { get; init; } = ImmutableSortedSet<string>.Empty;
+
+    [JsonIgnore]
     public string Name => Project.Name;
 
     /// <summary>The public port of a mapping: the file's, else the one chosen for it.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using Tessera.Stack;
 
 namespace Tessera.Daemon;
 
@@ -11,13 +12,17 @@ internal sealed class ProjectStore(TesseraHome home)
 {
     private const string FileName = "project.json";
 
-    public string FolderOf(string project) => Path.Combine(home.Projects, project);
+    /// <exception cref="UserErrorException">Not a name that a project can have.</exception>
+    public string FolderOf(string project) => IsName(project)
+        ? Path.Combine(home.Projects, project)
+        : throw new UserErrorException($"\"{project}\" is not a project's name: it has lower-case "
+            + "letters, digits, '-' and '_', and begins with a letter or digit");
 
     /// <summary>Names of all projects that have a folder, in order.</summary>
     public ImmutableArray<string> Names => !Directory.Exists(home.Projects)
         ? []
         : [.. Directory.EnumerateDirectories(home.Projects)
-            .Select(folder => Path.GetFileName(folder)).Order(StringComparer.Ordinal)];
+            .Select(folder => Path.GetFileName(folder)).Where(IsName).Order(StringComparer.Ordinal)];
 
     /// <summary>
     /// A project's desired state; null, and a line in the log, when it cannot be read.
@@ -28,9 +33,10 @@ internal sealed class ProjectStore(TesseraHome home)
         try
         {
             return JsonSerializer.Deserialize(
-                File.ReadAllBytes(path), ProjectJson.Default.ProjectEntry);
+                File.ReadAllBytes(path), ProjectJson.Default.ProjectEntry)
+                ?? throw new JsonException("it is empty");
         }
-        catch (Exception e) when (e is JsonException or IOException)
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
             log($"{path} cannot be read: {e.Message}. What runs of {project} runs on without "
                 + $"routes; run `tessera up` with its file, or `tessera -p {project} down`.");
@@ -41,7 +47,9 @@ internal sealed class ProjectStore(TesseraHome home)
     public void Save(ProjectEntry entry)
     {
         string folder = FolderOf(entry.Name);
-        Directory.CreateDirectory(folder);
+        // Environments hold secrets: nobody but the owner may look.
+        Directory.CreateDirectory(folder,
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         string path = Path.Combine(folder, FileName);
         string next = path + ".next";
         using (var file = new FileStream(next, FileMode.Create, FileAccess.Write))
@@ -71,4 +79,8 @@ internal sealed class ProjectStore(TesseraHome home)
             Directory.Delete(home.Projects);
         }
     }
+
+    private static bool IsName(string project) =>
+        project.Length > 0 && project[0] is not ('-' or '_')
+        && project.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '-' or '_');
 }

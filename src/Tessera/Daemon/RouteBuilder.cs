@@ -168,7 +168,12 @@ internal static class RouteBuilder
 
         // The newest of each slot decides; while any of them runs or will run, waiting is worth it.
         List<Instance> newest = [.. instances.GroupBy(i => i.Slot).Select(g => g.Last())];
-        if (newest.Count == 0 || !newest.TrueForAll(i => i.IsFinal))
+        if (newest.Count == 0)
+        {
+            return entry.Expected.Contains(service.Name) ? null : $"{service.Name} has no instance";
+        }
+
+        if (!newest.TrueForAll(i => i.IsFinal))
         {
             return null;
         }

@@ -70,7 +70,8 @@ public sealed class ControlApiTests : IAsyncLifetime
         var change = new ChangeRequest(
             ChangeKind.Kill, "a", ["web"], ImmutableSortedDictionary<string, int>.Empty.Add("x", 0),
             "SIGHUP", TimeSpan.FromSeconds(3), NoDeps: true, DryRun: true);
-        var query = new LogQuery("a", ["web"], true, 5, DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue);
+        var query = new LogQuery(
+            "a", ["web"], true, 5, DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue);
         _fake.ProgressWriter.Complete();
         _fake.LogWriter.Complete();
         _fake.EventWriter.Complete();
@@ -81,22 +82,25 @@ public sealed class ControlApiTests : IAsyncLifetime
         await ToListAsync(_client.EventsAsync(null, Token));
         await ToListAsync(_client.StopDaemonAsync(true, Token));
         await ToListAsync(_client.StopDaemonAsync(false, Token));
-        _fake.Requests.Select(ToText).ShouldBe(
-            ((object[])[down, change, query, "events a&b=c", "events ", true, false]).Select(ToText));
+        object[] expected = [down, change, query, "events a&b=c", "events ", true, false];
+        _fake.Requests.Select(ToText).ShouldBe(expected.Select(ToText));
     }
 
     [Fact]
     public async Task Carries_answers()
     {
         var view = new InstanceView(
-            "id1", "a-web-1", "a", "web", "python x", "running", "healthy", "Up 1 second", "out", "why",
-            7, null, 2, "", "127.0.0.1:4000", DateTimeOffset.UnixEpoch,
+            "id1", "a-web-1", "a", "web", "python x", "running", "healthy", "Up 1 second", "out",
+            "why", 7, null, 2, "", "127.0.0.1:4000", DateTimeOffset.UnixEpoch,
             [new PublisherView("", 80, 8080, "tcp")]);
         _fake.Instances = [view, view with { Pid = null, ExitCode = 3, Publishers = [] }];
         ToText(await _client.ListAsync("a", Token)).ShouldBe(ToText(_fake.Instances));
         ToText(await _client.GetDaemonAsync(Token)).ShouldBe(ToText(_fake.Daemon));
 
-        var line = new LogLine(new SlotName("a", "web", 1), DateTimeOffset.UnixEpoch, "tab\t \"é\" \0 \ud83d\ude00");
+        var line = new LogLine(
+            new SlotName("a", "web", 1),
+            DateTimeOffset.UnixEpoch,
+            "tab\t \"é\" \0 \ud83d\ude00");
         _fake.LogWriter.TryWrite(line);
         _fake.LogWriter.Complete();
         LogQuery query = new("a", []);
@@ -134,8 +138,8 @@ public sealed class ControlApiTests : IAsyncLifetime
         const int count = 20_000;
         for (int i = 0; i < count; i++)
         {
-            _fake.LogWriter.TryWrite(
-                new LogLine(new SlotName("a", "web", i), DateTimeOffset.UnixEpoch, new string('x', i % 300)));
+            _fake.LogWriter.TryWrite(new LogLine(
+                new SlotName("a", "web", i), DateTimeOffset.UnixEpoch, new string('x', i % 300)));
         }
 
         _fake.LogWriter.Complete();
@@ -191,7 +195,8 @@ public sealed class ControlApiTests : IAsyncLifetime
         await using IAsyncEnumerator<LogLine> reader =
             _client.LogsAsync(new LogQuery("a", [], Follow: true), cancellation.Token)
                 .GetAsyncEnumerator(Token);
-        _fake.LogWriter.TryWrite(new LogLine(new SlotName("a", "b", 1), DateTimeOffset.UnixEpoch, ""));
+        _fake.LogWriter.TryWrite(
+            new LogLine(new SlotName("a", "b", 1), DateTimeOffset.UnixEpoch, ""));
         (await reader.MoveNextAsync()).ShouldBeTrue();
         ValueTask<bool> next = reader.MoveNextAsync();
         await cancellation.CancelAsync();
@@ -259,7 +264,7 @@ public sealed class ControlApiTests : IAsyncLifetime
     public async Task A_stale_socket_is_replaced()
     {
         using var folder = new TemporaryHome();
-        using (var stale = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        using (Socket stale = NewSocket())
         {
             stale.Bind(new UnixDomainSocketEndPoint(folder.Home.ControlSocket + ".x"));
             File.Move(folder.Home.ControlSocket + ".x", folder.Home.ControlSocket);
@@ -286,7 +291,7 @@ public sealed class ControlApiTests : IAsyncLifetime
 
     [Theory]
     [InlineData("GET", "/instances", "", 400, "tessera daemon stop --keep-instances")]
-    [InlineData("GET", "/instances", "Tessera-Api: 0\r\n", 400, "tessera daemon stop --keep-instances")]
+    [InlineData("GET", "/instances", "Tessera-Api: 0\r\n", 400, "--keep-instances")]
     [InlineData("GET", "/instances", "Tessera-Api: 1\r\n", 200, "[]")]
     [InlineData("GET", "/daemon", "Tessera-Api: 0\r\n", 200, "\"version\"")]
     [InlineData("POST", "/daemon/stop", "Tessera-Api: 0\r\nContent-Length: 0\r\n", 200, "")]
@@ -342,7 +347,7 @@ public sealed class ControlApiTests : IAsyncLifetime
         {
             for (int i = 0; i < ControlProtocol.MaxConnections + 1; i++)
             {
-                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                Socket socket = NewSocket();
                 sockets.Add(socket);
                 await socket.ConnectAsync(new UnixDomainSocketEndPoint(Home.ControlSocket), Token);
             }
@@ -356,12 +361,15 @@ public sealed class ControlApiTests : IAsyncLifetime
         }
     }
 
+    private static Socket NewSocket() =>
+        new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+
     /// <summary>Every member, by another serializer than the one that is tested.</summary>
     private static string ToText(object value) => JsonSerializer.Serialize(value, value.GetType());
 
     private async Task<string> RawAsync(string request)
     {
-        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        using Socket socket = NewSocket();
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(Home.ControlSocket), Token);
         await using var stream = new NetworkStream(socket);
         await stream.WriteAsync(Encoding.UTF8.GetBytes(request), Token);

@@ -65,7 +65,9 @@ public sealed class RemoteControllerTests : IDisposable
         await Should.ThrowAsync<UserErrorException>(
             () => ReadAsync("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 5\r\n\r\nhello"));
 
-    /// <summary>Reads the answer of a daemon that says <paramref name="answer"/> and hangs up.</summary>
+    /// <summary>
+    /// Reads the answer of a daemon that says <paramref name="answer"/> and hangs up.
+    /// </summary>
     private async Task<int> ReadAsync(string answer)
     {
         using var listener = new Socket(

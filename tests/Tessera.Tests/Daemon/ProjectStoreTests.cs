@@ -52,6 +52,7 @@ public sealed class ProjectStoreTests : IDisposable
     [InlineData("")]
     [InlineData("{")]
     [InlineData("{}")]
+    [InlineData("null")]
     [InlineData("null garbage")]
     public void Reports_a_file_that_cannot_be_read_and_leaves_it(string content)
     {
@@ -73,6 +74,14 @@ public sealed class ProjectStoreTests : IDisposable
             () => _store.Save(Entry() with { AssignedPorts = ImmutableSortedDictionary<string, int>.Empty }));
         _store.Load("shop", _log.Add)!.AssignedPorts.ShouldNotBeEmpty();
     }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("..")]
+    [InlineData("a/b")]
+    [InlineData("-a")]
+    public void Refuses_names_that_lead_out_of_its_folder(string name) =>
+        Should.Throw<UserErrorException>(() => _store.Delete(name));
 
     [Fact]
     public void Deletes_everything_of_a_project()

@@ -62,6 +62,13 @@ public class RouteBuilderTests
     }
 
     [Fact]
+    public void Holds_requests_for_a_first_instance_only_while_one_is_expected()
+    {
+        Build(Entry(Web()) with { Expected = ["web"] }).Backends[0].UnavailableReason.ShouldBeNull();
+        Build(Web()).Backends[0].UnavailableReason.ShouldBe("web has no instance");
+    }
+
+    [Fact]
     public void Answers_at_once_when_a_command_takes_the_service_away()
     {
         ProjectEntry entry = Entry(Web()) with

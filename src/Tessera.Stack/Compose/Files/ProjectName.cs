@@ -3,13 +3,15 @@ using System.Text;
 
 namespace Tessera.Stack.Compose.Files;
 
-/// <summary>The name of a project: from <c>-p</c>, the environment, the files, or the folder.</summary>
+/// <summary>The name of a project: from <c>-p</c>, the environment, the files, or the
+/// folder.</summary>
 internal static class ProjectName
 {
     public const string Variable = "COMPOSE_PROJECT_NAME";
 
     /// <param name="nameOfFiles">Top-level <c>name</c> of the last file that has one.</param>
-    /// <exception cref="UserErrorException">A given name is not valid, or none can be made.</exception>
+    /// <exception cref="UserErrorException">A given name is not valid, or none can be
+    /// made.</exception>
     public static string Choose(
         string? commandLine,
         ImmutableSortedDictionary<string, string> variables,

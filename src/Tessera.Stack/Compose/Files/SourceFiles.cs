@@ -24,7 +24,8 @@ internal sealed record SourceFiles(
     ];
 
     /// <summary>
-    /// Finds the files: <c>-f</c>, else <c>COMPOSE_FILE</c>, else the well-known names in the working
+    /// Finds the files: <c>-f</c>, else <c>COMPOSE_FILE</c>, else the well-known names in the
+    /// working
     /// directory and above. Env files are read twice, because <c>COMPOSE_FILE</c> may stand in one
     /// and may move the project directory, where another lies.
     /// </summary>
@@ -52,7 +53,8 @@ internal sealed record SourceFiles(
         return new SourceFiles(paths, folder, variables.Current);
     }
 
-    /// <summary>How a path is shown: relative to the working directory when it lies below.</summary>
+    /// <summary>How a path is shown: relative to the working directory when it lies
+    /// below.</summary>
     public static string Display(string path, string workingDirectory)
     {
         if (path == StandardInput)

@@ -16,7 +16,8 @@ internal sealed class VariableFiles(LoadRequest request, Action<string> warn)
         request.Environment;
 
     /// <summary>Adds the files that belong to a project in <paramref name="folder"/>.</summary>
-    /// <exception cref="UserErrorException">A named file is missing, or a file is wrong.</exception>
+    /// <exception cref="UserErrorException">A named file is missing, or a file is
+    /// wrong.</exception>
     public void Read(string folder)
     {
         string[] named = NamedFiles();
@@ -72,7 +73,8 @@ internal sealed class VariableFiles(LoadRequest request, Action<string> warn)
             using StreamReader reader = new(file, Encoding.UTF8);
             return reader.ReadToEnd();
         }
-        catch (Exception problem) when (problem is FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception problem) when (
+            problem is FileNotFoundException or DirectoryNotFoundException)
         {
             throw new UserErrorException($"{display}: there is no such env file.");
         }
@@ -88,7 +90,8 @@ internal sealed class VariableFiles(LoadRequest request, Action<string> warn)
         if (request.EnvFiles.IsEmpty
             && request.Environment.TryGetValue("COMPOSE_ENV_FILES", out string? list))
         {
-            names = list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            names = list.Split(
+                ',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         }
 
         return [.. names.Select(name => Path.GetFullPath(name, request.WorkingDirectory))];

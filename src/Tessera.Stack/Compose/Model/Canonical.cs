@@ -53,7 +53,7 @@ internal sealed class Canonical(
         foreach (MappingEntry entry in services.Entries)
         {
             MappingNode service = (MappingNode)entry.Value;
-            Node[] own = [.. (service["profiles"] as SequenceNode)?.Items ?? []];
+            Node[] own = [.. service.ItemsOf("profiles")];
             if (own.Length == 0 || profiles.Contains("*")
                 || own.Any(profile => profiles.Contains(TextOf(profile))))
             {
@@ -77,7 +77,8 @@ internal sealed class Canonical(
         }
 
         return variables.TryGetValue("COMPOSE_PROFILES", out string? list)
-            ? list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            ? list.Split(
+                ',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
             : [];
     }
 

@@ -28,6 +28,7 @@ internal sealed class Checks(MappingNode document, Problems problems)
             CheckDependencies(entry.Key, service, disabled);
         }
 
+        CheckSecrets();
         DependencyCycles.Check(_services, problems);
         PublishedPorts.Check(_services, problems);
     }
@@ -48,7 +49,8 @@ internal sealed class Checks(MappingNode document, Problems problems)
                 $"service \"{name}\" has endpoints, which already run, and a command; take one " +
                 "of them away");
         }
-        else if (!isExternal && !hasCommand && !IsContainer(service) && !service.Contains("provider"))
+        else if (!isExternal && !hasCommand && !IsContainer(service)
+            && !service.Contains("provider"))
         {
             problems.Add(
                 position,
@@ -56,7 +58,8 @@ internal sealed class Checks(MappingNode document, Problems problems)
                 "image or build, or x-tessera.endpoints");
         }
 
-        if (isExternal && (service["scale"] ?? (service["deploy"] as MappingNode)?["replicas"]) is { } scale)
+        Node? scale = service["scale"] ?? (service["deploy"] as MappingNode)?["replicas"];
+        if (isExternal && scale is not null)
         {
             problems.Add(
                 scale.Position,
@@ -85,14 +88,17 @@ internal sealed class Checks(MappingNode document, Problems problems)
         {
             problems.Add(
                 node.Position,
-                string.Create(CultureInfo.InvariantCulture, $"services.{name}.scale must be 0 to {MaxScale}, not {count}"));
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"services.{name}.scale must be 0 to {MaxScale}, not {count}"));
         }
 
         if (count > 1 && (service[TesseraSchema.Name] as MappingNode)?["port"] is not null)
         {
             problems.Add(
                 node.Position,
-                $"service \"{name}\" always listens on x-tessera.port: it has one instance at most");
+                $"service \"{name}\" always listens on x-tessera.port: it has one instance at " +
+                "most");
         }
     }
 
@@ -112,7 +118,8 @@ internal sealed class Checks(MappingNode document, Problems problems)
                 ? $"; did you mean {near.ToUpperInvariant()}?"
                 : "";
             problems.Add(
-                stop.Position, $"services.{name}.stop_signal: there is no signal \"{signal}\"{nearest}");
+                stop.Position, $"services.{name}.stop_signal: there is no signal " +
+                $"\"{signal}\"{nearest}");
         }
 
         if (service["stop_grace_period"] is ScalarNode grace && TextOf(grace).StartsWith('-'))
@@ -180,12 +187,13 @@ internal sealed class Checks(MappingNode document, Problems problems)
 
     private void CheckPorts(string name, MappingNode service)
     {
-        foreach (MappingNode port in (service["ports"] as SequenceNode)?.Items.OfType<MappingNode>() ?? [])
+        foreach (MappingNode port in service.ItemsOf("ports").OfType<MappingNode>())
         {
             if (port["target"] is ScalarNode { Value: < 1L or > 65_535L } target)
             {
                 problems.Add(
-                    target.Position, $"services.{name}.ports: {target.Text} is no port (1 to 65535)");
+                    target.Position, $"services.{name}.ports: {target.Text} is no port (1 to " +
+                    "65535)");
             }
 
             if (TextOf(port, "published") is { Length: > 0 } published
@@ -193,7 +201,8 @@ internal sealed class Checks(MappingNode document, Problems problems)
             {
                 problems.Add(
                     port["published"]!.Position,
-                    $"services.{name}.ports: \"{published}\" is no port or range of ports (1 to 65535)");
+                    $"services.{name}.ports: \"{published}\" is no port or range of ports (1 " +
+                    "to 65535)");
             }
 
             if (TextOf(port, "protocol") is { Length: > 0 } and not ("tcp" or "udp" or "sctp"))
@@ -205,7 +214,7 @@ internal sealed class Checks(MappingNode document, Problems problems)
             }
         }
 
-        foreach (Node exposed in (service["expose"] as SequenceNode)?.Items ?? [])
+        foreach (Node exposed in service.ItemsOf("expose"))
         {
             string range = TextOf(exposed).Split('/')[0];
             if (!PortSpec.TryRange(range, out _, out _))
@@ -230,17 +239,34 @@ internal sealed class Checks(MappingNode document, Problems problems)
 
         foreach (string kind in (string[])["secrets", "configs"])
         {
-            foreach (Node reference in (service[kind] as SequenceNode)?.Items ?? [])
+            foreach (Node reference in service.ItemsOf(kind))
             {
-                CheckReference(name, kind[..^1], kind, TextOf(reference, "source"), reference.Position);
+                CheckReference(
+                    name, kind[..^1], kind, TextOf(reference, "source"), reference.Position);
             }
         }
 
-        foreach (Node volume in (service["volumes"] as SequenceNode)?.Items ?? [])
+        foreach (Node volume in service.ItemsOf("volumes"))
         {
-            if (TextOf(volume, "type") == "volume" && TextOf(volume, "source") is { Length: > 0 } source)
+            if (TextOf(volume, "type") == "volume"
+                && TextOf(volume, "source") is { Length: > 0 } source)
             {
                 CheckReference(name, "volume", "volumes", source, volume.Position);
+            }
+        }
+    }
+
+    private void CheckSecrets()
+    {
+        foreach (MappingEntry entry in document.EntriesOf("secrets"))
+        {
+            if (entry.Value is MappingNode secret && !secret.Contains("file")
+                && !secret.Contains("environment") && !secret.Contains("external")
+                && !secret.Contains("driver"))
+            {
+                problems.Add(
+                    entry.KeyPosition,
+                    $"secret \"{entry.Key}\" must declare either `file` or `environment`");
             }
         }
     }
@@ -266,7 +292,8 @@ internal sealed class Checks(MappingNode document, Problems problems)
 
         foreach (MappingEntry entry in dependencies.Entries)
         {
-            bool isRequired = (entry.Value as MappingNode)?["required"] is not ScalarNode { Value: false };
+            bool isRequired =
+                (entry.Value as MappingNode)?["required"] is not ScalarNode { Value: false };
             if (_services.Contains(entry.Key) || !isRequired)
             {
                 continue;
@@ -274,17 +301,18 @@ internal sealed class Checks(MappingNode document, Problems problems)
 
             if (disabled.TryGetValue(entry.Key, out MappingNode? other))
             {
-                IEnumerable<string> profiles = ((SequenceNode)other["profiles"]!).Items.Select(TextOf);
+                IEnumerable<string> profiles = other.ItemsOf("profiles").Select(TextOf);
                 problems.Add(
                     entry.KeyPosition,
                     $"service \"{name}\" depends on \"{entry.Key}\", which no enabled profile " +
-                    $"includes; enable one of its profiles ({string.Join(", ", profiles)}), or write " +
-                    "\"required: false\"");
+                    $"includes; enable one of its profiles ({string.Join(", ", profiles)}), or " +
+                    "write \"required: false\"");
                 continue;
             }
 
-            string? nearest = EditDistance.Nearest(
-                entry.Key, _services.Entries.Select(known => known.Key).Where(known => known != name));
+            string? nearest = problems.IsFull ? null : EditDistance.Nearest(
+                entry.Key,
+                _services.Entries.Select(known => known.Key).Where(known => known != name));
             problems.Add(
                 entry.KeyPosition,
                 $"service \"{name}\" depends on undefined service \"{entry.Key}\"" +

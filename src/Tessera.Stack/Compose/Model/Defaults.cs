@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Tessera.Stack.Compose.Schema;
+using Tessera.Stack.Compose.Values;
 using Tessera.Stack.Compose.Yaml;
 using static Tessera.Stack.Compose.Schema.CommonShapes;
 
@@ -35,6 +36,13 @@ internal sealed class Defaults(
         {
             CompleteResources(document, kind);
         }
+
+        foreach (MappingNode volume in Values(document, "volumes"))
+        {
+            CompleteBindVolume(volume);
+        }
+
+        UsedResources.Keep(document, services);
     }
 
     private void Complete(MappingNode service)
@@ -47,7 +55,7 @@ internal sealed class Defaults(
             }
         }
 
-        if (!service.Contains("network_mode") && service["networks"] is not MappingNode { Entries.Count: > 0 })
+        if (!service.Contains("network_mode") && service.EntriesOf("networks").Count == 0)
         {
             MappingNode networks = new(service.Position);
             networks.Set("default", ScalarNode.Null(service.Position));
@@ -62,6 +70,19 @@ internal sealed class Defaults(
         if (service["deploy"] is MappingNode deploy)
         {
             CompleteDeploy(service, deploy);
+        }
+
+        ImpliedDependencies.Add(service);
+        if (TextOf(service, "pull_policy") == "if_not_present")
+        {
+            service.Set("pull_policy", "missing");
+        }
+
+        foreach (MappingNode watch in service["develop"] is MappingNode develop
+            ? Records(develop, "watch")
+            : [])
+        {
+            watch.Set("path", Paths.Absolute(TextOf(watch, "path"), projectDirectory, variables));
         }
 
         foreach (MappingNode port in Records(service, "ports"))
@@ -93,7 +114,7 @@ internal sealed class Defaults(
     private void CompleteBuild(MappingNode build)
     {
         string context = TextOf(build, "context") is { Length: > 0 } named ? named : ".";
-        if (!IsRemote(context))
+        if (!Paths.IsRemote(context))
         {
             context = Paths.Absolute(context, projectDirectory, variables);
         }
@@ -105,13 +126,19 @@ internal sealed class Defaults(
         }
 
         ResolveBareNames(build, "args");
-        foreach (MappingNode secret in Records(build, "secrets"))
+        foreach (MappingEntry entry in build.EntriesOf("additional_contexts").ToArray())
         {
-            SetMissing(secret, "target", "/run/secrets/" + TextOf(secret, "source"));
+            string path = TextOf(entry.Value);
+            if (!Paths.IsRemote(path) && !path.Contains(':', StringComparison.Ordinal))
+            {
+                ((MappingNode)build["additional_contexts"]!).Set(
+                    entry.Key, Paths.Absolute(path, projectDirectory, variables));
+            }
         }
     }
 
-    /// <summary>Arguments without a value are the caller's; those that nobody has are left out.</summary>
+    /// <summary>Arguments without a value are the caller's; those that nobody has are left
+    /// out.</summary>
     private void ResolveBareNames(MappingNode owner, string key)
     {
         if (owner[key] is not MappingNode values)
@@ -146,18 +173,34 @@ internal sealed class Defaults(
         {
             deploy.Set("replicas", scale);
         }
+
+        MappingNode? reservations =
+            ((MappingNode)deploy["resources"]!)["reservations"] as MappingNode;
+        foreach (MappingNode device in reservations is null ? [] : Records(reservations, "devices"))
+        {
+            if (!device.Contains("count") && !device.Contains("device_ids"))
+            {
+                device.Set("count", ScalarNode.Of(device.Position, -1L));
+            }
+        }
     }
 
     private void CompleteVolume(MappingNode volume)
     {
-        if (TextOf(volume, "target") is { Length: > 0 } target)
-        {
-            volume.Set("target", Paths.Clean(target));
-        }
-
         if (TextOf(volume, "type") == "bind" && TextOf(volume, "source") is { Length: > 0 } source)
         {
             volume.Set("source", Paths.Absolute(source, projectDirectory, variables));
+        }
+    }
+
+    /// <summary>A volume of the driver <c>local</c> may be a folder of the host.</summary>
+    private void CompleteBindVolume(MappingNode volume)
+    {
+        if (TextOf(volume, "driver") == "local" && volume["driver_opts"] is MappingNode options
+            && TextOf(options, "o") == "bind"
+            && TextOf(options, "device") is { Length: > 0 } device)
+        {
+            options.Set("device", Paths.Absolute(device, projectDirectory, variables));
         }
     }
 
@@ -208,11 +251,6 @@ internal sealed class Defaults(
         }
     }
 
-    private static bool IsRemote(string context) =>
-        context.Contains("://", StringComparison.Ordinal)
-        || context.StartsWith("git@", StringComparison.Ordinal)
-        || context.StartsWith("github.com/", StringComparison.Ordinal);
-
     private static void SetMissing(MappingNode owner, string key, string value)
     {
         if (TextOf(owner, key).Length == 0 && value.Length > 0)
@@ -222,8 +260,8 @@ internal sealed class Defaults(
     }
 
     private static IEnumerable<MappingNode> Records(MappingNode owner, string key) =>
-        (owner[key] as SequenceNode)?.Items.OfType<MappingNode>() ?? [];
+        owner.ItemsOf(key).OfType<MappingNode>();
 
     private static IEnumerable<MappingNode> Values(MappingNode owner, string key) =>
-        (owner[key] as MappingNode)?.Entries.Select(entry => entry.Value).OfType<MappingNode>() ?? [];
+        owner.EntriesOf(key).Select(entry => entry.Value).OfType<MappingNode>();
 }

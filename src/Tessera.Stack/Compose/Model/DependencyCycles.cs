@@ -27,20 +27,21 @@ internal static class DependencyCycles
     private static List<string>? Find(MappingNode services, string start, HashSet<string> done)
     {
         List<string> path = [];
+        HashSet<string> open = new(StringComparer.Ordinal);
         Stack<(string Name, bool IsExit)> pending = new([(start, false)]);
         while (pending.TryPop(out (string Name, bool IsExit) step))
         {
             if (step.IsExit)
             {
                 path.RemoveAt(path.Count - 1);
+                open.Remove(step.Name);
                 done.Add(step.Name);
                 continue;
             }
 
-            int open = path.IndexOf(step.Name);
-            if (open >= 0)
+            if (open.Contains(step.Name))
             {
-                return [.. path[open..], step.Name];
+                return [.. path[path.IndexOf(step.Name)..], step.Name];
             }
 
             if (done.Contains(step.Name))
@@ -49,6 +50,7 @@ internal static class DependencyCycles
             }
 
             path.Add(step.Name);
+            open.Add(step.Name);
             pending.Push((step.Name, true));
             foreach (string next in DependenciesOf(services, step.Name).Reverse())
             {

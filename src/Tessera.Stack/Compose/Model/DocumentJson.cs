@@ -6,7 +6,8 @@ using Tessera.Stack.Compose.Yaml;
 namespace Tessera.Stack.Compose.Model;
 
 /// <summary>
-/// The canonical document as JSON. A dollar sign is written twice, as Compose does, so that the text
+/// The canonical document as JSON. A dollar sign is written twice, as Compose does, so that the
+/// text
 /// is a Compose file again.
 /// </summary>
 internal static class DocumentJson
@@ -50,7 +51,8 @@ internal static class DocumentJson
         }
         catch (Exception problem) when (problem is JsonException or ArgumentException)
         {
-            throw new UserErrorException($"the project's document is not valid JSON: {problem.Message}");
+            throw new UserErrorException($"the project's document is not valid JSON: " +
+            $"{problem.Message}");
         }
     }
 

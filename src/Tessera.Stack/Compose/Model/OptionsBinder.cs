@@ -18,11 +18,11 @@ internal static class OptionsBinder
         ServiceOptions standard = ServiceOptions.Default;
         return standard with
         {
-            Endpoints = [.. Items(options, "endpoints").Select(BindEndpoint)],
+            Endpoints = [.. options.ItemsOf("endpoints").Select(BindEndpoint)],
             Balance = TextOf(options, "balance") is { Length: > 0 } balance
                 ? balance
                 : standard.Balance,
-            Weights = [.. Items(options, "weights")
+            Weights = [.. options.ItemsOf("weights")
                 .Select(weight => (int)((weight as ScalarNode)?.Value as long? ?? 1))],
             FixedPort = (int?)Integer(options, "port"),
             DrainTimeout = Duration(options, "drain_timeout") ?? standard.DrainTimeout,

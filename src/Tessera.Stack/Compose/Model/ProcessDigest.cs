@@ -17,8 +17,8 @@ internal static class ProcessDigest
         Append(text, "environment", service.Environment.Select(pair => $"{pair.Key}={pair.Value}"));
         Append(text, "working_dir", [service.WorkingDirectory]);
         Append(text, "user", service.User is { } user ? [user] : []);
-        Append(text, "limits", service.Limits.Select(limit =>
-            string.Create(CultureInfo.InvariantCulture, $"{limit.Name}={limit.Soft}:{limit.Hard}")));
+        Append(text, "limits", service.Limits.Select(limit => string.Create(
+            CultureInfo.InvariantCulture, $"{limit.Name}={limit.Soft}:{limit.Hard}")));
         Append(text, "ports", service.TargetPorts.Select(Digits));
         Append(text, "fixed_port", service.Options.FixedPort is { } port ? [Digits(port)] : []);
         if (service.Healthcheck is { } check)

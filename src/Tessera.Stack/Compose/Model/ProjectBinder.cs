@@ -18,8 +18,8 @@ internal static class ProjectBinder
         problems.ThrowIfAny();
         MappingNode source = document[TesseraSchema.SourceName] as MappingNode
             ?? throw new UserErrorException(
-                $"the project's document has no {TesseraSchema.SourceName}: it does not come from " +
-                "the loader.");
+                $"the project's document has no {TesseraSchema.SourceName}: it does not come " +
+                "from the loader.");
         string folder = TextOf(source, "working_dir");
         if (!Path.IsPathFullyQualified(folder))
         {
@@ -46,8 +46,8 @@ internal static class ProjectBinder
         ImmutableArray<string> command =
             [.. Words(service, "entrypoint"), .. Words(service, "command")];
         ServiceOptions options = OptionsBinder.Bind(service[TesseraSchema.Name] as MappingNode);
-        ImmutableArray<PortMapping> ports = [.. Items(service, "ports").Select(BindPort)];
-        ImmutableArray<int> expose = [.. Items(service, "expose").SelectMany(ExposedPorts)];
+        ImmutableArray<PortMapping> ports = [.. service.ItemsOf("ports").Select(BindPort)];
+        ImmutableArray<int> expose = [.. service.ItemsOf("expose").SelectMany(ExposedPorts)];
         Service bound = new()
         {
             Name = name,
@@ -85,11 +85,8 @@ internal static class ProjectBinder
     internal static long? Integer(MappingNode? owner, string key) =>
         (owner?[key] as ScalarNode)?.Value as long?;
 
-    internal static IEnumerable<Node> Items(MappingNode owner, string key) =>
-        (owner[key] as SequenceNode)?.Items ?? [];
-
     private static ImmutableArray<string> Words(MappingNode owner, string key) =>
-        [.. Items(owner, key).Select(TextOf)];
+        [.. owner.ItemsOf(key).Select(TextOf)];
 
     private static ImmutableSortedDictionary<string, string> Pairs(MappingNode owner, string key) =>
         owner[key] is MappingNode mapping

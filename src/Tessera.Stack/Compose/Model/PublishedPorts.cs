@@ -14,13 +14,14 @@ internal static class PublishedPorts
 {
     public static void Check(MappingNode services, Problems problems)
     {
-        Dictionary<(int Port, string Protocol), List<Claim>> claims = [];
+        Dictionary<(int Port, string Protocol), Claims> claims = [];
         foreach (Claim claim in services.Entries.SelectMany(ClaimsOf))
         {
-            List<Claim> others = claims.TryGetValue((claim.Port, claim.Protocol), out List<Claim>? known)
+            (int Port, string Protocol) key = (claim.Port, claim.Protocol);
+            Claims others = claims.TryGetValue(key, out Claims? known)
                 ? known
-                : claims[(claim.Port, claim.Protocol)] = [];
-            if (others.FirstOrDefault(other => IsClash(other, claim)) is { } earlier)
+                : claims[key] = new Claims();
+            if (others.FindClash(claim) is { } earlier)
             {
                 string who = earlier.Service == claim.Service
                     ? $"twice by service \"{claim.Service}\""
@@ -40,17 +41,34 @@ internal static class PublishedPorts
         string Service, bool IsContainer, string HostIp, int Port, string Protocol,
         SourcePosition Position);
 
-    /// <summary>Services of containers clash as well, but it is their engine that says so.</summary>
-    private static bool IsClash(Claim left, Claim right) =>
-        !(left.IsContainer && right.IsContainer)
-        && (left.HostIp == right.HostIp || IsEvery(left.HostIp) || IsEvery(right.HostIp));
+    /// <summary>What was claimed of one port, by address.</summary>
+    private sealed class Claims
+    {
+        private readonly Dictionary<string, Claim> _native = new(StringComparer.Ordinal);
+        private readonly Dictionary<string, Claim> _container = new(StringComparer.Ordinal);
+
+        /// <summary>
+        /// Services of containers clash with each other as well, but it is their engine that says so.
+        /// </summary>
+        public Claim? FindClash(Claim claim) => Find(_native, claim.HostIp)
+            ?? (claim.IsContainer ? null : Find(_container, claim.HostIp));
+
+        public void Add(Claim claim) =>
+            (claim.IsContainer ? _container : _native).TryAdd(Address(claim.HostIp), claim);
+
+        private static Claim? Find(Dictionary<string, Claim> claims, string hostIp) =>
+            Address(hostIp).Length == 0 ? claims.Values.FirstOrDefault()
+            : claims.GetValueOrDefault(hostIp) ?? claims.GetValueOrDefault("");
+
+        private static string Address(string hostIp) => IsEvery(hostIp) ? "" : hostIp;
+    }
 
     private static bool IsEvery(string address) => address is "" or "0.0.0.0" or "::";
 
     private static IEnumerable<Claim> ClaimsOf(MappingEntry entry)
     {
         MappingNode service = (MappingNode)entry.Value;
-        foreach (Node port in (service["ports"] as SequenceNode)?.Items ?? [])
+        foreach (Node port in service.ItemsOf("ports"))
         {
             if (PortSpec.TryPort(TextOf(port, "published"), out int published))
             {

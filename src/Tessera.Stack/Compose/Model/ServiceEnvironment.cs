@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Tessera.Stack.Compose.Files;
 using Tessera.Stack.Compose.Schema;
 using Tessera.Stack.Compose.Variables;
+using Tessera.Stack.Compose.Values;
 using Tessera.Stack.Compose.Yaml;
 
 namespace Tessera.Stack.Compose.Model;

@@ -22,7 +22,7 @@ internal static class TesseraOptions
         }
 
         string path = $"services.{service}.{TesseraSchema.Name}";
-        foreach (Node endpoint in (options["endpoints"] as SequenceNode)?.Items ?? [])
+        foreach (Node endpoint in options.ItemsOf("endpoints"))
         {
             string address = TextOf(endpoint, "address");
             if (ParseEndpoint(address) is null)
@@ -35,7 +35,7 @@ internal static class TesseraOptions
             CheckWeight((endpoint as MappingNode)?["weight"], $"{path}.endpoints", problems);
         }
 
-        foreach (Node weight in (options["weights"] as SequenceNode)?.Items ?? [])
+        foreach (Node weight in options.ItemsOf("weights"))
         {
             CheckWeight(weight, $"{path}.weights", problems);
         }

@@ -17,7 +17,14 @@ internal static class CommonShapes
     };
 
     /// <summary>A mapping of strings, or a list of <c>KEY=value</c>.</summary>
-    public static MapShape Mapping { get; } = new(ScalarShape.TextOrNull)
+    public static MapShape Mapping { get; } = new(ScalarShape.TextOrEmpty)
+    {
+        FromList = ShortForms.KeyValues,
+    };
+
+    /// <summary>As <see cref="Mapping"/>; a name without a value is the caller's
+    /// variable.</summary>
+    public static MapShape VariableMapping { get; } = new(ScalarShape.TextOrNull)
     {
         FromList = ShortForms.KeyValues,
     };
@@ -50,7 +57,7 @@ internal static class CommonShapes
         new Key("target", ScalarShape.String),
         new Key("uid", ScalarShape.String),
         new Key("gid", ScalarShape.String),
-        new Key("mode", ScalarShape.FileMode))
+        new Key("mode", ScalarShape.Integer))
     {
         Expand = (node, _, _) =>
             node.AsString is null ? null : ShortForms.Record(node, ("source", node)),
@@ -67,8 +74,8 @@ internal static class CommonShapes
         AllowsName = IsName,
     };
 
-    public static bool IsName(string name) =>
-        name.All(character => char.IsAsciiLetterOrDigit(character) || character is '.' or '_' or '-');
+    public static bool IsName(string name) => name.All(
+        character => char.IsAsciiLetterOrDigit(character) || character is '.' or '_' or '-');
 
     public static string TextOf(Node node) => (node as ScalarNode)?.ToText() ?? "";
 

@@ -55,13 +55,15 @@ internal static class ComposeSchema
         new Key("project_directory", ScalarShape.String))
     {
         AllowsExtensions = false,
-        Expand = (node, _, _) => node.AsString is null ? null : ShortForms.Record(node, ("path", node)),
+        Required = ["path"],
+        Expand = (node, _, _) =>
+            node.AsString is null ? null : ShortForms.Record(node, ("path", node)),
     };
 
     public static RecordShape Document { get; } = new(
         new Key("version", ScalarShape.String),
         new Key("name", ScalarShape.String),
-        new Key("include", new ListShape(Include), IsPending: true),
+        new Key("include", new ListShape(Include)),
         new Key("services", Named(ServiceSchema.Service), Keep.Yes),
         new Key("networks", Named(Network), IsPending: true),
         new Key("volumes", Named(Volume), IsPending: true),

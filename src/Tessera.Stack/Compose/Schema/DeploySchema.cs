@@ -8,7 +8,7 @@ internal static class DeploySchema
     private static readonly RecordShape DeviceRequest = new(
         new Key("capabilities", StringList),
         new Key("driver", ScalarShape.String),
-        new Key("count", ScalarShape.Text),
+        new Key("count", ScalarShape.Count),
         new Key("device_ids", StringList),
         new Key("options", Mapping));
 

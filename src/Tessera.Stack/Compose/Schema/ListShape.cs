@@ -15,7 +15,8 @@ internal sealed class ListShape(Shape item) : Shape
     /// <summary>Is printed when it is empty: an empty command is not the same as none.</summary>
     public bool KeepsEmpty { get; init; }
 
-    /// <summary>Values of equal identity are one; the last stays, at the place of the first.</summary>
+    /// <summary>Values of equal identity are one; the last stays, at the place of the
+    /// first.</summary>
     public Func<Node, string>? Identity { get; init; }
 
     /// <summary>Turns a single string into the list (<see cref="AllowsSingle"/>) .</summary>

@@ -70,8 +70,8 @@ internal class MapShape(Shape value) : Shape
             {
                 problems.Add(
                     entry.KeyPosition,
-                    $"\"{name}\" is no valid name in {path}: letters, digits, \".\", \"_\" and \"-\" " +
-                    "make a name");
+                    $"\"{name}\" is no valid name in {path}: letters, digits, \".\", \"_\" and " +
+                    "\"-\" make a name");
                 continue;
             }
 

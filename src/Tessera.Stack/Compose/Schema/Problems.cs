@@ -13,9 +13,13 @@ internal sealed class Problems
 
     private readonly List<string> _errors = [];
     private readonly List<string> _warnings = [];
+    private readonly HashSet<string> _isWarned = new(StringComparer.Ordinal);
     private int _omitted;
 
     public IReadOnlyList<string> Warnings => _warnings;
+
+    /// <summary>No further error is shown, so no effort need go into its wording.</summary>
+    public bool IsFull => _errors.Count >= MaxErrors;
 
     /// <param name="text">A sentence without its full stop.</param>
     public void Add(SourcePosition position, string text)
@@ -40,13 +44,14 @@ internal sealed class Problems
     /// <param name="sentence">Whole, with its full stop.</param>
     public void Warn(string sentence)
     {
-        if (!_warnings.Contains(sentence))
+        if (_isWarned.Add(sentence))
         {
             _warnings.Add(sentence);
         }
     }
 
-    /// <exception cref="UserErrorException">Something is wrong; names everything, line by line.</exception>
+    /// <exception cref="UserErrorException">Something is wrong; names everything, line by
+    /// line.</exception>
     public void ThrowIfAny()
     {
         if (_errors.Count == 0)

@@ -127,7 +127,8 @@ internal class RecordShape : Shape
             }
             else
             {
-                problems.Add(entry.KeyPosition, UnknownKey(entry.Key, path));
+                problems.Add(
+                    entry.KeyPosition, problems.IsFull ? entry.Key : UnknownKey(entry.Key, path));
             }
         }
 

@@ -38,9 +38,17 @@ internal sealed class ScalarShape : Shape
         "a string, a number, a boolean or nothing",
         node => node.Value is null ? node : AsText(node));
 
+    /// <summary>As <see cref="TextOrNull"/>, but nothing becomes the empty string.</summary>
+    public static ScalarShape TextOrEmpty { get; } = new(TextOrNull.Expected, AsText);
+
     /// <summary>A boolean or a word, printed as a string (<c>build.provenance</c>).</summary>
     public static ScalarShape TextOrBoolean { get; } = new(
         "a string or a boolean", node => node.Value is string or bool ? AsText(node) : null);
+
+    /// <summary>How many devices; <c>all</c> is -1.</summary>
+    public static ScalarShape Count { get; } = new(
+        "an integer or \"all\"",
+        node => node.Value is "all" ? ScalarNode.Of(node.Position, -1L) : ToInteger(node));
 
     /// <summary>Go's form: <c>90s</c> becomes <c>1m30s</c>.</summary>
     public static ScalarShape Duration { get; } = new(
@@ -52,12 +60,10 @@ internal sealed class ScalarShape : Shape
     /// <summary>Bytes as a string of digits: <c>1.5G</c> becomes <c>1610612736</c>.</summary>
     public static ScalarShape Bytes { get; } = new(
         "a size such as \"512m\" or \"1.5g\"",
-        node => node.Value is string or long or double && ByteSize.TryParse(node.ToText(), out long size)
+        node => node.Value is string or long or double
+            && ByteSize.TryParse(node.ToText(), out long size)
             ? new ScalarNode(node.Position, size.ToString(CultureInfo.InvariantCulture))
             : null);
-
-    /// <summary>Permission bits as an octal string: <c>0440</c>.</summary>
-    public static ScalarShape FileMode { get; } = new("file permissions such as 0440", ToFileMode);
 
     public override string Expected { get; }
 
@@ -129,24 +135,4 @@ internal sealed class ScalarShape : Shape
             ScalarNode.Of(node.Position, value),
         _ => null,
     };
-
-    private static ScalarNode? ToFileMode(ScalarNode node)
-    {
-        long bits;
-        switch (node.Value)
-        {
-            case long number:
-                bits = number;
-                break;
-            case string text when text.Length is > 0 and < 12 && text.All(c => c is >= '0' and <= '7'):
-                bits = Convert.ToInt64(text, 8);
-                break;
-            default:
-                return null;
-        }
-
-        return bits is < 0 or > 0xFFFF_FFFF
-            ? null
-            : new ScalarNode(node.Position, "0" + Convert.ToString(bits, 8));
-    }
 }

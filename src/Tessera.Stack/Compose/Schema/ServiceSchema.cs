@@ -27,7 +27,8 @@ internal static class ServiceSchema
         new Key("required", ScalarShape.Boolean, Keep.Yes)))
     {
         AllowsName = IsName,
-        FromList = ShortForms.Names(name => ShortForms.Record(name, ("condition", "service_started"))),
+        FromList = ShortForms.Names(
+            name => ShortForms.Record(name, ("condition", "service_started"))),
     };
 
     private static readonly ListShape EnvFile = new(new RecordShape(
@@ -37,7 +38,8 @@ internal static class ServiceSchema
     {
         AllowsExtensions = false,
         Required = ["path"],
-        Expand = (node, _, _) => node.AsString is null ? null : ShortForms.Record(node, ("path", node)),
+        Expand = (node, _, _) =>
+            node.AsString is null ? null : ShortForms.Record(node, ("path", node)),
     })
     {
         AllowsSingle = true,
@@ -107,7 +109,7 @@ internal static class ServiceSchema
         new Key("user", ScalarShape.String),
         new Key("privileged", ScalarShape.Boolean),
         new Key("working_dir", ScalarShape.String),
-        new Key("environment", Mapping)) { Required = ["command"] };
+        new Key("environment", VariableMapping)) { Required = ["command"] };
 
     private static readonly ListShape Volumes = new(new RecordShape(
         new Key("type", ScalarShape.OneOf("bind", "volume", "tmpfs", "cluster", "npipe", "image")),
@@ -119,7 +121,8 @@ internal static class ServiceSchema
             new Key("selinux", ScalarShape.OneOf("z", "Z")),
             new Key("propagation", ScalarShape.String),
             new Key("create_host_path", ScalarShape.Boolean),
-            new Key("recursive", ScalarShape.OneOf("enabled", "disabled", "writable", "readonly")))),
+            new Key("recursive", ScalarShape.OneOf(
+                "enabled", "disabled", "writable", "readonly")))),
         new Key("volume", new RecordShape(
             new Key("labels", Mapping),
             new Key("nocopy", ScalarShape.Boolean),
@@ -162,9 +165,9 @@ internal static class ServiceSchema
         AllowsNull = true,
     };
 
-    public static RecordShape Service { get; } = new([.. Keys()]);
+    public static RecordShape Service { get; } = new([.. KeysToExpose(), .. KeysFromExtends()]);
 
-    private static IEnumerable<Key> Keys() =>
+    private static Key[] KeysToExpose() =>
     [
         new("profiles", StringSet),
         Pending("annotations", Mapping),
@@ -204,10 +207,14 @@ internal static class ServiceSchema
         Pending("provider", new RecordShape(
             new Key("type", ScalarShape.String),
             new Key("options", new MapShape(AnyShape.Instance))) { Required = ["type"] }),
-        new("environment", Mapping),
+        new("environment", VariableMapping),
         new("env_file", EnvFile),
         new("expose", new ListShape(ScalarShape.Text) { Identity = TextOf }),
-        Pending("extends", new RecordShape(
+    ];
+
+    private static Key[] KeysFromExtends() =>
+    [
+        new("extends", new RecordShape(
             new Key("file", ScalarShape.String),
             new Key("service", ScalarShape.String))
         {

@@ -61,7 +61,8 @@ internal abstract class Shape
             case SequenceNode list:
                 return new SequenceNode(
                     list.Position,
-                    list.Items.Where(item => item.MergeTag != MergeTag.Reset).Select(WithoutResets));
+                    list.Items.Where(item => item.MergeTag != MergeTag.Reset)
+                        .Select(WithoutResets));
             default:
                 return node;
         }

@@ -28,7 +28,8 @@ internal static class ShortForms
     {
         if (node.Value is not (string or long))
         {
-            problems.Add(node.Position, $"{path} must be a port such as \"8080:80\", not {node.Kind}");
+            problems.Add(node.Position, $"{path} must be a port such as \"8080:80\", not " +
+            $"{node.Kind}");
             return null;
         }
 
@@ -110,7 +111,8 @@ internal static class ShortForms
         return mapping;
     }
 
-    /// <summary><c>host=address</c> or <c>host:address</c>; a host may stand several times.</summary>
+    /// <summary><c>host=address</c> or <c>host:address</c>; a host may stand several
+    /// times.</summary>
     public static MappingNode Hosts(SequenceNode list, string path, Problems problems)
     {
         MappingNode hosts = new(list.Position) { MergeTag = list.MergeTag };
@@ -136,7 +138,8 @@ internal static class ShortForms
     }
 
     /// <summary>A list of names becomes a mapping from each to <paramref name="make"/>.</summary>
-    public static Func<SequenceNode, string, Problems, MappingNode> Names(Func<ScalarNode, Node> make) =>
+    public static Func<SequenceNode, string, Problems, MappingNode> Names(
+        Func<ScalarNode, Node> make) =>
         (list, path, problems) =>
         {
             MappingNode mapping = new(list.Position) { MergeTag = list.MergeTag };
@@ -193,7 +196,7 @@ internal static class ShortForms
             volume.Set("source", source);
         }
 
-        volume.Set("target", parts.Length > 1 ? parts[1] : parts[0]);
+        volume.Set("target", Paths.Clean(parts.Length > 1 ? parts[1] : parts[0]));
         MappingNode options = new(node.Position);
         foreach (string option in parts.Length > 2 ? parts[2].Split(',') : [])
         {
@@ -226,7 +229,8 @@ internal static class ShortForms
             case "z" or "Z" when isBind:
                 options.Set("selinux", option);
                 break;
-            case "private" or "rprivate" or "shared" or "rshared" or "slave" or "rslave" when isBind:
+            case "private" or "rprivate" or "shared" or "rshared" or "slave" or "rslave"
+                when isBind:
                 options.Set("propagation", option);
                 break;
         }

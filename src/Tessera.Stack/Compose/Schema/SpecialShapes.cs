@@ -3,7 +3,8 @@ using static Tessera.Stack.Compose.Schema.CommonShapes;
 
 namespace Tessera.Stack.Compose.Schema;
 
-/// <summary>Options of a logging driver mean nothing to another: they merge within one driver.</summary>
+/// <summary>Options of a logging driver mean nothing to another: they merge within one
+/// driver.</summary>
 internal sealed class LoggingShape(params Key[] keys) : RecordShape(keys)
 {
     public override Node Merge(Node earlier, Node later)
@@ -41,12 +42,26 @@ internal sealed class ExtraHostsShape : MapShape
             return node;
         }
 
-        IEnumerable<string> lines = hosts.Entries.SelectMany(host =>
-            (host.Value as SequenceNode)?.Items.Select(address => $"{host.Key}={TextOf(address)}") ?? []);
+        IEnumerable<string> lines = hosts.Entries
+            .SelectMany(host => hosts.ItemsOf(host.Key)
+                .Select(address => $"{host.Key}={TextOf(address)}"))
+            .Order(StringComparer.Ordinal);
         return new SequenceNode(
-            node.Position,
-            lines.Order(StringComparer.Ordinal).Select(line => new ScalarNode(node.Position, line)));
+            node.Position, lines.Select(line => new ScalarNode(node.Position, line)));
     }
+}
+
+/// <summary>Keys of an agent and their paths, printed as a list.</summary>
+internal sealed class SshShape : MapShape
+{
+    public SshShape()
+        : base(ScalarShape.TextOrEmpty) => FromList = ShortForms.KeyValues;
+
+    public override Node ToCanonical(Node node, CanonicalForm form) => node is MappingNode keys
+        ? new SequenceNode(node.Position, keys.Entries.Select(key => new ScalarNode(
+            node.Position,
+            TextOf(key.Value) is { Length: > 0 } path ? $"{key.Key}={path}" : key.Key)))
+        : node;
 }
 
 /// <summary>A boolean; the mapping with a <c>name</c> is the form of old files.</summary>

@@ -5,7 +5,8 @@ internal static class TesseraSchema
 {
     public const string Name = "x-tessera";
 
-    /// <summary>Top level of the document that travels to the daemon; people never see it.</summary>
+    /// <summary>Top level of the document that travels to the daemon; people never see
+    /// it.</summary>
     public const string SourceName = "x-tessera-source";
 
     private static readonly RecordShape Endpoint = new(

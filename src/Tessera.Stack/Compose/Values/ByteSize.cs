@@ -3,7 +3,8 @@ using System.Globalization;
 
 namespace Tessera.Stack.Compose.Values;
 
-/// <summary>Sizes such as <c>512m</c>, <c>1.5GB</c> or <c>64 KiB</c>; every unit is a power of 1,024.</summary>
+/// <summary>Sizes such as <c>512m</c>, <c>1.5GB</c> or <c>64 KiB</c>; every unit is a power of
+/// 1,024.</summary>
 internal static class ByteSize
 {
     private static readonly SearchValues<char> Digits = SearchValues.Create("0123456789.");
@@ -14,7 +15,10 @@ internal static class ByteSize
         int end = text.AsSpan().IndexOfAnyExcept(Digits);
         ReadOnlySpan<char> number = end < 0 ? text : text.AsSpan(0, end);
         if (number.Length is 0 or > 24 || !decimal.TryParse(
-            number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal value))
+            number,
+            NumberStyles.AllowDecimalPoint,
+            CultureInfo.InvariantCulture,
+            out decimal value))
         {
             return false;
         }

@@ -5,15 +5,18 @@ namespace Tessera.Stack.Compose.Values;
 
 /// <summary>One port of a service. Empty strings where the text says nothing.</summary>
 /// <param name="Published">A port or a range (<c>8000-8010</c>) to choose from.</param>
-internal readonly record struct PortSpec(string HostIp, string Published, int Target, string Protocol)
+internal readonly record struct PortSpec(
+    string HostIp, string Published, int Target, string Protocol)
 {
     /// <summary>Ranges are written out; longer ones are a mistake.</summary>
     public const int MaxRangeLength = 4_096;
 
     /// <summary>
-    /// Reads the short form <c>[[ip:][published]:]target[/protocol]</c>, both ports possibly ranges.
+    /// Reads the short form <c>[[ip:][published]:]target[/protocol]</c>, both ports possibly
+    /// ranges.
     /// </summary>
-    /// <param name="problem">What is wrong, as the end of a sentence; empty when nothing is.</param>
+    /// <param name="problem">What is wrong, as the end of a sentence; empty when nothing
+    /// is.</param>
     public static IReadOnlyList<PortSpec> Parse(string text, out string problem)
     {
         problem = "";
@@ -94,7 +97,8 @@ internal readonly record struct PortSpec(string HostIp, string Published, int Ta
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port)
             && port is >= 1 and <= 65_535;
 
-    /// <summary>Not <c>127.1</c> or <c>0x7f.1</c>, which inet_aton(3) takes for addresses.</summary>
+    /// <summary>Not <c>127.1</c> or <c>0x7f.1</c>, which inet_aton(3) takes for
+    /// addresses.</summary>
     private static bool IsAddress(string text) => IPAddress.TryParse(text, out _)
         && (text.Contains(':', StringComparison.Ordinal) || text.Count(c => c == '.') == 3);
 

@@ -10,8 +10,10 @@ internal static class ShellWords
 {
     /// <param name="words">The words up to an operator of shells (<c>; &amp; | &lt; &gt;</c>), if
     /// there is one outside of quotes.</param>
-    /// <param name="ignored">The operator and what follows it; Compose ignores them. Else null.</param>
-    /// <returns>False when a quote is not closed or a parenthesis stands outside of quotes.</returns>
+    /// <param name="ignored">The operator and what follows it; Compose ignores them. Else
+    /// null.</param>
+    /// <returns>False when a quote is not closed or a parenthesis stands outside of
+    /// quotes.</returns>
     public static bool TrySplit(string line, out List<string> words, out string? ignored)
     {
         words = [];

@@ -5,7 +5,8 @@ namespace Tessera.Stack.Compose.Variables;
 
 /// <summary>
 /// Compose's dialect of <c>.env</c> files: <c>NAME=value</c> or <c>NAME: value</c>, <c>export</c>
-/// before it, a bare <c>NAME</c> that is taken over from the environment, comments, values in single
+/// before it, a bare <c>NAME</c> that is taken over from the environment, comments, values in
+/// single
 /// quotes (raw) and double quotes (escapes and variables), both over several lines. Used by one
 /// thread, for one text.
 /// </summary>
@@ -31,7 +32,8 @@ internal sealed class EnvironmentFile
     }
 
     /// <param name="file">Name for messages.</param>
-    /// <param name="lookup">Variables from outside; in a value they win over those of the file.</param>
+    /// <param name="lookup">Variables from outside; in a value they win over those of the
+    /// file.</param>
     /// <exception cref="UserErrorException">The text is not of the dialect.</exception>
     public static IReadOnlyDictionary<string, string> Parse(
         string file, string text, Func<string, string?> lookup, Action<string> warnUnset)
@@ -42,7 +44,8 @@ internal sealed class EnvironmentFile
         return reader._values;
     }
 
-    /// <summary>Values as they stand, for <c>format: raw</c>: no quotes, escapes or variables.</summary>
+    /// <summary>Values as they stand, for <c>format: raw</c>: no quotes, escapes or
+    /// variables.</summary>
     public static IReadOnlyDictionary<string, string> ParseRaw(
         string text, Func<string, string?> lookup)
     {
@@ -190,7 +193,8 @@ internal sealed class EnvironmentFile
         return value;
     }
 
-    /// <summary>Leaves every escape but that of the quote itself for <see cref="Unescape"/>.</summary>
+    /// <summary>Leaves every escape but that of the quote itself for <see
+    /// cref="Unescape"/>.</summary>
     private string ReadQuoted(char quote)
     {
         StringBuilder value = new();

@@ -10,6 +10,7 @@ internal sealed class Interpolation
 {
     private readonly Template _template;
     private readonly List<string> _unset = [];
+    private readonly HashSet<string> _isUnset = new(StringComparer.Ordinal);
 
     public Interpolation(IReadOnlyDictionary<string, string> variables) =>
         _template = new Template(
@@ -36,7 +37,8 @@ internal sealed class Interpolation
                 }
 
                 return result;
-            case ScalarNode { Value: string text } when text.Contains('$', StringComparison.Ordinal):
+            case ScalarNode { Value: string text }
+                when text.Contains('$', StringComparison.Ordinal):
                 return new ScalarNode(node.Position, ExpandText(text, node.Position))
                 {
                     MergeTag = node.MergeTag,
@@ -60,7 +62,7 @@ internal sealed class Interpolation
 
     private void AddUnset(string name)
     {
-        if (!_unset.Contains(name))
+        if (_isUnset.Add(name))
         {
             _unset.Add(name);
         }

@@ -11,13 +11,15 @@ internal sealed class TemplateException(string message) : Exception(message);
 /// (alternative), nested in each other, <c>$$</c> for a dollar sign.
 /// </summary>
 /// <param name="lookup">Value of a variable; null when it is not set.</param>
-/// <param name="warnUnset">Told the name of a variable that became empty because it is not set.</param>
+/// <param name="warnUnset">Told the name of a variable that became empty because it is not
+/// set.</param>
 internal sealed class Template(Func<string, string?> lookup, Action<string> warnUnset)
 {
     /// <summary>Defaults within defaults; far beyond what anyone writes.</summary>
     private const int MaxDepth = 32;
 
-    /// <exception cref="TemplateException">Bad syntax, or a required variable is missing.</exception>
+    /// <exception cref="TemplateException">Bad syntax, or a required variable is
+    /// missing.</exception>
     public string Expand(string text) => Expand(text, 0);
 
     private string Expand(string text, int depth)
@@ -115,7 +117,8 @@ internal sealed class Template(Func<string, string?> lookup, Action<string> warn
         return value ?? "";
     }
 
-    /// <summary>Only <c>${</c> opens another level: a brace of its own ends the innermost.</summary>
+    /// <summary>Only <c>${</c> opens another level: a brace of its own ends the
+    /// innermost.</summary>
     private static int FindClosingBrace(string text, int position)
     {
         int level = 1;

@@ -2,8 +2,10 @@ using System.Globalization;
 
 namespace Tessera.Stack.Compose.Yaml;
 
-/// <summary>Where a node stands. <c>Line</c> and <c>Column</c> count from 1; 0 means nowhere.</summary>
-/// <param name="File">As it is shown to people: relative to their working directory when below it.</param>
+/// <summary>Where a node stands. <c>Line</c> and <c>Column</c> count from 1; 0 means
+/// nowhere.</summary>
+/// <param name="File">As it is shown to people: relative to their working directory when below
+/// it.</param>
 internal readonly record struct SourcePosition(string File, int Line, int Column)
 {
     public static SourcePosition None { get; } = new("", 0, 0);
@@ -39,11 +41,24 @@ internal abstract class Node(SourcePosition position)
     public bool IsNull => this is ScalarNode { Value: null };
 
     public string? AsString => (this as ScalarNode)?.Value as string;
+
+    /// <summary>Equal in what they say, wherever they stand and in whichever order.</summary>
+    public static bool AreEqual(Node left, Node right) => (left, right) switch
+    {
+        (ScalarNode one, ScalarNode other) => Equals(one.Value, other.Value),
+        (SequenceNode one, SequenceNode other) => one.Items.Count == other.Items.Count
+            && one.Items.Zip(other.Items).All(pair => AreEqual(pair.First, pair.Second)),
+        (MappingNode one, MappingNode other) => one.Entries.Count == other.Entries.Count
+            && one.Entries.All(entry =>
+                other[entry.Key] is { } value && AreEqual(entry.Value, value)),
+        _ => false,
+    };
 }
 
 /// <param name="value">null, bool, long, double or string.</param>
 /// <param name="text">As it is written in the file.</param>
-internal sealed class ScalarNode(SourcePosition position, object? value, string text) : Node(position)
+internal sealed class ScalarNode(SourcePosition position, object? value, string text)
+    : Node(position)
 {
     public ScalarNode(SourcePosition position, string value)
         : this(position, value, value)
@@ -86,7 +101,8 @@ internal sealed class ScalarNode(SourcePosition position, object? value, string 
     };
 }
 
-internal sealed class SequenceNode(SourcePosition position, IEnumerable<Node> items) : Node(position)
+internal sealed class SequenceNode(SourcePosition position, IEnumerable<Node> items)
+    : Node(position)
 {
     public List<Node> Items { get; } = [.. items];
 
@@ -111,6 +127,13 @@ internal sealed class MappingNode(SourcePosition position) : Node(position)
 
     public MappingEntry? Find(string key) =>
         _index.TryGetValue(key, out int index) ? _entries[index] : null;
+
+    /// <summary>Items of the list under a key; none when there is no list.</summary>
+    public IReadOnlyList<Node> ItemsOf(string key) => (this[key] as SequenceNode)?.Items ?? [];
+
+    /// <summary>Entries of the mapping under a key; none when there is no mapping.</summary>
+    public IReadOnlyList<MappingEntry> EntriesOf(string key) =>
+        (this[key] as MappingNode)?._entries ?? [];
 
     public bool Contains(string key) => _index.ContainsKey(key);
 

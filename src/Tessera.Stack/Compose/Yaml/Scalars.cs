@@ -10,7 +10,8 @@ namespace Tessera.Stack.Compose.Yaml;
 /// </summary>
 internal static class Scalars
 {
-    /// <summary>Value of a plain scalar without a tag: null, bool, long, double or string.</summary>
+    /// <summary>Value of a plain scalar without a tag: null, bool, long, double or
+    /// string.</summary>
     public static object? Resolve(string text)
     {
         switch (text)
@@ -111,7 +112,8 @@ internal static class Scalars
             && double.IsFinite(value);
     }
 
-    /// <summary>A number as Go's <c>%v</c> prints it: shortest form, exponent from 1e21 on.</summary>
+    /// <summary>A number as Go's <c>%v</c> prints it: shortest form, exponent from 1e21
+    /// on.</summary>
     public static string Format(double value)
     {
         if (!double.IsFinite(value))

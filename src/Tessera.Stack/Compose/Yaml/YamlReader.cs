@@ -68,8 +68,10 @@ internal sealed class YamlReader
         }
         catch (Exception problem) when (problem is not UserErrorException)
         {
-            // The parser has states that broken text can bring it into and that it has no words for.
-            throw new UserErrorException($"{reader.LastPosition}: not valid YAML after this place.");
+            // The parser has states that broken text can bring it into and that it has no words
+            // for.
+            throw new UserErrorException($"{reader.LastPosition}: not valid YAML after this " +
+            "place.");
         }
     }
 
@@ -286,7 +288,8 @@ internal sealed class YamlReader
         return mapping;
     }
 
-    /// <summary>Keys of the mapping itself win, then those of the first mapping merged in.</summary>
+    /// <summary>Keys of the mapping itself win, then those of the first mapping merged
+    /// in.</summary>
     private static void ApplyMergeKey(MappingNode mapping, Node? merged)
     {
         IEnumerable<Node> sources = merged switch

@@ -99,8 +99,7 @@ internal sealed class YamlWriter
             case SequenceNode:
                 _text.Append("[]\n");
                 break;
-            case ScalarNode { Value: string text } when text.Contains('\n', StringComparison.Ordinal)
-                && CanBeLiteral(text):
+            case ScalarNode { Value: string text } when CanBeLiteral(text):
                 WriteLiteral(text, indent);
                 break;
             case ScalarNode { Value: string text }:
@@ -115,7 +114,8 @@ internal sealed class YamlWriter
         }
     }
 
-    /// <summary>YAML 1.2, 8.1.2: the chomping sign says what became of the last line breaks.</summary>
+    /// <summary>YAML 1.2, 8.1.2: the chomping sign says what became of the last line
+    /// breaks.</summary>
     private void WriteLiteral(string text, int indent)
     {
         _text.Append('|');
@@ -143,8 +143,8 @@ internal sealed class YamlWriter
         }
     }
 
-    private static bool CanBeLiteral(string text) =>
-        !text.Contains(" \n", StringComparison.Ordinal) && !text.EndsWith(' ')
+    private static bool CanBeLiteral(string text) => text.Contains('\n', StringComparison.Ordinal)
+        && !text.Contains(" \n", StringComparison.Ordinal) && !text.EndsWith(' ')
         && text.All(character => character == '\n' || IsPrintable(character));
 
     private static string Quote(string text)
@@ -156,7 +156,9 @@ internal sealed class YamlWriter
             return DoubleQuoted(text);
         }
 
-        return CanBePlain(text) ? text : "'" + text.Replace("'", "''", StringComparison.Ordinal) + "'";
+        return CanBePlain(text)
+            ? text
+            : "'" + text.Replace("'", "''", StringComparison.Ordinal) + "'";
     }
 
     /// <summary>Not a number, boolean or null, in YAML 1.2 or in the readers of 1.1.</summary>
@@ -173,7 +175,8 @@ internal sealed class YamlWriter
         string[] parts = text.TrimStart('+', '-').Split(':');
         return parts.Length > 1 && parts[0].Length > 0 && char.IsAsciiDigit(parts[0][0])
             && parts[0].All(c => char.IsAsciiDigit(c) || c == '_')
-            && parts[1..].All(part => part.Length > 0 && part.All(c => char.IsAsciiDigit(c) || c == '.'));
+            && parts[1..].All(part =>
+                part.Length > 0 && part.All(c => char.IsAsciiDigit(c) || c == '.'));
     }
 
     private static bool IsDate(string text) => text.Length >= 8 && char.IsAsciiDigit(text[0])
@@ -223,7 +226,8 @@ internal sealed class YamlWriter
                 '\0' => quoted.Append("\\0"),
                 '\u001b' => quoted.Append("\\e"),
                 _ when IsPrintable(character) => quoted.Append(character),
-                <= '\u00ff' => quoted.Append(CultureInfo.InvariantCulture, $"\\x{(int)character:X2}"),
+                <= '\u00ff' =>
+                    quoted.Append(CultureInfo.InvariantCulture, $"\\x{(int)character:X2}"),
                 _ => quoted.Append(CultureInfo.InvariantCulture, $"\\u{(int)character:X4}"),
             };
         }

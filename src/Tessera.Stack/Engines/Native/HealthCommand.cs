@@ -12,13 +12,13 @@ internal readonly record struct HealthResult(bool IsHealthy, string Output);
 internal sealed class HealthCommand
 {
     private const int OutputKept = 4 * 1024;
-    private const int MaxReapRounds = 100;
-    private static readonly TimeSpan ReapPause = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan KillWait = TimeSpan.FromSeconds(5);
 
+    private readonly Lock _lock = new();
     private readonly EngineParts _parts;
     private readonly byte[] _buffer = new byte[2 * OutputKept];
     private int _filled;
+    private bool _isReaped;
 
     private HealthCommand(EngineParts parts) => _parts = parts;
 
@@ -72,6 +72,7 @@ internal sealed class HealthCommand
     {
         if (!ProcessHandle.TryOpen(pid, out ProcessHandle? handle).IsSuccess)
         {
+            await SpawnedGroup.EndAsync(pid, _parts.Time);
             return new HealthResult(false, "the healthcheck's process cannot be watched");
         }
 
@@ -80,7 +81,7 @@ internal sealed class HealthCommand
             var exit = new TaskCompletionSource<int?>(
                 TaskCreationOptions.RunContinuationsAsynchronously);
             ulong token = WatchOutput(reader);
-            _parts.Exits.Watch(handle!, ended => exit.TrySetResult(ReadExit(ended)));
+            _parts.Exits.Watch(handle!, ended => exit.TrySetResult(End(ended)));
             bool isTimeout = false;
             try
             {
@@ -92,12 +93,11 @@ internal sealed class HealthCommand
             }
             finally
             {
-                // What it left in its group goes with it, whether it ended in time or not.
-                ProcessGroup.SendSignal(pid, Signals.Kill);
+                KillGroup(pid);
                 await ((Task)exit.Task.WaitAsync(
                     KillWait, TimeProvider.System, CancellationToken.None))
                     .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                await ReapGroupAsync(pid);
+                await SpawnedGroup.ReapAsync(pid, _parts.Time);
                 await UnwatchOutputAsync(reader, token);
             }
 
@@ -107,19 +107,32 @@ internal sealed class HealthCommand
         }
     }
 
-    /// <summary>Killed members fall to this process once they have ended.</summary>
-    private async Task ReapGroupAsync(int group)
+    /// <summary>
+    /// What it left in its group goes with it. Once its leader is reaped, the group's number may
+    /// pass to strangers.
+    /// </summary>
+    private void KillGroup(int group)
     {
-        for (int i = 0; i < MaxReapRounds && ProcessGroup.Exists(group); i++)
+        lock (_lock)
         {
-            ProcessGroup.Reap(group);
-            await Task.Delay(ReapPause, _parts.Time);
+            if (!_isReaped)
+            {
+                ProcessGroup.SendSignal(group, Signals.Kill);
+            }
         }
     }
 
-    private static int? ReadExit(ProcessHandle handle)
+    /// <summary>Its exit code, null when unknown. On the watching thread.</summary>
+    private int? End(ProcessHandle handle)
     {
-        SyscallResult reaped = handle.Reap();
+        KillGroup(handle.Pid);
+        SyscallResult reaped;
+        lock (_lock)
+        {
+            _isReaped = true;
+            reaped = handle.Reap();
+        }
+
         reaped = reaped.IsSuccess ? reaped : handle.ReadExitCode();
         return reaped.IsSuccess ? reaped.IntValue : null;
     }

@@ -80,7 +80,7 @@ internal sealed class LogWriter : IDisposable
             {
                 total += MoveChunk(Math.Min(waiting, MaxChunk));
             }
-            catch (IOException e)
+            catch (Exception e) when (IsTrouble(e))
             {
                 Trouble = e.Message;
             }
@@ -94,16 +94,18 @@ internal sealed class LogWriter : IDisposable
     /// full. Lost lines are better than an application that stands still because its log cannot be
     /// written.
     /// </summary>
-    /// <returns>True when writing works again.</returns>
+    /// <returns>True when writing works again, which only output can show.</returns>
     public bool Recover()
     {
-        Trouble = null;
-        if (Fifo.CountWaitingBytes(_fifo) == 0 || Move() > 0)
+        if (Fifo.CountWaitingBytes(_fifo) == 0)
         {
-            if (Trouble is null)
-            {
-                return true;
-            }
+            return false;
+        }
+
+        Trouble = null;
+        if (Move() > 0 && Trouble is null)
+        {
+            return true;
         }
 
         while (Fifo.CountWaitingBytes(_fifo) > _capacity / 2)
@@ -127,6 +129,8 @@ internal sealed class LogWriter : IDisposable
     /// </summary>
     public void Finish()
     {
+        // Its last chance, whatever the trouble was.
+        Trouble = null;
         const int maxRounds = 1_000;
         for (int i = 0; i < maxRounds && Move() > 0; i++)
         {
@@ -140,7 +144,7 @@ internal sealed class LogWriter : IDisposable
                 _segment.Length++;
             }
         }
-        catch (IOException e)
+        catch (Exception e) when (IsTrouble(e))
         {
             Trouble = e.Message;
         }
@@ -228,16 +232,22 @@ internal sealed class LogWriter : IDisposable
 
     private void Rotate()
     {
-        LogSegment next = _log.Rotate(_segment);
-        SafeFileHandle file = next.OpenLogForWriting();
+        LogSegment next = _log.Rotate(
+            _segment, out SafeFileHandle file, out SafeFileHandle index);
         _file.Dispose();
         _index.Dispose();
         _segment = next;
         _file = file;
-        _index = next.OpenIndexForWriting();
+        _index = index;
         _indexLength = 0;
         _lastEntryTime = -1;
     }
+
+    /// <summary>
+    /// What a file system may answer. Let through, it would come again with each wake-up.
+    /// </summary>
+    private static bool IsTrouble(Exception e) =>
+        e is IOException or UnauthorizedAccessException or ObjectDisposedException;
 
     private bool EndsWithLine()
     {

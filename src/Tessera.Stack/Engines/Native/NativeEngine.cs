@@ -65,21 +65,22 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
             case ReplaceInstance replace:
                 Learn(replace.Slot, replace.Service);
                 await RunAsync(replace.Slot,
-                    (slot, token) => slot.ReplaceAsync(replace.Service, token), cancellation);
+                    (slot, token) =>
+                        slot.ReplaceAsync(replace.Service, replace.GracePeriod, token),
+                    cancellation);
                 break;
             case StopInstance stop:
                 await RunKnownAsync(stop.Slot,
-                    (slot, token) =>
-                        slot.StopAsync(stop.GracePeriod, stop.ReturnsWithDaemon, token),
+                    (slot, _) => slot.StopAsync(stop.GracePeriod, stop.ReturnsWithDaemon),
                     cancellation);
                 break;
             case SignalInstance signal:
                 Signal(signal);
                 break;
             case RemoveInstance remove:
-                await RunKnownAsync(remove.Slot, async (slot, token) =>
+                await RunKnownAsync(remove.Slot, async (slot, _) =>
                 {
-                    await slot.RemoveAsync(remove.GracePeriod, token);
+                    await slot.RemoveAsync(remove.GracePeriod);
                     _supervisors.TryRemove(new(remove.Slot, slot));
                 }, cancellation);
                 break;

@@ -62,7 +62,7 @@ internal sealed partial class NativeInstance
             Definition, _ports, baseEnvironment, marks, _parts.Options.PathFolder);
     }
 
-    private void Spawn(InstanceCommand command)
+    private async Task SpawnAsync(InstanceCommand command)
     {
         string fifo = _folder.FifoPath(Id);
         SpawnRequest request = command.CreateRequest(fifo);
@@ -83,16 +83,25 @@ internal sealed partial class NativeInstance
 
         // 3. From here on it can be found by its number. It is ours to reap, so it still has one.
         int pid = started.IntValue;
-        ProcessTable.TryRead(pid, out ProcessEntry entry);
+        SyscallResult opened = ProcessHandle.TryOpen(pid, out ProcessHandle? handle);
+        ProcessEntry entry = default;
+        if (!opened.IsSuccess || !ProcessTable.TryRead(pid, out entry))
+        {
+            // Without its start time the next daemon would take it for another process.
+            handle?.Dispose();
+            await SpawnedGroup.EndAsync(pid, _parts.Time);
+            throw new StartFailedException(opened.IsSuccess
+                ? $"/proc/{pid}/stat cannot be read"
+                : $"pidfd_open: {ProcessErrno.Describe(opened.Errno)}");
+        }
+
+        lock (_lock)
+        {
+            _handle = handle;
+        }
+
         Process = new ProcessIdentity(pid, entry.StartTime, _parts.BootId);
         _phase = RecordPhase.Spawned;
-        SyscallResult opened = ProcessHandle.TryOpen(pid, out _handle);
-        if (!opened.IsSuccess)
-        {
-            ProcessGroup.SendSignal(pid, Signals.Kill);
-            throw new StartFailedException(
-                $"pidfd_open: {ProcessErrno.Describe(opened.Errno)}");
-        }
 
         // 4. Everyone may know.
         bool isChecked = Readiness.IsChecked(Policy.Healthcheck);
@@ -282,6 +291,6 @@ internal sealed partial class NativeInstance
         Instance now = Current;
         return new InstanceRecord(
             Id, _phase, now.CreatedAt, now.StartedAt, Process, _ports, now.Restarts,
-            now.Command, Definition, now.ExitedAt, now.ExitCode, now.Reason);
+            now.Command, Definition, now.ExitedAt, now.ExitCode, now.Reason, now.Health);
     }
 }

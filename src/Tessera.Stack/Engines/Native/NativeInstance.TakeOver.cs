@@ -10,7 +10,8 @@ internal sealed partial class NativeInstance
     /// <summary>
     /// Finds the process that a record speaks of. True when it runs: it is watched from now on, as
     /// if it had been started here. False when it is gone: what it left is killed, and
-    /// <see cref="Ended"/> is complete, with an unknown exit code.
+    /// <see cref="Ended"/> is complete, with an unknown exit code. False as well when its daemon
+    /// died before it could start it: then it still waits to be started.
     /// </summary>
     public async Task<bool> TakeOverAsync(
         InstanceRecord record, ImmutableSortedDictionary<string, string> baseEnvironment)
@@ -44,12 +45,18 @@ internal sealed partial class NativeInstance
             || await Readiness.AcceptsAsync(own, CancellationToken.None));
         _phase = wasReady ? RecordPhase.Ready : RecordPhase.Spawned;
         bool isChecked = Readiness.IsChecked(Policy.Healthcheck);
+
+        // Between two daemons nothing has checked it: its last check holds until the next one.
+        InstanceHealth health = !isChecked ? InstanceHealth.None
+            : record.Health == InstanceHealth.Unhealthy ? InstanceHealth.Unhealthy
+            : isReady && record.Health == InstanceHealth.Healthy ? InstanceHealth.Healthy
+            : InstanceHealth.Starting;
         Follow(isReady, Process.StartTime, now => now with
         {
             State = isReady ? InstanceState.Running : InstanceState.Starting,
-            Health = !isChecked ? InstanceHealth.None
-                : isReady ? InstanceHealth.Healthy : InstanceHealth.Starting,
-            Reason = isReady ? "" : "taken over; waiting until it is ready",
+            Health = health,
+            Reason = health == InstanceHealth.Unhealthy ? record.Reason
+                : isReady ? "" : "taken over; waiting until it is ready",
             StartedAt = record.StartedAt ?? _parts.Time.GetUtcNow(),
             Pid = Process.Pid,
             Addresses = CreateAddresses(),
@@ -128,6 +135,12 @@ internal sealed partial class NativeInstance
         DeleteFifo();
         GiveBackPorts();
         Process = null;
+        if (record.Phase == RecordPhase.Spawning && record.Process is null)
+        {
+            _phase = RecordPhase.Created;
+            return;
+        }
+
         _exit.TrySetResult(null);
         _ended = Task.FromResult<int?>(null);
         Update(now => now with

@@ -41,6 +41,7 @@ internal sealed partial class NativeInstance : IDisposable
     private DateTimeOffset? _readyAt;
     private long _stopDeadline;
     private bool _isReaped;
+    private bool _isKilled;
     private Task _probing = Task.CompletedTask;
     private Task<int?>? _ended;
 
@@ -75,7 +76,10 @@ internal sealed partial class NativeInstance : IDisposable
         }
     }
 
-    public InstanceCommand Command => _command!;
+    /// <summary>
+    /// Null before the start, and where it cannot be made again for one that was taken over.
+    /// </summary>
+    public InstanceCommand? Command => _command;
 
     public ProcessIdentity? Process { get; private set; }
 
@@ -92,6 +96,18 @@ internal sealed partial class NativeInstance : IDisposable
     /// Exit code, null when unknown; completed when nothing of the instance is left.
     /// </summary>
     public Task<int?> Ended => _ended!;
+
+    /// <summary>A person killed it.</summary>
+    public bool IsKilledByCommand
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _isKilled;
+            }
+        }
+    }
 
     /// <summary>Completed when it was ready for the first time.</summary>
     public Task Ready => _ready.Task;
@@ -137,7 +153,7 @@ internal sealed partial class NativeInstance : IDisposable
         {
             TakePorts();
             _command = CreateCommand(baseEnvironment);
-            Spawn(_command);
+            await SpawnAsync(_command);
             return null;
         }
         catch (Exception e) when (
@@ -157,14 +173,14 @@ internal sealed partial class NativeInstance : IDisposable
 
     /// <summary>
     /// Unroutes, drains, signals and waits; kills what is left after the grace period. Returns when
-    /// nothing of it is left, whatever happens: cancelling only ends the wait for requests.
+    /// nothing of it is left, whatever happens. Only the end of the process cuts the drain short.
     /// </summary>
-    public async Task StopAsync(TimeSpan? gracePeriod, CancellationToken cancellation)
+    public async Task StopAsync(TimeSpan? gracePeriod)
     {
         Service policy = Policy;
         if (Update(now => now with { State = InstanceState.Draining, Reason = "" }))
         {
-            await DrainAsync(policy.Options.DrainTimeout, cancellation);
+            await DrainAsync(policy.Options.DrainTimeout);
         }
 
         Update(now => now with { State = InstanceState.Stopping });
@@ -209,6 +225,20 @@ internal sealed partial class NativeInstance : IDisposable
             return _handle is null || _isReaped
                 ? SyscallResult.Failure(ProcessErrno.NoProcess)
                 : _handle.SendSignalToGroup(signal);
+        }
+    }
+
+    /// <summary>
+    /// As <see cref="Signal"/>, sent by a person: one that this kills stays down, as with Docker.
+    /// </summary>
+    public SyscallResult SignalByCommand(int signal)
+    {
+        lock (_lock)
+        {
+            // Its end is noticed under the same lock: whoever sees it, sees what caused it.
+            SyscallResult sent = Signal(signal);
+            _isKilled |= sent.IsSuccess && signal == Signals.Kill;
+            return sent;
         }
     }
 
@@ -279,6 +309,7 @@ internal sealed partial class NativeInstance : IDisposable
     public void MarkReady(bool checkedHealth)
     {
         bool isFirst = false;
+        InstanceHealth before = Current.Health;
         Update(now =>
         {
             isFirst = now.State == InstanceState.Starting;
@@ -296,11 +327,23 @@ internal sealed partial class NativeInstance : IDisposable
             WriteRecord();
             _ready.TrySetResult();
         }
+        else if (Current.Health != before)
+        {
+            WriteRecord();
+        }
     }
 
-    public void MarkUnhealthy(string reason) => Update(now => now.State > InstanceState.Running
-        ? now
-        : now with { Health = InstanceHealth.Unhealthy, Reason = $"unhealthy: {reason}" });
+    public void MarkUnhealthy(string reason)
+    {
+        InstanceHealth before = Current.Health;
+        Update(now => now.State > InstanceState.Running
+            ? now
+            : now with { Health = InstanceHealth.Unhealthy, Reason = $"unhealthy: {reason}" });
+        if (Current.Health != before)
+        {
+            WriteRecord();
+        }
+    }
 
     /// <summary>Reports a change; false when the state is past it.</summary>
     private bool Update(Func<Instance, Instance> change)
@@ -337,10 +380,10 @@ internal sealed partial class NativeInstance : IDisposable
         }
     }
 
-    private async Task DrainAsync(TimeSpan timeout, CancellationToken cancellation)
+    private async Task DrainAsync(TimeSpan timeout)
     {
         // What drains must not outlive the process: an instance that died has nothing in flight.
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using var over = new CancellationTokenSource();
         try
         {
             Task<int> drain = _parts.Drain(Current, timeout, over.Token);

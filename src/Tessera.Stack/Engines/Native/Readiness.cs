@@ -56,12 +56,12 @@ internal sealed class Readiness(EngineParts parts, NativeInstance instance)
     /// <summary>Whether 127.0.0.1 accepts a connection on the port now.</summary>
     public static async Task<bool> AcceptsAsync(int port, CancellationToken cancellation)
     {
-        using var socket = new Socket(
-            AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(ConnectTimeout);
         try
         {
+            using var socket = new Socket(
+                AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, port), limit.Token);
             return true;
         }
@@ -118,8 +118,9 @@ internal sealed class Readiness(EngineParts parts, NativeInstance instance)
                 !wasHealthy && parts.Time.GetUtcNow() - startedAt < check!.StartPeriod;
             await Task.Delay(
                 isStarting ? check!.StartInterval : check!.Interval, parts.Time, cancellation);
-            HealthResult result = await HealthCommand.RunAsync(
-                parts, instance.Command, check, cancellation);
+            HealthResult result = instance.Command is InstanceCommand command
+                ? await HealthCommand.RunAsync(parts, command, check, cancellation)
+                : new HealthResult(false, "its healthcheck cannot be run since it was taken over");
             if (result.IsHealthy)
             {
                 failures = 0;

@@ -33,8 +33,11 @@ internal sealed class SlotFolder
 
     public static SlotFolder Create(string stateFolder, SlotName slot, Action<string> log)
     {
-        string path = System.IO.Path.Combine(
-            InstancesFolder(stateFolder, slot.Project), $"{slot.Service}-{slot.Number}");
+        // Each on its own: parents that come with a path get the mode that the umask leaves.
+        string instances = InstancesFolder(stateFolder, slot.Project);
+        string path = System.IO.Path.Combine(instances, $"{slot.Service}-{slot.Number}");
+        Directory.CreateDirectory(System.IO.Path.Combine(stateFolder, slot.Project), OwnerOnly);
+        Directory.CreateDirectory(instances, OwnerOnly);
         Directory.CreateDirectory(path, OwnerOnly);
         return new SlotFolder(path, log);
     }
@@ -120,7 +123,16 @@ internal sealed class SlotFolder
     {
         string path = System.IO.Path.Combine(Path, name);
         string next = path + ".next";
-        File.WriteAllBytes(next, JsonSerializer.SerializeToUtf8Bytes(record, type));
+        using (var file = new FileStream(next, new FileStreamOptions
+        {
+            Mode = FileMode.Create,
+            Access = FileAccess.Write,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        }))
+        {
+            file.Write(JsonSerializer.SerializeToUtf8Bytes(record, type));
+        }
+
         File.Move(next, path, overwrite: true);
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Microsoft.Win32.SafeHandles;
 
 namespace Tessera.Stack.Engines.Native;
 
@@ -58,18 +59,28 @@ internal sealed class SlotLog
                 segment.PassTo(writer);
             }
 
-            segment ??= Begin(writer);
+            if (segment is null)
+            {
+                segment = Begin(writer, out SafeFileHandle file, out SafeFileHandle index);
+                file.Dispose();
+                index.Dispose();
+            }
+
             segment.IsOpen = true;
+            DeleteOldest();
             return segment;
         }
     }
 
-    /// <summary>The segment after one that is full.</summary>
-    public LogSegment Rotate(LogSegment full)
+    /// <summary>
+    /// The segment after one that is full, both its files open. When they cannot be opened, nothing
+    /// has changed.
+    /// </summary>
+    public LogSegment Rotate(LogSegment full, out SafeFileHandle file, out SafeFileHandle index)
     {
         lock (_lock)
         {
-            LogSegment next = Begin(full.Writer);
+            LogSegment next = Begin(full.Writer, out file, out index);
             next.IsOpen = true;
             full.IsOpen = false;
             DeleteOldest();
@@ -77,12 +88,21 @@ internal sealed class SlotLog
         }
     }
 
-    private LogSegment Begin(string writer)
+    private LogSegment Begin(string writer, out SafeFileHandle file, out SafeFileHandle index)
     {
         long sequence = _segments.IsEmpty ? 1 : _segments[^1].Sequence + 1;
         var segment = new LogSegment(_folder, sequence, writer, 0);
-        segment.OpenLogForWriting().Dispose();
-        segment.OpenIndexForWriting().Dispose();
+        file = segment.OpenLogForWriting();
+        try
+        {
+            index = segment.OpenIndexForWriting();
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+
         _segments = _segments.Add(segment);
         return segment;
     }
@@ -97,11 +117,24 @@ internal sealed class SlotLog
             LogSegment segment = _segments[i];
             total += Math.Max(segment.Length, 1);
             bool isOver = count >= _options.LogFilesKept && total > kept;
-            if (!segment.IsOpen && (isOver || ++count > MaxSegments))
+            if (!segment.IsOpen && (isOver || ++count > MaxSegments) && TryDelete(segment))
             {
-                segment.Delete();
                 _segments = _segments.RemoveAt(i);
             }
+        }
+    }
+
+    /// <summary>What cannot be deleted now stays known, and is tried the next time.</summary>
+    private static bool TryDelete(LogSegment segment)
+    {
+        try
+        {
+            segment.Delete();
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json.Serialization;
+using Tessera.Stack.Discovery;
 
 namespace Tessera.Stack.Engines.Native;
 
@@ -43,6 +44,7 @@ internal sealed record SlotRecord(
 /// <param name="Process">Null until it was spawned.</param>
 /// <param name="Ports">Private port by target port.</param>
 /// <param name="Definition">What its process runs; restarts run it again.</param>
+/// <param name="Health">As its last check left it.</param>
 internal sealed record InstanceRecord(
     string Id,
     RecordPhase Phase,
@@ -55,7 +57,8 @@ internal sealed record InstanceRecord(
     Service Definition,
     DateTimeOffset? ExitedAt = null,
     int? ExitCode = null,
-    string Reason = "");
+    string Reason = "",
+    InstanceHealth Health = InstanceHealth.None);
 
 /// <summary>Names a process for good: pid and start time, within one boot of the machine.</summary>
 internal sealed record ProcessIdentity(int Pid, long StartTime, string BootId);

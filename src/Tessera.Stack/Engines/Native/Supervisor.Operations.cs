@@ -3,7 +3,9 @@ using Tessera.Stack.Discovery;
 namespace Tessera.Stack.Engines.Native;
 
 /// <summary>
-/// The operations of plans on this slot. Each holds the slot's turn from begin to end.
+/// The operations of plans on this slot. Each holds the slot's turn from begin to end. Whoever
+/// asked may cancel while it waits for its turn, and while a replacement gets ready. A stop that
+/// has begun goes on: requests that the instance still answers are not the asker's to cut.
 /// </summary>
 internal sealed partial class Supervisor
 {
@@ -81,8 +83,7 @@ internal sealed partial class Supervisor
 
     /// <param name="returns">It ends because the daemon does; the next daemon starts it
     /// again.</param>
-    public async Task StopAsync(
-        TimeSpan? gracePeriod, bool returns, CancellationToken cancellation)
+    public async Task StopAsync(TimeSpan? gracePeriod, bool returns)
     {
         await HaltAsync();
         if (!returns)
@@ -97,23 +98,25 @@ internal sealed partial class Supervisor
         Persist();
         if (_current is NativeInstance current)
         {
-            await StopAsync(current, gracePeriod, cancellation);
+            await StopAsync(current, gracePeriod);
         }
     }
 
     /// <summary>Stops it and deletes everything that the slot has on disk.</summary>
-    public async Task RemoveAsync(TimeSpan? gracePeriod, CancellationToken cancellation)
+    public async Task RemoveAsync(TimeSpan? gracePeriod)
     {
-        await StopAsync(gracePeriod, returns: false, cancellation);
+        await StopAsync(gracePeriod, returns: false);
         _current?.Forget();
         _current = null;
         _folder.Delete();
         IsRemoved = true;
     }
 
+    /// <param name="gracePeriod">For the old one; null for its service's.</param>
     /// <exception cref="OperationFailedException">The new one did not become ready; the old one
     /// stays.</exception>
-    public async Task ReplaceAsync(Service definition, CancellationToken cancellation)
+    public async Task ReplaceAsync(
+        Service definition, TimeSpan? gracePeriod, CancellationToken cancellation)
     {
         await HaltAsync();
         NativeInstance? old = _current;
@@ -121,7 +124,7 @@ internal sealed partial class Supervisor
             || old?.Definition.Options.FixedPort is not null;
         if (isStopFirst && old is { HasProcess: true })
         {
-            await old.StopAsync(null, cancellation);
+            await old.StopAsync(gracePeriod);
         }
 
         NativeInstance next = CreateInstance(definition, _restarts, "replacing");
@@ -151,7 +154,7 @@ internal sealed partial class Supervisor
         Persist();
         if (old is not null)
         {
-            await StopAsync(old, null, cancellation);
+            await StopAsync(old, gracePeriod);
             old.Forget();
         }
 
@@ -159,8 +162,7 @@ internal sealed partial class Supervisor
     }
 
     /// <summary>Stops what runs and gives the last word about what does not.</summary>
-    private static async Task StopAsync(
-        NativeInstance instance, TimeSpan? gracePeriod, CancellationToken cancellation)
+    private static async Task StopAsync(NativeInstance instance, TimeSpan? gracePeriod)
     {
         if (instance.Current.State >= InstanceState.Exited)
         {
@@ -175,7 +177,7 @@ internal sealed partial class Supervisor
 
         if (instance.HasProcess)
         {
-            await instance.StopAsync(gracePeriod, cancellation);
+            await instance.StopAsync(gracePeriod);
         }
 
         int? exitCode = await instance.Ended;

@@ -16,6 +16,7 @@ internal sealed partial class Supervisor
             _desired = slot.Desired;
             _restarts = slot.Restarts;
             List<NativeInstance> alive = [];
+            NativeInstance? lastReady = null;
             List<(NativeInstance Instance, InstanceRecord Record)> gone = [];
             foreach (InstanceRecord record in _folder.ReadInstances())
             {
@@ -24,6 +25,7 @@ internal sealed partial class Supervisor
                     && await instance.TakeOverAsync(record, _findEnvironment(Slot.Project)))
                 {
                     alive.Add(instance);
+                    lastReady = record.Phase == RecordPhase.Ready ? instance : lastReady;
                 }
                 else
                 {
@@ -32,7 +34,7 @@ internal sealed partial class Supervisor
             }
 
             _current = alive.FindLast(instance => instance.ReadyAt is not null)
-                ?? alive.LastOrDefault();
+                ?? lastReady ?? alive.LastOrDefault();
             alive.Remove(_current!);
             if (_current is null && gone.Count > 0)
             {
@@ -76,7 +78,7 @@ internal sealed partial class Supervisor
         {
             instance.ShowEnded(record);
         }
-        else if (record.Phase == RecordPhase.Created)
+        else if (!instance.WasStarted)
         {
             instance.Announce();
         }
@@ -93,10 +95,22 @@ internal sealed partial class Supervisor
             return;
         }
 
-        _current = CreateInstance(ended.Definition, _restarts, "starting with the daemon");
-        _current.Announce();
-        ended.Forget();
-        await SuperviseAsync(_current, _halt.Token);
+        NativeInstance next = CreateInstance(
+            ended.Definition, _restarts, "starting with the daemon");
+        try
+        {
+            next.Announce();
+            _current = next;
+            ended.Forget();
+        }
+        catch (Exception e)
+        {
+            // Whoever halts the loop awaits it: it must not fail.
+            _parts.Options.Log($"{Slot}: cannot be started with the daemon: {e}");
+            return;
+        }
+
+        await SuperviseAsync(next, _halt.Token);
     }
 
     /// <summary>Finishes stops that the daemon before had begun, then supervises.</summary>
@@ -106,13 +120,13 @@ internal sealed partial class Supervisor
         {
             foreach (NativeInstance instance in superfluous)
             {
-                await StopAsync(instance, null, CancellationToken.None);
+                await StopAsync(instance, null);
                 instance.Forget();
             }
 
             if (_current is NativeInstance current && _desired == DesiredState.Stopped)
             {
-                await StopAsync(current, null, CancellationToken.None);
+                await StopAsync(current, null);
             }
         }
         catch (Exception e)

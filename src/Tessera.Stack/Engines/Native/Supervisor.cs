@@ -23,7 +23,6 @@ internal sealed partial class Supervisor : IDisposable
     private CancellationTokenSource _halt = new();
     private Task _loop = Task.CompletedTask;
     private volatile NativeInstance? _current;
-    private volatile bool _isKilled;
     private DesiredState _desired = DesiredState.Created;
     private int _restarts;
     private int _failures;
@@ -76,16 +75,8 @@ internal sealed partial class Supervisor : IDisposable
     /// To the process group of the slot's instance, without waiting for a turn: a stop that takes
     /// long can be cut short. What a person kills stays down, as with Docker.
     /// </summary>
-    public SyscallResult Signal(int signal)
-    {
-        if (_current is not { } current)
-        {
-            return SyscallResult.Failure(ProcessErrno.NoProcess);
-        }
-
-        _isKilled = signal == Signals.Kill;
-        return current.Signal(signal);
-    }
+    public SyscallResult Signal(int signal) =>
+        _current?.SignalByCommand(signal) ?? SyscallResult.Failure(ProcessErrno.NoProcess);
 
     public void Dispose()
     {
@@ -154,7 +145,6 @@ internal sealed partial class Supervisor : IDisposable
     /// <summary>The loop for an instance in whatever state it is.</summary>
     private void Resume(NativeInstance instance)
     {
-        _isKilled = false;
         _halt.Dispose();
         _halt = new CancellationTokenSource();
         _loop = SuperviseAsync(instance, _halt.Token);
@@ -205,7 +195,7 @@ internal sealed partial class Supervisor : IDisposable
     private async Task<NativeInstance?> SucceedAsync(
         NativeInstance ended, int? exitCode, string cause, CancellationToken halt)
     {
-        if (_isKilled)
+        if (ended.IsKilledByCommand)
         {
             _desired = DesiredState.Stopped;
             Persist();

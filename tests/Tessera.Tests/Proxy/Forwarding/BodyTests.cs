@@ -71,6 +71,35 @@ public sealed class BodyTests
     }
 
     [Fact]
+    public async Task Serves_a_request_that_fills_the_buffer_behind_a_chunked_body()
+    {
+        using ScriptedServer server = ScriptedServer.Reply(head =>
+        {
+            string path = head.Split(' ')[1];
+            return $"HTTP/1.1 200 OK\r\nContent-Length: {path.Length}\r\n\r\n{path}";
+        });
+
+        // The relay buffer is twice that of a head: what comes behind the body fills it.
+        var options = new ProxyOptions
+        {
+            Reactors = 1,
+            MaxHeadBytes = 8_192,
+            RelayBufferBytes = 0,
+        };
+        await using ProxyFixture proxy = ProxyFixture.Start([server.Address], options);
+        using ScriptedConnection client = await proxy.ConnectAsync();
+        await client.SendAsync(
+            "POST /a HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n");
+        await Eventually.BecomesTrueAsync(() => server.ConnectionCount == 1);
+        string next = "POST /b HTTP/1.1\r\nHost: test\r\nContent-Length: 40000\r\n\r\n"
+            + new string('z', 40_000);
+        await client.SendAsync($"0\r\n\r\n{next}");
+        (await client.ReadResponseAsync()).Body.ShouldBe("/a");
+        (await client.ReadResponseAsync()).Body.ShouldBe("/b");
+        await Eventually.BecomesTrueAsync(() => proxy.Status("web-1").InFlight == 0);
+    }
+
+    [Fact]
     public async Task Takes_the_chunks_off_for_an_http_1_0_client()
     {
         using ScriptedServer server = ScriptedServer.Reply(_ =>

@@ -3,6 +3,8 @@ using System.Net;
 using System.Net.Sockets;
 using Shouldly;
 using Tessera.Proxy;
+using Tessera.Proxy.Forwarding;
+using Tessera.Proxy.Routing;
 using Xunit;
 
 namespace Tessera.Tests.Proxy.Forwarding;
@@ -31,6 +33,55 @@ public sealed class ListenerTests
         {
             server.Apply(listening).ShouldBeEmpty();
             server.Apply(ProxyConfig.Empty).ShouldBeEmpty();
+        }
+    }
+
+    [Fact]
+    public async Task Frees_an_address_that_was_taken_out_when_it_says_so()
+    {
+        IPEndPoint address = ScriptedServer.UnusedAddress();
+        await using var server = new ProxyServer(new ProxyOptions { Reactors = 2 });
+        for (int i = 0; i < 5; i++)
+        {
+            server.Apply(new ProxyConfig
+            {
+                Listeners = [new ListenerConfig { Address = address }],
+            }).ShouldBeEmpty();
+            server.Apply(ProxyConfig.Empty).ShouldBeEmpty();
+            await server.WhenRetiredAsync(TestContext.Current.CancellationToken);
+            using var other =
+                new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            other.Bind(address);
+        }
+    }
+
+    [Fact]
+    public async Task Does_not_ask_again_at_once_for_an_address_that_is_taken()
+    {
+        using ScriptedServer taken = ScriptedServer.Named("taken");
+        await using var server = new ProxyServer(new ProxyOptions { Reactors = 1 });
+        var config = new ProxyConfig
+        {
+            Listeners = [new ListenerConfig { Address = taken.Address }],
+        };
+        server.Apply(config).Length.ShouldBe(1);
+        taken.Dispose();
+        server.Apply(config).Length.ShouldBe(1);
+        await Eventually.BecomesTrueAsync(() => server.Apply(config).IsEmpty);
+    }
+
+    [Fact]
+    public void Never_unlearns_http_while_reactors_learn_at_the_same_time()
+    {
+        var routes = new RouteTable([], _ => null);
+        for (int i = 0; i < 50_000; i++)
+        {
+            var listener = new Listener(
+                new IPEndPoint(IPAddress.Loopback, 1), ListenerProtocol.Auto, routes, log: null);
+            Parallel.Invoke(
+                () => listener.Learn(LearntProtocol.ClientSpeaksFirst),
+                () => listener.Learn(LearntProtocol.Http));
+            listener.Learnt.ShouldBe(LearntProtocol.Http);
         }
     }
 

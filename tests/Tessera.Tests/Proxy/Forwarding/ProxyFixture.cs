@@ -13,9 +13,9 @@ internal sealed class ProxyFixture : IAsyncDisposable
 {
     private ProxyConfig _config;
 
-    private ProxyFixture(ProxyOptions options, BackendConfig backend, ListenerConfig listener)
+    private ProxyFixture(ProxyServer server, BackendConfig backend, ListenerConfig listener)
     {
-        Server = new ProxyServer(options);
+        Server = server;
         Address = listener.Address;
         _config = new ProxyConfig { Listeners = [listener], Backends = [backend] };
         Server.Apply(_config).ShouldBeEmpty();
@@ -34,7 +34,8 @@ internal sealed class ProxyFixture : IAsyncDisposable
         IEnumerable<IPEndPoint> endpoints,
         ProxyOptions? options = null,
         Func<BackendConfig, BackendConfig>? backend = null,
-        Func<ListenerConfig, ListenerConfig>? listener = null)
+        Func<ListenerConfig, ListenerConfig>? listener = null,
+        ProxyServer? server = null)
     {
         var web = new BackendConfig
         {
@@ -48,7 +49,7 @@ internal sealed class ProxyFixture : IAsyncDisposable
             Routes = [new RouteConfig { Backend = "web" }],
         };
         return new ProxyFixture(
-            options ?? new ProxyOptions { Reactors = 2 },
+            server ?? new ProxyServer(options ?? new ProxyOptions { Reactors = 2 }),
             backend?.Invoke(web) ?? web,
             listener?.Invoke(front) ?? front);
     }

@@ -80,6 +80,64 @@ public sealed class RetryTests
     }
 
     [Theory]
+    [InlineData(1)]
+    [InlineData(5)]
+    public async Task Does_not_let_one_request_kill_every_instance_again_and_again(int instances)
+    {
+        int deaths = 0;
+        using ScriptedServer dying = ScriptedServer.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            Interlocked.Increment(ref deaths);
+            connection.Reset();
+        });
+        await using ProxyFixture proxy = ProxyFixture.Start(
+            Enumerable.Repeat(dying.Address, instances),
+            backend: b => b with
+            {
+                IsManaged = true,
+                Limits = new BackendLimits { HoldTimeoutMs = 3_000 },
+            });
+        (await proxy.GetAsync("/die")).ShouldStartWith("502 Bad Gateway");
+        deaths.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Tries_a_get_again_when_the_only_instance_was_killed_and_is_back()
+    {
+        int requests = 0;
+        using ScriptedServer server = ScriptedServer.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            if (Interlocked.Increment(ref requests) == 1)
+            {
+                connection.Reset();
+                return;
+            }
+
+            await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nback");
+        });
+        await using ProxyFixture proxy = ProxyFixture.Start(
+            [server.Address], backend: b => b with { IsManaged = true });
+        (await proxy.GetAsync()).ShouldBe("back");
+    }
+
+    [Fact]
+    public async Task Answers_502_when_an_endpoint_dies_after_an_interim_response()
+    {
+        using ScriptedServer server = ScriptedServer.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            await connection.SendAsync("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+        });
+        await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
+        using ScriptedConnection client = await proxy.ConnectAsync();
+        await client.SendAsync("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        (await client.ReadHeadAsync()).ShouldStartWith("HTTP/1.1 103 ");
+        (await client.ReadHeadAsync()).ShouldStartWith("HTTP/1.1 502 ");
+    }
+
+    [Theory]
     [InlineData("GET / HTTP/1.1\r\nHost: test\r\n\r\n")]
     [InlineData("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nhi")]
     public async Task Takes_a_new_connection_when_an_idle_one_was_closed(string request)

@@ -32,6 +32,24 @@ public sealed class BalancerTests
         turns.ShouldContain((ushort)2);
     }
 
+    [Theory]
+    [InlineData(BalanceAlgorithm.RoundRobin)]
+    [InlineData(BalanceAlgorithm.LeastConnections)]
+    [InlineData(BalanceAlgorithm.IpHash)]
+    public void Gives_nothing_to_whoever_has_no_weight(BalanceAlgorithm algorithm)
+    {
+        (Backend backend, Endpoint[] endpoints) = Create(algorithm, 0, 2, 0);
+        for (int i = 0; i < 20; i++)
+        {
+            Pick(backend, $"10.{i}.1.1").ShouldBe(endpoints[1]);
+        }
+
+        Pick(backend, endpoints[1]).ShouldBeNull();
+        (backend, endpoints) = Create(algorithm, 0, 0);
+        Pick(backend).ShouldBeNull();
+        Pick(backend, endpoints[0]).ShouldBeNull();
+    }
+
     [Fact]
     public void Shares_turns_evenly_between_threads()
     {

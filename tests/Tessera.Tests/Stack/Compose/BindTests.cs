@@ -7,47 +7,49 @@ namespace Tessera.Tests.Stack.Compose;
 
 public sealed class BindTests
 {
+    private const string Everything = """
+        services:
+          db: { command: sleep 1 }
+          web:
+            entrypoint: ["/bin/app", "--mode"]
+            command: run "two words" --port $$PORT
+            environment: [A=1, "B=x=y"]
+            working_dir: sub/dir
+            user: "1000:daemon"
+            ulimits: { nofile: { soft: 10, hard: -1 }, core: 0 }
+            ports:
+              - "127.0.0.1:8443:443"
+              - { target: 80, published: "8080", app_protocol: http, name: web, mode: host }
+              - "9000"
+            expose: ["443", 7000-7001, "53/udp"]
+            depends_on: { db: { condition: service_completed_successfully, required: false } }
+            scale: 2
+            restart: on-failure:4
+            stop_signal: INT
+            stop_grace_period: 1m
+            labels: { a: b }
+            healthcheck:
+              test: curl -f localhost
+              interval: 1s
+              timeout: 2s
+              retries: 7
+              start_period: 3s
+              start_interval: 100ms
+            x-tessera:
+              balance: least_conn
+              weights: [3, 1]
+              drain_timeout: 1s
+              start_timeout: 2s
+              hold_timeout: 3s
+              hold_queue: 0
+              connect_timeout: 4s
+              read_timeout: 5s
+        """;
+
     [Fact]
     public void Binds_everything_of_a_native_service()
     {
-        using ProjectFolder folder = new("""
-            services:
-              db: { command: sleep 1 }
-              web:
-                entrypoint: ["/bin/app", "--mode"]
-                command: run "two words" --port $$PORT
-                environment: [A=1, "B=x=y"]
-                working_dir: sub/dir
-                user: "1000:daemon"
-                ulimits: { nofile: { soft: 10, hard: -1 }, core: 0 }
-                ports:
-                  - "127.0.0.1:8443:443"
-                  - { target: 80, published: "8080", app_protocol: http, name: web, mode: host }
-                  - "9000"
-                expose: ["443", 7000-7001, "53/udp"]
-                depends_on: { db: { condition: service_completed_successfully, required: false } }
-                scale: 2
-                restart: on-failure:4
-                stop_signal: INT
-                stop_grace_period: 1m
-                labels: { a: b }
-                healthcheck:
-                  test: curl -f localhost
-                  interval: 1s
-                  timeout: 2s
-                  retries: 7
-                  start_period: 3s
-                  start_interval: 100ms
-                x-tessera:
-                  balance: least_conn
-                  weights: [3, 1]
-                  drain_timeout: 1s
-                  start_timeout: 2s
-                  hold_timeout: 3s
-                  hold_queue: 0
-                  connect_timeout: 4s
-                  read_timeout: 5s
-            """);
+        using ProjectFolder folder = new(Everything);
         Project project = folder.Load().Project;
         project.Name.ShouldBe("demo");
         project.WorkingDirectory.ShouldBe(folder.Path);
@@ -67,7 +69,10 @@ public sealed class BindTests
         web.Expose.ShouldBe([443, 7000, 7001, 53]);
         web.TargetPorts.ShouldBe([443, 80, 9000, 7000, 7001, 53]);
         web.DependsOn.ShouldBe(
-            [new Dependency("db", DependencyCondition.ServiceCompletedSuccessfully, Required: false)]);
+        [
+            new Dependency(
+                "db", DependencyCondition.ServiceCompletedSuccessfully, Required: false),
+        ]);
         web.Scale.ShouldBe(2);
         web.Restart.ShouldBe(new RestartPolicy(RestartCondition.OnFailure, 4));
         web.StopSignal.ShouldBe("SIGINT");
@@ -77,8 +82,8 @@ public sealed class BindTests
         Healthcheck check = web.Healthcheck!;
         check.Test.ShouldBe(["curl -f localhost"]);
         check.UsesShell.ShouldBeTrue();
-        (check.Interval, check.Timeout, check.Retries, check.StartPeriod, check.StartInterval).ShouldBe(
-            (Seconds(1), Seconds(2), 7, Seconds(3), TimeSpan.FromMilliseconds(100)));
+        (check.Interval, check.Timeout, check.Retries).ShouldBe((Seconds(1), Seconds(2), 7));
+        (check.StartPeriod, check.StartInterval).ShouldBe((Seconds(3), Seconds(0.1)));
         ServiceOptions options = web.Options;
         options.Balance.ShouldBe("least_conn");
         options.Weights.ShouldBe([3, 1]);

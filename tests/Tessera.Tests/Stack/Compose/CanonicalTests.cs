@@ -33,203 +33,207 @@ public sealed class CanonicalTests
         networks: { default: { external: { name: outside } } }
         """;
 
+    private const string HelloJson = """
+        {
+          "name": "demo",
+          "networks": {
+            "default": {
+              "name": "outside",
+              "ipam": {},
+              "external": true
+            }
+          },
+          "secrets": {
+            "key": {
+              "name": "demo_key",
+              "file": "@DIR@/key.txt"
+            }
+          },
+          "services": {
+            "db": {
+              "command": null,
+              "depends_on": {
+                "web": {
+                  "condition": "service_started",
+                  "required": true
+                }
+              },
+              "deploy": {
+                "replicas": 2,
+                "resources": {},
+                "placement": {}
+              },
+              "entrypoint": null,
+              "extra_hosts": [
+                "a=192.0.2.2",
+                "b=192.0.2.1"
+              ],
+              "healthcheck": {
+                "test": [
+                  "CMD-SHELL",
+                  "pg_isready"
+                ],
+                "interval": "1m30s",
+                "retries": 0
+              },
+              "image": "postgres:17",
+              "networks": {
+                "default": null
+              },
+              "secrets": [
+                {
+                  "source": "key",
+                  "target": "/run/secrets/key"
+                }
+              ],
+              "ulimits": {
+                "nofile": 1024,
+                "nproc": {
+                  "soft": 1,
+                  "hard": 2
+                }
+              },
+              "volumes": [
+                {
+                  "type": "volume",
+                  "source": "data",
+                  "target": "/var/lib/data",
+                  "volume": {}
+                }
+              ]
+            },
+            "web": {
+              "command": [
+                "tessera",
+                "whoami",
+                "--port",
+                "$$PORT"
+              ],
+              "entrypoint": null,
+              "environment": {
+                "NONE": null,
+                "NUMBER": "8",
+                "TEXT": "two\nlines\n",
+                "YES": "yes"
+              },
+              "labels": {
+                "a.b": "$$c"
+              },
+              "networks": {
+                "default": null
+              },
+              "ports": [
+                {
+                  "mode": "ingress",
+                  "target": 80,
+                  "published": "8080",
+                  "protocol": "tcp"
+                }
+              ],
+              "restart": "always",
+              "scale": 3
+            }
+          },
+          "volumes": {
+            "data": {
+              "name": "demo_data"
+            }
+          },
+          "x-note": {
+            "b": 1
+          }
+        }
+
+        """;
+
+    private const string HelloYaml = """
+        name: demo
+        services:
+          db:
+            depends_on:
+              web:
+                condition: service_started
+                required: true
+            deploy:
+              replicas: 2
+            extra_hosts:
+              - a=192.0.2.2
+              - b=192.0.2.1
+            healthcheck:
+              test:
+                - CMD-SHELL
+                - pg_isready
+              interval: 1m30s
+              retries: 0
+            image: postgres:17
+            networks:
+              default: null
+            secrets:
+              - source: key
+                target: /run/secrets/key
+            ulimits:
+              nofile: 1024
+              nproc:
+                soft: 1
+                hard: 2
+            volumes:
+              - type: volume
+                source: data
+                target: /var/lib/data
+                volume: {}
+          web:
+            command:
+              - tessera
+              - whoami
+              - --port
+              - $$PORT
+            environment:
+              NONE: null
+              NUMBER: "8"
+              TEXT: |
+                two
+                lines
+              "YES": "yes"
+            labels:
+              a.b: $$c
+            networks:
+              default: null
+            ports:
+              - mode: ingress
+                target: 80
+                published: "8080"
+                protocol: tcp
+            restart: always
+            scale: 3
+            x-own: gone in JSON
+        networks:
+          default:
+            name: outside
+            external: true
+        volumes:
+          data:
+            name: demo_data
+        secrets:
+          key:
+            name: demo_key
+            file: @DIR@/key.txt
+        x-note:
+          b: 1
+
+        """;
+
     [Fact]
     public void Json()
     {
         using ProjectFolder folder = new(Hello);
-        folder.Json().ShouldBe("""
-            {
-              "name": "demo",
-              "networks": {
-                "default": {
-                  "name": "outside",
-                  "ipam": {},
-                  "external": true
-                }
-              },
-              "secrets": {
-                "key": {
-                  "name": "demo_key",
-                  "file": "@DIR@/key.txt"
-                }
-              },
-              "services": {
-                "db": {
-                  "command": null,
-                  "depends_on": {
-                    "web": {
-                      "condition": "service_started",
-                      "required": true
-                    }
-                  },
-                  "deploy": {
-                    "replicas": 2,
-                    "resources": {},
-                    "placement": {}
-                  },
-                  "entrypoint": null,
-                  "extra_hosts": [
-                    "a=192.0.2.2",
-                    "b=192.0.2.1"
-                  ],
-                  "healthcheck": {
-                    "test": [
-                      "CMD-SHELL",
-                      "pg_isready"
-                    ],
-                    "interval": "1m30s",
-                    "retries": 0
-                  },
-                  "image": "postgres:17",
-                  "networks": {
-                    "default": null
-                  },
-                  "secrets": [
-                    {
-                      "source": "key",
-                      "target": "/run/secrets/key"
-                    }
-                  ],
-                  "ulimits": {
-                    "nofile": 1024,
-                    "nproc": {
-                      "soft": 1,
-                      "hard": 2
-                    }
-                  },
-                  "volumes": [
-                    {
-                      "type": "volume",
-                      "source": "data",
-                      "target": "/var/lib/data",
-                      "volume": {}
-                    }
-                  ]
-                },
-                "web": {
-                  "command": [
-                    "tessera",
-                    "whoami",
-                    "--port",
-                    "$$PORT"
-                  ],
-                  "entrypoint": null,
-                  "environment": {
-                    "NONE": null,
-                    "NUMBER": "8",
-                    "TEXT": "two\nlines\n",
-                    "YES": "yes"
-                  },
-                  "labels": {
-                    "a.b": "$$c"
-                  },
-                  "networks": {
-                    "default": null
-                  },
-                  "ports": [
-                    {
-                      "mode": "ingress",
-                      "target": 80,
-                      "published": "8080",
-                      "protocol": "tcp"
-                    }
-                  ],
-                  "restart": "always",
-                  "scale": 3
-                }
-              },
-              "volumes": {
-                "data": {
-                  "name": "demo_data"
-                }
-              },
-              "x-note": {
-                "b": 1
-              }
-            }
-
-            """);
+        folder.Json().ShouldBe(HelloJson);
     }
 
     [Fact]
     public void Yaml()
     {
         using ProjectFolder folder = new(Hello);
-        folder.Yaml().ShouldBe("""
-            name: demo
-            services:
-              db:
-                depends_on:
-                  web:
-                    condition: service_started
-                    required: true
-                deploy:
-                  replicas: 2
-                extra_hosts:
-                  - a=192.0.2.2
-                  - b=192.0.2.1
-                healthcheck:
-                  test:
-                    - CMD-SHELL
-                    - pg_isready
-                  interval: 1m30s
-                  retries: 0
-                image: postgres:17
-                networks:
-                  default: null
-                secrets:
-                  - source: key
-                    target: /run/secrets/key
-                ulimits:
-                  nofile: 1024
-                  nproc:
-                    soft: 1
-                    hard: 2
-                volumes:
-                  - type: volume
-                    source: data
-                    target: /var/lib/data
-                    volume: {}
-              web:
-                command:
-                  - tessera
-                  - whoami
-                  - --port
-                  - $$PORT
-                environment:
-                  NONE: null
-                  NUMBER: "8"
-                  TEXT: |
-                    two
-                    lines
-                  "YES": "yes"
-                labels:
-                  a.b: $$c
-                networks:
-                  default: null
-                ports:
-                  - mode: ingress
-                    target: 80
-                    published: "8080"
-                    protocol: tcp
-                restart: always
-                scale: 3
-                x-own: gone in JSON
-            networks:
-              default:
-                name: outside
-                external: true
-            volumes:
-              data:
-                name: demo_data
-            secrets:
-              key:
-                name: demo_key
-                file: @DIR@/key.txt
-            x-note:
-              b: 1
-
-            """);
+        folder.Yaml().ShouldBe(HelloYaml);
     }
 
     [Theory]
@@ -256,7 +260,8 @@ public sealed class CanonicalTests
     [InlineData("end:", "'end:'")]
     public void Yaml_quotes_only_where_it_must(string value, string expected)
     {
-        using ProjectFolder folder = new("services: { a: { command: x, environment: { V: \"$VALUE\" } } }");
+        using ProjectFolder folder = new(
+            "services: { a: { command: x, environment: { V: \"$VALUE\" } } }");
         folder.Environment["VALUE"] = value;
         folder.Yaml().ShouldContain($"      V: {expected}\n");
     }

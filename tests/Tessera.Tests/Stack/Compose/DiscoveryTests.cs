@@ -5,7 +5,8 @@ using Xunit;
 
 namespace Tessera.Tests.Stack.Compose;
 
-/// <summary>Which files are loaded, what the project is called, which services are enabled.</summary>
+/// <summary>Which files are loaded, what the project is called, which services are
+/// enabled.</summary>
 public sealed class DiscoveryTests
 {
     private const string Echo = "services: { web: { command: echo } }";
@@ -61,7 +62,8 @@ public sealed class DiscoveryTests
             "no Compose file: none of compose.yaml, compose.yml, docker-compose.yml, " +
             "docker-compose.yaml is in @DIR@ or above");
         folder.Error("none.yaml").ShouldBe("none.yaml: there is no such file or folder.");
-        folder.Write("empty/keep", "").Error("empty").ShouldStartWith("empty: none of compose.yaml");
+        folder.Write("empty/keep", "").Error("empty").ShouldStartWith("empty: none of " +
+        "compose.yaml");
     }
 
     [Fact]
@@ -126,8 +128,9 @@ public sealed class DiscoveryTests
     public void Invalid_given_name_is_an_error(string name)
     {
         using ProjectFolder folder = new(Echo);
-        Should.Throw<UserErrorException>(
-            () => ComposeLoader.Load(folder.Request() with { ProjectName = name })).Message.ShouldBe(
+        UserErrorException problem = Should.Throw<UserErrorException>(
+            () => ComposeLoader.Load(folder.Request() with { ProjectName = name }));
+        problem.Message.ShouldBe(
             $"invalid project name \"{name}\": must consist only of lowercase alphanumeric " +
             "characters, hyphens, and underscores as well as start with a letter or number.");
     }
@@ -143,7 +146,9 @@ public sealed class DiscoveryTests
     {
         using ProjectFolder folder = new("""
             services:
-              web: { command: x, depends_on: { shell: { condition: service_started, required: false } } }
+              web:
+                command: x
+                depends_on: { shell: { condition: service_started, required: false } }
               shell: { command: x, profiles: [debug] }
               more: { command: x, profiles: [extra, other] }
             """);

@@ -44,8 +44,8 @@ public sealed class EnvironmentFileTests
     [InlineData("OK=1\n\nA$=1", "test.env:3: unexpected character \"$\" in a variable's name.")]
     [InlineData("OK=1\nA=\"open\nmore", "test.env:2: the quote \" is not closed.")]
     [InlineData("A='open", "test.env:1: the quote ' is not closed.")]
-    [InlineData("A=${B", "test.env:1: invalid interpolation format: \"${B\"; write $$ for a dollar " +
-        "sign that stays.")]
+    [InlineData("A=${B", "test.env:1: invalid interpolation format: \"${B\"; write $$ for a " +
+        "dollar sign that stays.")]
     public void Refuses(string text, string message) =>
         Should.Throw<UserErrorException>(() => Parse(text)).Message.ShouldBe(message);
 
@@ -112,7 +112,8 @@ public sealed class EnvironmentFileTests
                   INHERITED:
                   NOBODY:
             """);
-        folder.Write("a.env", "A=1\nB=1\nD=file").Write("b.env", "B=2$A").Write("raw.env", "R='$x'");
+        folder.Write("a.env", "A=1\nB=1\nD=file").Write("b.env", "B=2$A");
+        folder.Write("raw.env", "R='$x'");
         folder.Environment["INHERITED"] = "caller";
         Service web = folder.Load().Project.Services["web"];
         web.Environment.Select(pair => $"{pair.Key}={pair.Value}").ShouldBe(
@@ -132,8 +133,8 @@ public sealed class EnvironmentFileTests
                 env_file: sub/none.env
             """);
         folder.Error().ShouldBe(
-            "compose.yaml:4:15: the env file sub/none.env does not exist; write \"required: false\" " +
-            "when it may be missing.");
+            "compose.yaml:4:15: the env file sub/none.env does not exist; write \"required: " +
+            "false\" when it may be missing.");
     }
 
     private static IReadOnlyDictionary<string, string> Parse(string text) =>

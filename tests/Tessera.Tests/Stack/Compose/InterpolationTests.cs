@@ -66,7 +66,8 @@ public sealed class InterpolationTests
             $"invalid interpolation format: \"{text}\"; write $$ for a dollar sign that stays");
 
     [Theory]
-    [InlineData("${NONE:?must be given}", "required variable NONE is missing a value: must be given")]
+    [InlineData("${NONE:?must be given}", "required variable NONE is missing a value: must be " +
+        "given")]
     [InlineData("${EMPTY:?no $SET}", "required variable EMPTY is missing a value: no value")]
     [InlineData("${NONE?}", "required variable NONE is missing a value: ")]
     public void Requires(string text, string message) =>

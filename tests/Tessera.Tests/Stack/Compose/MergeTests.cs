@@ -14,7 +14,8 @@ public sealed class MergeTests
         "command: [\"a\"] | entrypoint: [\"f\",\"g\"]")]
     [InlineData("command: a\nenvironment: { A: 1, B: 1 }", "environment: [B=2, C=3]",
         "environment: {\"A\":\"1\",\"B\":\"2\",\"C\":\"3\"}")]
-    [InlineData("command: a\nlabels: [x=1]", "labels: { y: 2 }", "labels: {\"x\":\"1\",\"y\":\"2\"}")]
+    [InlineData("command: a\nlabels: [x=1]", "labels: { y: 2 }",
+        "labels: {\"x\":\"1\",\"y\":\"2\"}")]
     [InlineData("command: a\nexpose: [1, 2]", "expose: [\"2\", 3]", "expose: [\"1\",\"2\",\"3\"]")]
     [InlineData("command: a\nports: [\"80:1\"]", "ports: [\"80:1\", \"81:2\"]",
         "ports: 80>1/tcp 81>2/tcp")]
@@ -24,12 +25,14 @@ public sealed class MergeTests
     [InlineData("command: a\nhealthcheck: { test: [CMD, a], retries: 5 }",
         "healthcheck: { test: b, interval: 90s }",
         "healthcheck: {\"test\":[\"CMD-SHELL\",\"b\"],\"interval\":\"1m30s\",\"retries\":5}")]
-    [InlineData("command: a\nulimits: { nofile: 5, nproc: 6 }", "ulimits: { nofile: { soft: 1, hard: 2 } }",
+    [InlineData("command: a\nulimits: { nofile: 5, nproc: 6 }",
+        "ulimits: { nofile: { soft: 1, hard: 2 } }",
         "ulimits: {\"nofile\":{\"soft\":1,\"hard\":2},\"nproc\":6}")]
     [InlineData("command: a\nprofiles: [p]", "profiles: [p, q]", "profiles: [\"p\",\"q\"]")]
     [InlineData("command: a\nscale: 2", "scale: 5", "scale: 5")]
     [InlineData("command: a\ncap_add: [X]", "cap_add: [Y, X]", "cap_add: [\"X\",\"Y\"]")]
-    [InlineData("command: a\nlogging: { driver: x, options: { a: 1 } }", "logging: { options: { b: 2 } }",
+    [InlineData("command: a\nlogging: { driver: x, options: { a: 1 } }",
+        "logging: { options: { b: 2 } }",
         "logging: {\"driver\":\"x\",\"options\":{\"a\":\"1\",\"b\":\"2\"}}")]
     [InlineData("command: a\nlogging: { driver: x, options: { a: 1 } }",
         "logging: { driver: y, options: { b: 2 } }",

@@ -43,6 +43,7 @@ public sealed class MutationTests
             secrets: [{ source: key, mode: 0440 }]
             configs: [conf]
             devices: ["/dev/a:/dev/b:r"]
+          more: { extends: { service: web }, ports: !override [] }
           far:
             x-tessera: { endpoints: ["10.0.0.1:80", { address: "[::1]:81", weight: 2 }] }
         networks: { back: { ipam: { config: [{ subnet: 10.0.0.0/24 }] } } }
@@ -56,10 +57,11 @@ public sealed class MutationTests
     private static readonly string[] Tokens =
     [
         ": ", "- ", "\n", "  ", "\t", "{", "}", "[", "]", "\"", "'", "&a ", "*a", "*base", "<<: ",
-        "!reset ", "!override ", "!!int ", "|\n", ">-\n", "? ", "#", "---\n", "...\n", "$", "${", "}",
-        "${A:-", "$$", "null", "~", "true", "-1", "99999999999999999999", "1e999", ".nan", "0x", "0o8",
-        "services", "command", "x-tessera", "ports", "%", "@", "`", "\u0000", "\uFEFF", "\uD83D\uDE00",
-        "depends_on: [web, db, far]", "extends: web", "include: [a.yaml]", ",", "\r", "\u2028",
+        "!reset ", "!override ", "!!int ", "|\n", ">-\n", "? ", "#", "---\n", "...\n", "$", "${",
+        "${A:-", "$$", "null", "~", "true", "-1", "99999999999999999999", "1e999", ".nan", "0x",
+        "0o8", "services", "command", "x-tessera", "ports", "%", "@", "`", ",", "\r", "\u2028",
+        "\u0000", "\uFEFF", "\uD83D\uDE00",
+        "depends_on: [web, db, far]", "extends: web", "include: [a.yaml]",
     ];
 
     [Fact]
@@ -106,7 +108,8 @@ public sealed class MutationTests
     [Fact]
     public void Damaged_env_files_are_refused_or_read() => Check(400, seed =>
     {
-        string damaged = Damage("A=1\nexport B='x'\nC=\"a\\n${A}\" # c\nD: $B\nE\n", new Random(seed));
+        const string Valid = "A=1\nexport B='x'\nC=\"a\\n${A}\" # c\nD: $B\nE\n";
+        string damaged = Damage(Valid, new Random(seed));
         try
         {
             EnvironmentFile.Parse("test.env", damaged, _ => null, _ => { });
@@ -200,7 +203,8 @@ public sealed class MutationTests
                     damaged.Insert(random.Next(damaged.Length + 1), piece);
                     break;
                 default:
-                    damaged.Insert(place, string.Concat(Enumerable.Repeat(other, random.Next(1, 200))));
+                    damaged.Insert(
+                        place, string.Concat(Enumerable.Repeat(other, random.Next(1, 200))));
                     break;
             }
         }

@@ -41,17 +41,17 @@ internal sealed class ProjectFolder : IDisposable
     public LoadedProject Load(params string[] files) => ComposeLoader.Load(Request(files));
 
     public string Json(params string[] files) =>
-        CanonicalText.Json(Load(files).CanonicalJson).Replace(Path, "@DIR@", StringComparison.Ordinal);
+        WithoutPath(CanonicalText.Json(Load(files).CanonicalJson));
 
     public string Yaml(params string[] files) =>
-        CanonicalText.Yaml(Load(files).CanonicalJson).Replace(Path, "@DIR@", StringComparison.Ordinal);
+        WithoutPath(CanonicalText.Yaml(Load(files).CanonicalJson));
 
     /// <summary>The message of the error that loading must end in.</summary>
     public string Error(params string[] files)
     {
         UserErrorException problem = Should.Throw<UserErrorException>(() => Load(files));
         problem.ExitCode.ShouldBe(UserErrorException.InvalidInput);
-        return problem.Message.Replace(Path, "@DIR@", StringComparison.Ordinal);
+        return WithoutPath(problem.Message);
     }
 
     public void Dispose() => Directory.Delete(Path, recursive: true);
@@ -70,6 +70,10 @@ internal sealed class ProjectFolder : IDisposable
         return folder.Error();
     }
 
+    private string WithoutPath(string text) =>
+        text.Replace(Path, "@DIR@", StringComparison.Ordinal);
+
     private static string Indent(string text, int width) => string.Join(
-        '\n', text.Split('\n').Select(line => line.Length == 0 ? line : new string(' ', width) + line));
+        '\n',
+        text.Split('\n').Select(line => line.Length == 0 ? line : new string(' ', width) + line));
 }

@@ -24,8 +24,8 @@ public sealed class ValidationTests
     [InlineData("command: echo\nports:",
         "compose.yaml:4:5: services.web.ports must be a list, not nothing.")]
     [InlineData("command: echo\nports: [\"80:x\"]",
-        "compose.yaml:4:13: services.web.ports[0]: \"80:x\" is no valid port: \"x\" is no port or " +
-        "range of ports (1 to 65535).")]
+        "compose.yaml:4:13: services.web.ports[0]: \"80:x\" is no valid port: \"x\" is no port " +
+        "or range of ports (1 to 65535).")]
     [InlineData("command: echo\nports: [{published: 80}]",
         "compose.yaml:4:13: services.web.ports[0] needs the key \"target\".")]
     [InlineData("command: echo\nports: [{target: 80, publish: 8080}]",
@@ -34,7 +34,8 @@ public sealed class ValidationTests
     [InlineData("command: echo\nports: [{target: 99999}]",
         "compose.yaml:4:22: services.web.ports: 99999 is no port (1 to 65535).")]
     [InlineData("command: echo\nexpose: [web]",
-        "compose.yaml:4:14: services.web.expose: \"web\" is no port or range of ports (1 to 65535).")]
+        "compose.yaml:4:14: services.web.expose: \"web\" is no port or range of ports (1 to " +
+        "65535).")]
     [InlineData("command: echo\nenvironment: [A=1, {B: 2}]",
         "compose.yaml:4:24: services.web.environment must be a list of strings such as " +
         "\"KEY=value\", not a mapping.")]
@@ -54,8 +55,8 @@ public sealed class ValidationTests
     [InlineData("command: echo\nrestart: false",
         "compose.yaml:4:14: services.web.restart must be a string, not a boolean.")]
     [InlineData("command: echo\nstop_signal: SIGTREM",
-        "compose.yaml:4:18: services.web.stop_signal: there is no signal \"SIGTREM\"; did you mean " +
-        "SIGTERM?")]
+        "compose.yaml:4:18: services.web.stop_signal: there is no signal \"SIGTREM\"; did you " +
+        "mean SIGTERM?")]
     [InlineData("command: echo\nstop_grace_period: 10",
         "compose.yaml:4:24: services.web.stop_grace_period must be a duration such as \"10s\" or " +
         "\"1m30s\", not an integer.")]
@@ -63,7 +64,8 @@ public sealed class ValidationTests
         "compose.yaml:4:24: services.web.stop_grace_period must be a duration such as \"10s\" or " +
         "\"1m30s\", not \"soon\".")]
     [InlineData("command: echo\nuser: a:b:c",
-        "compose.yaml:4:11: services.web.user must be user[:group], names or numbers, not \"a:b:c\".")]
+        "compose.yaml:4:11: services.web.user must be user[:group], names or numbers, not " +
+        "\"a:b:c\".")]
     [InlineData("command: echo\nulimits: { nofiles: 5 }",
         "compose.yaml:4:16: services.web.ulimits.nofiles: there is no such limit; did you mean " +
         "\"nofile\"?")]
@@ -89,10 +91,11 @@ public sealed class ValidationTests
         "\"service_started\", \"service_healthy\", \"service_completed_successfully\", not " +
         "\"healthy\".")]
     [InlineData("command: echo\ndepends_on: [web]",
-        "compose.yaml:4:18: dependency cycle detected: web -> web; take one of these depends_on away.")]
+        "compose.yaml:4:18: dependency cycle detected: web -> web; take one of these " +
+        "depends_on away.")]
     [InlineData("environment: { A: 1 }",
-        "compose.yaml:2:3: service \"web\" has nothing to run: give it a command (or entrypoint), an " +
-        "image or build, or x-tessera.endpoints.")]
+        "compose.yaml:2:3: service \"web\" has nothing to run: give it a command (or " +
+        "entrypoint), an image or build, or x-tessera.endpoints.")]
     [InlineData("command: echo\nnetworks: [back]",
         "compose.yaml:4:16: service \"web\" refers to undefined network back.")]
     [InlineData("image: x\nsecrets: [key]",
@@ -106,33 +109,34 @@ public sealed class ValidationTests
         "compose.yaml:3:30: services.web.x-tessera.endpoints: \"a\" must be host:port, such as " +
         "192.0.2.7:8080.")]
     [InlineData("command: echo\nx-tessera: { endpoints: [\"a:1\"] }",
-        "compose.yaml:2:3: service \"web\" has endpoints, which already run, and a command; take one " +
-        "of them away.")]
+        "compose.yaml:2:3: service \"web\" has endpoints, which already run, and a command; " +
+        "take one of them away.")]
     [InlineData("scale: 2\nx-tessera: { endpoints: [\"a:1\"] }",
-        "compose.yaml:3:12: service \"web\" has endpoints, which already run: it cannot be scaled; " +
-        "add endpoints instead.")]
+        "compose.yaml:3:12: service \"web\" has endpoints, which already run: it cannot be " +
+        "scaled; add endpoints instead.")]
     [InlineData("command: echo\nscale: 2\nx-tessera: { port: 80 }",
-        "compose.yaml:4:12: service \"web\" always listens on x-tessera.port: it has one instance at " +
-        "most.")]
+        "compose.yaml:4:12: service \"web\" always listens on x-tessera.port: it has one " +
+        "instance at most.")]
     [InlineData("command: echo\nx-tessera: { balance: random }",
         "compose.yaml:4:27: services.web.x-tessera.balance must be one of \"round_robin\", " +
         "\"least_conn\", \"ip_hash\", not \"random\".")]
     [InlineData("command: echo\nx-tessera: { hold_timeout: 5 }",
-        "compose.yaml:4:32: services.web.x-tessera.hold_timeout must be a duration such as \"10s\" " +
-        "or \"1m30s\", not an integer.")]
+        "compose.yaml:4:32: services.web.x-tessera.hold_timeout must be a duration such as " +
+        "\"10s\" or \"1m30s\", not an integer.")]
     [InlineData("command: echo\nports: [\"80:1\", \"80:2\"]",
         "compose.yaml:4:21: port 80/tcp is published twice by service \"web\".")]
     public void Says_what_is_wrong_with_a_service(string service, string message) =>
         ProjectFolder.ErrorOf(service).ShouldBe(message);
 
     [Theory]
-    [InlineData("service: {}", "compose.yaml:1:1: unknown key \"service\" at the top level; did you " +
-        "mean \"services\"?")]
+    [InlineData("service: {}", "compose.yaml:1:1: unknown key \"service\" at the top level; " +
+        "did you mean \"services\"?")]
     [InlineData("services: [web]", "compose.yaml:1:11: services must be a mapping, not a list.")]
-    [InlineData("services: { web: }", "compose.yaml:1:13: services.web must be a mapping, not nothing.")]
+    [InlineData("services: { web: }", "compose.yaml:1:13: services.web must be a mapping, not " +
+        "nothing.")]
     [InlineData("services: { \"a b\": { command: echo } }",
-        "compose.yaml:1:13: \"a b\" is no valid name in services: letters, digits, \".\", \"_\" and " +
-        "\"-\" make a name.")]
+        "compose.yaml:1:13: \"a b\" is no valid name in services: letters, digits, \".\", " +
+        "\"_\" and \"-\" make a name.")]
     [InlineData("[1]", "compose.yaml:1:1: the top level must be a mapping, not a list.")]
     [InlineData("# nothing", "compose.yaml: empty compose file; it needs \"services:\" at least.")]
     [InlineData("name: 5\nservices: { a: { command: x } }",
@@ -166,8 +170,8 @@ public sealed class ValidationTests
               c: { command: x, depends_on: { b: { condition: service_healthy } } }
             """);
         folder.Error().ShouldBe(
-            "compose.yaml:3:33: dependency cycle detected: b -> c -> b; take one of these depends_on " +
-            "away.");
+            "compose.yaml:3:33: dependency cycle detected: b -> c -> b; take one of these " +
+            "depends_on away.");
     }
 
     [Fact]
@@ -180,8 +184,8 @@ public sealed class ValidationTests
               c: { command: x, ports: ["8080:80/udp"] }
             """);
         folder.Error().ShouldBe(
-            "compose.yaml:3:28: port 8080/tcp is published by service \"a\" (compose.yaml:2:28) and " +
-            "by service \"b\".");
+            "compose.yaml:3:28: port 8080/tcp is published by service \"a\" " +
+            "(compose.yaml:2:28) and by service \"b\".");
     }
 
     [Fact]
@@ -222,8 +226,8 @@ public sealed class ValidationTests
         using ProjectFolder folder = new("version: '3'\nservices: { a: { command: x } }");
         folder.Load().Warnings.ShouldBe(
         [
-            $"{folder.Path}/compose.yaml: the attribute `version` is obsolete, it will be ignored, " +
-            "please remove it to avoid potential confusion",
+            $"{folder.Path}/compose.yaml: the attribute `version` is obsolete, it will be " +
+            "ignored, please remove it to avoid potential confusion",
         ]);
     }
 
@@ -235,8 +239,8 @@ public sealed class ValidationTests
         loaded.Project.Services["a"].Command.ShouldBe(["echo", "a"]);
         loaded.Warnings.ShouldBe(
         [
-            "compose.yaml:3:14: services.a.command: \"&& echo b\" is ignored, as in Compose: commands " +
-            "run without a shell; write [\"sh\", \"-c\", \"…\"] to have one.",
+            "compose.yaml:3:14: services.a.command: \"&& echo b\" is ignored, as in Compose: " +
+            "commands run without a shell; write [\"sh\", \"-c\", \"…\"] to have one.",
         ]);
     }
 

@@ -41,7 +41,8 @@ public sealed class ValueTests
     [InlineData("-")]
     [InlineData("9999999999h")]
     [InlineData(".s")]
-    public void Durations_need_units(string text) => GoDuration.TryParse(text, out _).ShouldBeFalse();
+    public void Durations_need_units(string text) =>
+        GoDuration.TryParse(text, out _).ShouldBeFalse();
 
     [Theory]
     [InlineData("0", 0)]
@@ -183,7 +184,8 @@ public sealed class ValueTests
     [InlineData("a/../../b", "../b")]
     [InlineData("/..", "/")]
     [InlineData(".", ".")]
-    public void Paths_are_cleaned(string path, string expected) => Paths.Clean(path).ShouldBe(expected);
+    public void Paths_are_cleaned(string path, string expected) =>
+        Paths.Clean(path).ShouldBe(expected);
 
     [Theory]
     [InlineData("comand", "command")]

@@ -75,8 +75,8 @@ public sealed class YamlReaderTests
     [InlineData("a: !foo b", "test.yaml:1:4: unknown tag \"!foo\"; !reset and !override are the " +
         "tags of Compose files.")]
     [InlineData("[a, b]: c", "test.yaml:1:1: a key must be a string, not a list.")]
-    [InlineData("a: {<<: 1}", "test.yaml:1:9: \"<<\" merges a mapping or a list of mappings, not an " +
-        "integer.")]
+    [InlineData("a: {<<: 1}", "test.yaml:1:9: \"<<\" merges a mapping or a list of mappings, " +
+        "not an integer.")]
     [InlineData("a: !!int x", "test.yaml:1:4: \"x\" is not of the type that its tag names.")]
     public void Refuses(string yaml, string message) =>
         Should.Throw<UserErrorException>(() => Read(yaml)).Message.ShouldBe(message);
@@ -96,7 +96,8 @@ public sealed class YamlReaderTests
         for (int level = 1; level < 12; level++)
         {
             string alias = $"*a{level - 1}";
-            bomb.Append($"a{level}: &a{level} [{string.Join(", ", Enumerable.Repeat(alias, 10))}]\n");
+            string aliases = string.Join(", ", Enumerable.Repeat(alias, 10));
+            bomb.Append($"a{level}: &a{level} [{aliases}]\n");
         }
 
         Should.Throw<UserErrorException>(() => Read(bomb.ToString())).Message

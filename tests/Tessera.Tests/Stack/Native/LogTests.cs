@@ -3,6 +3,7 @@ using Shouldly;
 using Tessera.Stack;
 using Tessera.Stack.Discovery;
 using Tessera.Stack.Engines;
+using Tessera.Stack.Engines.Native;
 using Xunit;
 
 namespace Tessera.Tests.Stack.Native;
@@ -154,6 +155,35 @@ public class LogTests
         List<string> lines = await harness.ReadLogAsync();
         lines[^1].ShouldBe("after");
         lines.SkipLast(1).ShouldAllBe(line => line.Length > 0 && line.All(c => c == 'x'));
+    }
+
+    [Fact]
+    public void Replacing_over_and_over_keeps_the_files_within_their_limit()
+    {
+        string folder = Directory.CreateTempSubdirectory("tessera-log-").FullName;
+        try
+        {
+            var log = new SlotLog("demo-web-1", folder, new NativeEngineOptions
+            {
+                StateFolder = folder,
+                Log = _ => { },
+            });
+            LogSegment? old = null;
+            for (int i = 0; i < 200; i++)
+            {
+                LogSegment next = log.Open($"instance{i}");
+                old?.IsOpen = false;
+                old = next;
+            }
+
+            log.Segments.Length.ShouldBeInRange(2, 66);
+            log.Segments[^1].Writer.ShouldBe("instance199");
+            Directory.GetFiles(folder).Length.ShouldBe(2 * log.Segments.Length);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     private static bool EndsWithLine(string path)

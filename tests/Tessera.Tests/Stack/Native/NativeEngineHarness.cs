@@ -172,10 +172,10 @@ internal sealed class NativeEngineHarness : IAsyncDisposable
         var engine = new NativeEngine(
             _configure(new NativeEngineOptions { StateFolder = StateFolder, Log = Log.Enqueue }),
             Catalog,
-            async (instance, _, _) =>
+            async (instance, _, cancellation) =>
             {
                 Drained.Enqueue(instance);
-                await OnDrain(instance);
+                await OnDrain(instance).WaitAsync(cancellation);
                 return 0;
             },
             TimeProvider.System);

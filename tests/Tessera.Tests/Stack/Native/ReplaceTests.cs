@@ -5,6 +5,7 @@ using Shouldly;
 using Tessera.Stack;
 using Tessera.Stack.Discovery;
 using Tessera.Stack.Engines;
+using Tessera.Stack.Planning;
 using Xunit;
 
 namespace Tessera.Tests.Stack.Native;
@@ -179,7 +180,7 @@ public class ReplaceTests
         Instance old = await harness.WaitAsync(InstanceState.Running);
         using var cancelled = new CancellationTokenSource();
         Task replacing = harness.Engine.ExecuteAsync(
-            new Tessera.Stack.Planning.ReplaceInstance(
+            new ReplaceInstance(
                 NativeEngineHarness.Slot(),
                 harness.Shell("exec sleep 100")
                     with { TargetPorts = [80], ProcessHash = "two" }, "test"),
@@ -191,6 +192,55 @@ public class ReplaceTests
 
         await Should.ThrowAsync<OperationCanceledException>(replacing);
         harness.Catalog.Current.Instances.Values.Single().ShouldBe(old);
+    }
+
+    [Fact]
+    public async Task A_cancelled_replacement_still_drains_the_old_one()
+    {
+        await using var harness = new NativeEngineHarness();
+        await harness.StartAsync(CreateServer(harness, "one"));
+        Instance old = await harness.WaitAsync(InstanceState.Running);
+        var answered = new TaskCompletionSource();
+        harness.OnDrain = _ => answered.Task;
+        bool wasCut = false;
+        harness.Catalog.Observe(change => wasCut |= change.After is Instance after
+            && after.Id == old.Id && after.State == InstanceState.Stopping
+            && !answered.Task.IsCompleted);
+        using var cancelled = new CancellationTokenSource();
+        Task replacing = harness.Engine.ExecuteAsync(
+            new ReplaceInstance(
+                NativeEngineHarness.Slot(), CreateServer(harness, "two"), "test"),
+            cancelled.Token);
+        await NativeEngineHarness.EventuallyAsync(() => !harness.Drained.IsEmpty);
+
+        await cancelled.CancelAsync();
+        await Task.Delay(100, TestContext.Current.CancellationToken);
+        answered.SetResult();
+        await replacing;
+
+        wasCut.ShouldBeFalse();
+        harness.Catalog.Current.Instances.Values.Single().ProcessHash.ShouldBe("two");
+    }
+
+    [Fact]
+    public async Task Gives_the_old_one_the_grace_period_of_the_command()
+    {
+        await using var harness = new NativeEngineHarness();
+        await harness.StartAsync(
+            harness.Shell("trap '' TERM; echo up; while :; do sleep .05; done")
+                with { StopGracePeriod = TimeSpan.FromMinutes(2) });
+        await harness.WaitForLineAsync(line => line == "up");
+        Instance old = harness.Newest()!;
+
+        await harness.Engine.ExecuteAsync(
+            new ReplaceInstance(
+                NativeEngineHarness.Slot(), harness.Shell("exec sleep 100"), "test",
+                TimeSpan.FromMilliseconds(100)),
+            TestContext.Current.CancellationToken)
+            .WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+
+        harness.Newest()!.Id.ShouldNotBe(old.Id);
+        Directory.Exists($"/proc/{old.Pid}").ShouldBeFalse();
     }
 
     private static Service CreateServer(NativeEngineHarness harness, string hash) =>

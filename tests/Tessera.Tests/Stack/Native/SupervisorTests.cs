@@ -225,6 +225,64 @@ public class SupervisorTests
     }
 
     [Fact]
+    public async Task A_cancelled_stop_still_drains()
+    {
+        await using var harness = new NativeEngineHarness();
+        await harness.StartAsync(harness.Shell("exec sleep 100"));
+        var answered = new TaskCompletionSource();
+        harness.OnDrain = _ => answered.Task;
+        bool wasCut = false;
+        harness.Catalog.Observe(change => wasCut |=
+            change.After?.State == InstanceState.Stopping && !answered.Task.IsCompleted);
+        using var cancelled = new CancellationTokenSource();
+        Task stopping = harness.Engine.ExecuteAsync(
+            new StopInstance(NativeEngineHarness.Slot(), "test"), cancelled.Token);
+        await harness.WaitAsync(InstanceState.Draining);
+
+        await cancelled.CancelAsync();
+        await Task.Delay(100, TestContext.Current.CancellationToken);
+        answered.SetResult();
+        await stopping;
+
+        wasCut.ShouldBeFalse();
+        harness.Newest()!.State.ShouldBe(InstanceState.Exited);
+    }
+
+    [Fact]
+    public async Task What_a_person_kills_stays_down()
+    {
+        await using var harness = new NativeEngineHarness();
+        await harness.StartAsync(harness.Shell("exec sleep 100") with { Restart = Always });
+
+        await KillByCommandAsync(harness);
+
+        (await harness.WaitAsync(InstanceState.Exited)).Reason.ShouldBe("killed by a command");
+    }
+
+    [Fact]
+    public async Task A_kill_that_met_no_process_does_not_end_a_later_one()
+    {
+        await using var harness = new NativeEngineHarness(
+            options => options with { RestartDelay = TimeSpan.FromSeconds(1) });
+        await harness.StartAsync(
+            harness.Shell("[ -f go ] && exec sleep 100; exit 3") with { Restart = Always });
+        await harness.WaitAsync(now => now is { Restarts: 2, State: InstanceState.Pending });
+
+        (await Should.ThrowAsync<OperationFailedException>(KillByCommandAsync(harness)))
+            .Message.ShouldBe("demo-web-1 is not running");
+        await File.WriteAllTextAsync(
+            Path.Combine(harness.Folder, "go"), "", TestContext.Current.CancellationToken);
+        Kill((await harness.WaitAsync(InstanceState.Running)).Pid!.Value);
+
+        await harness.WaitAsync(now => now is { Restarts: 3, State: InstanceState.Running });
+    }
+
+    private static Task KillByCommandAsync(NativeEngineHarness harness) =>
+        harness.Engine.ExecuteAsync(
+            new SignalInstance(NativeEngineHarness.Slot(), "SIGKILL", "test"),
+            TestContext.Current.CancellationToken);
+
+    [Fact]
     public async Task Refuses_operations_that_are_not_an_engines()
     {
         await using var harness = new NativeEngineHarness();

@@ -170,6 +170,75 @@ public class TakeOverTests
     }
 
     [Fact]
+    public async Task An_instance_that_was_not_spawned_yet_is_started()
+    {
+        await using var harness = new NativeEngineHarness();
+        Service service = harness.Shell("exec sleep 100");
+        await harness.StartAsync(service);
+        Instance before = harness.Newest()!;
+        await harness.Engine.ReleaseAsync();
+        Kill(before.Pid!.Value);
+        string record = Path.Combine(
+            harness.StateFolder, "demo/instances/web-1", before.Id + ".json");
+        string text = await File.ReadAllTextAsync(record, TestContext.Current.CancellationToken);
+        text = text.Replace("\"Phase\": \"Ready\"", "\"Phase\": \"Spawning\"");
+        text = Regex.Replace(text, "\"Process\": \\{[^}]*\\}", "\"Process\": null");
+        await File.WriteAllTextAsync(record, text, TestContext.Current.CancellationToken);
+
+        await harness.StartDaemonAsync(service);
+
+        Instance after = await harness.WaitAsync(InstanceState.Running);
+        after.Id.ShouldBe(before.Id);
+        after.Pid.ShouldNotBe(before.Pid);
+    }
+
+    [Fact]
+    public async Task An_unhealthy_instance_stays_unhealthy_until_it_is_checked()
+    {
+        await using var harness = new NativeEngineHarness();
+        Service service = harness.Shell("exec sleep 100") with
+        {
+            Healthcheck = new Healthcheck
+            {
+                Test = ["test ! -f sick"],
+                UsesShell = true,
+                Interval = TimeSpan.FromMilliseconds(30),
+                Timeout = TimeSpan.FromSeconds(5),
+                Retries = 1,
+            },
+        };
+        await harness.StartAsync(service);
+        await harness.WaitAsync(now => now.IsReady);
+        string sick = Path.Combine(harness.Folder, "sick");
+        await File.WriteAllTextAsync(sick, "", TestContext.Current.CancellationToken);
+        await harness.WaitAsync(now => now.Health == InstanceHealth.Unhealthy);
+
+        await harness.RestartDaemonAsync(service with
+        {
+            Healthcheck = service.Healthcheck! with { Interval = TimeSpan.FromSeconds(1) },
+        });
+
+        harness.Newest()!.Health.ShouldBe(InstanceHealth.Unhealthy);
+        harness.Newest()!.State.ShouldBe(InstanceState.Running);
+        File.Delete(sick);
+        await harness.WaitAsync(now => now.IsReady);
+    }
+
+    [Fact]
+    public async Task Records_are_their_owners_only()
+    {
+        await using var harness = new NativeEngineHarness();
+        await harness.StartAsync(harness.Shell("exec sleep 100"));
+
+        string project = Path.Combine(harness.StateFolder, "demo");
+        const UnixFileMode others = ~(
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Directory.EnumerateFileSystemEntries(project, "*", SearchOption.AllDirectories)
+            .Append(project)
+            .ShouldAllBe(path => (File.GetUnixFileMode(path) & others) == 0);
+    }
+
+    [Fact]
     public async Task Another_process_with_the_same_number_is_not_taken_over()
     {
         await using var harness = new NativeEngineHarness();

@@ -187,6 +187,18 @@ public class PlannerTests
     }
 
     [Fact]
+    public void Completes_what_a_killed_daemon_had_begun_and_touches_nothing_else()
+    {
+        Project project = Project(Service("web", 3), Service("never-begun"), Service("api", 1));
+        ShouldRead(
+            Planner.Complete(project, [
+                Instance("web", 1), Instance("web", 3, InstanceState.Exited, exitCode: 0),
+                Instance("api", 1), Instance("api", 2)]),
+            "  1  remove  shop-api-2: its daemon did not come to it",
+            "  2  start   shop-web-2: its daemon did not come to it");
+    }
+
+    [Fact]
     public void Stops_only_what_runs()
     {
         Project project = Project(Service("web", 2));

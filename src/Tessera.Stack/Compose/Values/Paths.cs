@@ -1,4 +1,4 @@
-namespace Tessera.Stack.Compose.Model;
+namespace Tessera.Stack.Compose.Values;
 
 /// <summary>Paths of Compose files, which are relative to the project directory.</summary>
 internal static class Paths
@@ -23,6 +23,12 @@ internal static class Paths
         string expanded = ExpandHome(path, variables);
         return expanded.StartsWith('/') ? expanded : Join(projectDirectory, expanded);
     }
+
+    /// <summary>A build's context that no folder holds.</summary>
+    public static bool IsRemote(string context) =>
+        context.Contains("://", StringComparison.Ordinal)
+        || context.StartsWith("git@", StringComparison.Ordinal)
+        || context.StartsWith("github.com/", StringComparison.Ordinal);
 
     /// <summary>Without <c>.</c>, <c>..</c>, doubled or trailing slashes.</summary>
     public static string Clean(string path)

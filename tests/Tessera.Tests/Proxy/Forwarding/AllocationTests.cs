@@ -1,0 +1,56 @@
+using System.Net.Sockets;
+using System.Text;
+using Shouldly;
+using Tessera.Proxy;
+using Xunit;
+
+namespace Tessera.Tests.Proxy.Forwarding;
+
+public sealed class AllocationTests
+{
+    /// <summary>The clock's texts, made once a second.</summary>
+    private const int AllowedBytes = 4_096;
+
+    [Theory]
+    [InlineData("GET / HTTP/1.1\r\nHost: test\r\nUser-Agent: t\r\nAccept: */*\r\n\r\n")]
+    [InlineData("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nhi")]
+    public async Task Proxies_a_keep_alive_request_without_allocating(string request)
+    {
+        using ScriptedServer server = ScriptedServer.Named("one");
+        string log = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        await using ProxyFixture proxy = ProxyFixture.Start(
+            [server.Address],
+            new ProxyOptions { Reactors = 1 },
+            listener: l => l with { AccessLogPath = log });
+        using var client = new TcpClient { NoDelay = true };
+        await client.ConnectAsync(proxy.Address, TestContext.Current.CancellationToken);
+        await RepeatAsync(client.Client, request, 1_000);
+        long before = await AllocatedAsync(proxy);
+        await RepeatAsync(client.Client, request, 400);
+        long allocated = await AllocatedAsync(proxy) - before;
+        allocated.ShouldBeLessThan(AllowedBytes);
+        await proxy.DisposeAsync();
+        File.Delete(log);
+    }
+
+    private static async Task RepeatAsync(Socket client, string request, int times)
+    {
+        byte[] bytes = Encoding.ASCII.GetBytes(request);
+        byte[] buffer = new byte[1_024];
+        for (int i = 0; i < times; i++)
+        {
+            await client.SendAsync(bytes, TestContext.Current.CancellationToken);
+            int received = await client.ReceiveAsync(buffer, TestContext.Current.CancellationToken);
+            Encoding.ASCII.GetString(buffer, 0, received).ShouldEndWith("\r\n\r\none");
+        }
+    }
+
+    private static Task<long> AllocatedAsync(ProxyFixture proxy)
+    {
+        var done = new TaskCompletionSource<long>(
+            TaskCreationOptions.RunContinuationsAsynchronously);
+        proxy.Server.Reactors[0].Post(
+            () => done.SetResult(GC.GetAllocatedBytesForCurrentThread()));
+        return done.Task;
+    }
+}
