@@ -38,7 +38,9 @@ internal sealed class LogCursor(LogSegment segment, long start, long? end) : IDi
     /// <summary>Nothing was read yet.</summary>
     public bool IsFresh { get; private set; } = true;
 
-    /// <summary>Opens the files, so that they can be read though they be deleted meanwhile.</summary>
+    /// <summary>
+    /// Opens the files, so that they can be read though they be deleted meanwhile.
+    /// </summary>
     public void Hold() => Open();
 
     /// <summary>

@@ -23,7 +23,8 @@ internal sealed class PollThread : IDisposable
 
     /// <param name="tick">Called about every <paramref name="tickMs"/> milliseconds.</param>
     /// <param name="pauseMs">
-    /// Slept after each round of callbacks, so that what comes in many small pieces is seen in fewer
+    /// Slept after each round of callbacks, so that what comes in many small pieces is seen in
+    /// fewer
     /// larger ones; 0 for none.
     /// </param>
     public PollThread(
