@@ -51,8 +51,8 @@ internal static class ParseCommand
     }
 
     /// <summary>
-    /// Prints the time of the fastest batch: the others were disturbed, by the compiler at first and
-    /// by whatever else the machine does.
+    /// Prints the time of the fastest batch: the others were disturbed, by the compiler at first
+    /// and by whatever else the machine does.
     /// </summary>
     private static void Measure(string name, string head, Func<byte[], ParseStatus> parse)
     {

@@ -28,5 +28,6 @@ public readonly struct SyscallResult
     public int Errno => _value < 0 ? (int)-_value : 0;
 
     public override string ToString() =>
-        IsSuccess ? _value.ToString(System.Globalization.CultureInfo.InvariantCulture) : $"errno {Errno}";
+        IsSuccess ? _value.ToString(System.Globalization.CultureInfo.InvariantCulture)
+            : $"errno {Errno}";
 }

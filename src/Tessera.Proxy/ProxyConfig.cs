@@ -47,7 +47,9 @@ public sealed record ListenerConfig
     public string? AccessLogPath { get; init; }
 }
 
-/// <summary>Requests of <see cref="Host"/> below <see cref="PathPrefix"/> go to <see cref="Backend"/>.</summary>
+/// <summary>
+/// Requests of <see cref="Host"/> below <see cref="PathPrefix"/> go to <see cref="Backend"/>.
+/// </summary>
 public sealed record RouteConfig
 {
     /// <summary>Host name without port, lower case; null matches every host.</summary>

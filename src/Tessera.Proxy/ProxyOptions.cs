@@ -1,9 +1,14 @@
 namespace Tessera.Proxy;
 
-/// <summary>What is fixed for the life of a <see cref="ProxyServer"/>. Times in milliseconds, sizes in bytes.</summary>
+/// <summary>
+/// What is fixed for the life of a <see cref="ProxyServer"/>. Times in milliseconds, sizes in
+/// bytes.
+/// </summary>
 public sealed record ProxyOptions
 {
-    /// <summary>Threads that serve connections, 1 to 256; each has listening sockets of its own.</summary>
+    /// <summary>
+    /// Threads that serve connections, 1 to 256; each has listening sockets of its own.
+    /// </summary>
     public int Reactors { get; init; } = Environment.ProcessorCount;
 
     /// <summary>
@@ -46,8 +51,8 @@ public sealed record ProxyOptions
     public int AccessLogBackups { get; init; } = 3;
 
     /// <summary>
-    /// Gets one line for each failure at an endpoint, at most 20 a second, from the reactors' threads:
-    /// it must be quick and must not throw. Null writes none.
+    /// Gets one line for each failure at an endpoint, at most 20 a second, from the reactors'
+    /// threads: it must be quick and must not throw. Null writes none.
     /// </summary>
     public Action<string>? ErrorLog { get; init; }
 }

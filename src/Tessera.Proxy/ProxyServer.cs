@@ -15,7 +15,8 @@ public sealed record ListenFailure(IPEndPoint Address, string Reason);
 
 /// <summary>What one endpoint carries at this moment.</summary>
 public sealed record EndpointStatus(
-    string Backend, string Endpoint, EndpointState State, int InFlight, long Requests, long Failures);
+    string Backend, string Endpoint, EndpointState State, int InFlight, long Requests,
+        long Failures);
 
 /// <summary>What one backend carries at this moment.</summary>
 public sealed record BackendStatus(
@@ -30,7 +31,9 @@ public sealed class ProxyServer : IAsyncDisposable
     /// <summary>How long requests in flight may take to end when the server ends.</summary>
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(3);
 
-    /// <summary>How long the address of a listener that was taken out may take to be free.</summary>
+    /// <summary>
+    /// How long the address of a listener that was taken out may take to be free.
+    /// </summary>
     private static readonly TimeSpan RetireTimeout = TimeSpan.FromSeconds(2);
 
     /// <summary>As <see cref="RetireTimeout"/>, for one that is wanted again at once.</summary>
@@ -87,10 +90,9 @@ public sealed class ProxyServer : IAsyncDisposable
     internal int ConnectionCount => _connections.Count;
 
     /// <summary>
-    /// Swaps to <paramref name="config"/> in one step. When it returns, no reactor picks an endpoint
-    /// that is not <see cref="EndpointState.Active"/> in it, and addresses that are listened on no
-    /// more are free for others. Listeners that fail to bind are left out and returned; everything
-    /// else is in force.
+    /// Swaps to <paramref name="config"/> in one step. When it returns, no reactor picks an
+    /// endpoint that is not <see cref="EndpointState.Active"/> in it. Listeners that fail to bind
+    /// are left out and returned; everything else is in force.
     /// </summary>
     public ImmutableArray<ListenFailure> Apply(ProxyConfig config)
     {
@@ -101,15 +103,10 @@ public sealed class ProxyServer : IAsyncDisposable
             // (1) Backends first: routes point at them.
             _backends.Apply(config.Backends);
 
-            // (2) Listeners that are gone stop accepting. Whoever took them out may want to use their
-            // addresses next, and so may (3): wait until the reactors have closed the sockets.
+            // (2) Listeners that are gone stop accepting; WhenRetiredAsync tells when their
+            // addresses are free. Those that a reactor failed to start are opened anew, or told of.
             var wanted = config.Listeners.Select(l => l.Address).ToHashSet();
-            IPEndPoint[] gone = [.. _listeners.Keys.Except(wanted)];
-            Array.ForEach(gone, Retire);
-            if (gone.Length > 0)
-            {
-                Task.WaitAll([.. _retiring.Values], RetireTimeout);
-            }
+            Array.ForEach([.. _listeners.Keys.Except(wanted)], Retire);
 
             foreach (IPEndPoint address in _listeners
                 .Where(l => l.Value.Sockets.Any(s => s.Closed.IsCompleted))

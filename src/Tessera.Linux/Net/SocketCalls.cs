@@ -29,7 +29,9 @@ public static unsafe partial class SocketCalls
     private const int MsgPeek = 0x2;
     private const int MsgNoSignal = 0x4000;
 
-    /// <summary>A non-blocking, close-on-exec TCP socket of the family of <paramref name="address"/>.</summary>
+    /// <summary>
+    /// A non-blocking, close-on-exec TCP socket of the family of <paramref name="address"/>.
+    /// </summary>
     public static SyscallResult OpenTcp(in InternetAddress address) =>
         From(socket(address.Family, SockStream | SockNonBlock | SockCloseOnExec, 0));
 
@@ -37,7 +39,9 @@ public static unsafe partial class SocketCalls
     public static SyscallResult SetReuseAddress(int descriptor) =>
         SetOption(descriptor, SolSocket, SoReuseAddress, 1);
 
-    /// <summary>SO_REUSEPORT: several sockets share an address, the kernel spreads connections.</summary>
+    /// <summary>
+    /// SO_REUSEPORT: several sockets share an address, the kernel spreads connections.
+    /// </summary>
     public static SyscallResult SetReusePort(int descriptor) =>
         SetOption(descriptor, SolSocket, SoReusePort, 1);
 
@@ -49,7 +53,9 @@ public static unsafe partial class SocketCalls
     public static SyscallResult SetIPv6Only(int descriptor) =>
         SetOption(descriptor, IpProtoIPv6, IPv6Only, 1);
 
-    /// <summary>SO_LINGER with zero seconds: close sends a reset instead of an orderly end.</summary>
+    /// <summary>
+    /// SO_LINGER with zero seconds: close sends a reset instead of an orderly end.
+    /// </summary>
     public static SyscallResult SetResetOnClose(int descriptor)
     {
         long onWithZeroSeconds = 1;
@@ -87,7 +93,9 @@ public static unsafe partial class SocketCalls
         }
     }
 
-    /// <summary>EINPROGRESS means that writability will tell the outcome: ask <see cref="TakeError"/>.</summary>
+    /// <summary>
+    /// EINPROGRESS means that writability will tell the outcome: ask <see cref="TakeError"/>.
+    /// </summary>
     public static SyscallResult Connect(int descriptor, in InternetAddress address)
     {
         fixed (InternetAddress* pointer = &address)
@@ -126,11 +134,15 @@ public static unsafe partial class SocketCalls
     public static SyscallResult Receive(int descriptor, Span<byte> buffer) =>
         Receive(descriptor, buffer, 0);
 
-    /// <summary>As <see cref="Receive(int, Span{byte})"/>, but leaves the bytes in the socket.</summary>
+    /// <summary>
+    /// As <see cref="Receive(int, Span{byte})"/>, but leaves the bytes in the socket.
+    /// </summary>
     public static SyscallResult Peek(int descriptor, Span<byte> buffer) =>
         Receive(descriptor, buffer, MsgPeek);
 
-    /// <summary>Bytes sent, which may be fewer than given. A lost peer is EPIPE, never a signal.</summary>
+    /// <summary>
+    /// Bytes sent, which may be fewer than given. A lost peer is EPIPE, never a signal.
+    /// </summary>
     public static SyscallResult Send(int descriptor, ReadOnlySpan<byte> buffer)
     {
         fixed (byte* pointer = buffer)
@@ -161,7 +173,8 @@ public static unsafe partial class SocketCalls
     /// <summary>
     /// Makes a listening socket ignore new connection attempts (segments with SYN), while those
     /// that are already under way still complete. So its queue can be emptied before it is closed,
-    /// and no connection that the kernel took is reset. The clients' next SYN finds the closed port.
+    /// and no connection that the kernel took is reset. The clients' next SYN finds the closed
+    /// port.
     /// </summary>
     public static SyscallResult RefuseNewConnections(int descriptor)
     {
@@ -181,7 +194,9 @@ public static unsafe partial class SocketCalls
         }
     }
 
-    /// <summary>Closes the descriptor; on Linux it is gone even after EINTR, see close(2).</summary>
+    /// <summary>
+    /// Closes the descriptor; on Linux it is gone even after EINTR, see close(2).
+    /// </summary>
     public static void Close(int descriptor) => _ = close(descriptor);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -25,7 +25,9 @@ internal struct BodyReader
     /// <summary>The chunk framing is broken: what follows means nothing.</summary>
     public bool IsInvalid { get; private set; }
 
-    /// <summary>How many of the bytes belong to the body; fewer than given only at its end.</summary>
+    /// <summary>
+    /// How many of the bytes belong to the body; fewer than given only at its end.
+    /// </summary>
     public int Take(ReadOnlySpan<byte> data)
     {
         switch (Framing)
@@ -55,14 +57,18 @@ internal struct BodyReader
         return consumed;
     }
 
-    /// <summary>The peer ended its stream: right only where the end of the stream ends the body.</summary>
+    /// <summary>
+    /// The peer ended its stream: right only where the end of the stream ends the body.
+    /// </summary>
     public bool TryEnd()
     {
         IsComplete |= Framing == BodyFraming.UntilClose;
         return IsComplete;
     }
 
-    /// <summary>Bytes worth receiving at once, so that nothing behind a known length is taken.</summary>
+    /// <summary>
+    /// Bytes worth receiving at once, so that nothing behind a known length is taken.
+    /// </summary>
     public readonly int ReceiveLimit(int size) =>
         Framing == BodyFraming.Length ? (int)Math.Min(_remaining, size) : size;
 

@@ -13,7 +13,9 @@ internal sealed partial class ClientConnection
     /// <summary>More than a well-behaved client has under way when it sees the answer.</summary>
     private const long MaxLingerBytes = 64L * 1_024 * 1_024;
 
-    /// <summary>The exchange failed: an answer, when none has begun and somebody is there to read it.</summary>
+    /// <summary>
+    /// The exchange failed: an answer, when none has begun and somebody is there to read it.
+    /// </summary>
     private async ReactorTask<bool> AnswerErrorAsync(Exchange exchange, ProxyError error)
     {
         if (exchange.HasReachedClient || error.Status == 0)

@@ -15,7 +15,9 @@ namespace Tessera.Proxy.Forwarding;
 /// </summary>
 internal sealed partial class ClientConnection
 {
-    /// <summary>Requests of one connection in one turn of the reactor before others get theirs.</summary>
+    /// <summary>
+    /// Requests of one connection in one turn of the reactor before others get theirs.
+    /// </summary>
     private const int MaxBurst = 32;
 
     private readonly Worker _worker;
@@ -52,7 +54,9 @@ internal sealed partial class ClientConnection
         /// </summary>
         Lingering,
 
-        /// <summary>With a reset: the answer is cut short, and the client must not take it for whole.</summary>
+        /// <summary>
+        /// With a reset: the answer is cut short, and the client must not take it for whole.
+        /// </summary>
         Reset,
     }
 
@@ -66,7 +70,9 @@ internal sealed partial class ClientConnection
     public ReadOnlySpan<byte> PeerText =>
         _peerText ??= Encoding.ASCII.GetBytes(Peer.ToIPAddress().ToString());
 
-    /// <summary>What was received and not consumed; an exchange's offsets count from its begin.</summary>
+    /// <summary>
+    /// What was received and not consumed; an exchange's offsets count from its begin.
+    /// </summary>
     public ReadOnlySpan<byte> Received => _buffer.AsSpan(_start, _end - _start);
 
     /// <summary>Nothing of a request has come yet.</summary>
@@ -157,7 +163,9 @@ internal sealed partial class ClientConnection
     /// <summary>
     /// Decides whether the connection serves another request, and what the answer says about it.
     /// </summary>
-    /// <param name="isDelimited">False when only the connection's end tells the answer's end.</param>
+    /// <param name="isDelimited">
+    /// False when only the connection's end tells the answer's end.
+    /// </param>
     public ConnectionOption DecideConnection(Exchange exchange, bool isDelimited)
     {
         if (exchange.Status == HttpStatus.SwitchingProtocols)
@@ -209,7 +217,9 @@ internal sealed partial class ClientConnection
         _end = length;
     }
 
-    /// <summary>The head comes in pieces. When it does not come at all, the status says what to answer.</summary>
+    /// <summary>
+    /// The head comes in pieces. When it does not come at all, the status says what to answer.
+    /// </summary>
     private async ReactorTask<ParseStatus> ReceiveHeadAsync(Exchange exchange)
     {
         long deadlineMs = _reactor.NowMs + _options.HeadTimeoutMs;

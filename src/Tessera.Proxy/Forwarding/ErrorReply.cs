@@ -13,7 +13,9 @@ internal static class ErrorReply
     private const int MaxReasonBytes = 1_024;
 
     /// <summary>Returns the bytes written; 2 KiB are enough.</summary>
-    /// <param name="hasBody">False in answer to HEAD: the length is told, the body left out.</param>
+    /// <param name="hasBody">
+    /// False in answer to HEAD: the length is told, the body left out.
+    /// </param>
     public static int Write(
         Span<byte> destination,
         int status,

@@ -7,7 +7,9 @@ using Tessera.Proxy.Transports;
 
 namespace Tessera.Proxy.Forwarding;
 
-/// <summary>One try of a request on one endpoint, for the access log. Times are on the reactor's clock.</summary>
+/// <summary>
+/// One try of a request on one endpoint, for the access log. Times are on the reactor's clock.
+/// </summary>
 internal struct Try
 {
     public Endpoint Endpoint;
@@ -88,7 +90,9 @@ internal sealed class Exchange
     /// <summary>Bytes of the body that lie behind the head in the client's buffer.</summary>
     public int BodyInBuffer { get; private set; }
 
-    /// <summary>Body bytes behind the client's buffer were taken, so the request cannot be sent again.</summary>
+    /// <summary>
+    /// Body bytes behind the client's buffer were taken, so the request cannot be sent again.
+    /// </summary>
     public bool IsStreamed { get; set; }
 
     /// <summary>
@@ -110,7 +114,10 @@ internal sealed class Exchange
     /// <summary>100 Continue was answered here.</summary>
     public bool HasContinued { get; set; }
 
-    /// <summary>The response, from <see cref="ReplyStart"/> to <see cref="ReplyEnd"/>; empty when none is held.</summary>
+    /// <summary>
+    /// The response, from <see cref="ReplyStart"/> to <see cref="ReplyEnd"/>; empty when none is
+    /// held.
+    /// </summary>
     public byte[] Reply { get; set; } = [];
 
     public int ReplyStart { get; set; }
@@ -126,7 +133,9 @@ internal sealed class Exchange
     /// <summary>The client connection serves another request after this one.</summary>
     public bool KeepsClient { get; set; }
 
-    /// <summary>The endpoint sent more than its response: its connection is of no further use.</summary>
+    /// <summary>
+    /// The endpoint sent more than its response: its connection is of no further use.
+    /// </summary>
     public bool HasExcess { get; set; }
 
     /// <summary>Interim responses (1xx) of an endpoint were sent to the client.</summary>
@@ -271,7 +280,9 @@ internal sealed class Exchange
     /// <summary>All endpoints may be tried again.</summary>
     public void ForgetTried() => _tried.Clear();
 
-    /// <summary>After a fault: lets go of what others count on. The exchange is not used again.</summary>
+    /// <summary>
+    /// After a fault: lets go of what others count on. The exchange is not used again.
+    /// </summary>
     public void Abandon()
     {
         Upstream?.Transport.Close(withReset: true);

@@ -98,7 +98,9 @@ internal sealed partial class Forwarder
         return sent.IsSuccess ? ProxyError.None : ClientSendFailed(sent);
     }
 
-    /// <summary>Takes over what was received. What lies behind the body's end is the next request.</summary>
+    /// <summary>
+    /// Takes over what was received. What lies behind the body's end is the next request.
+    /// </summary>
     private static void TakePiece(Exchange exchange, int received)
     {
         exchange.IsStreamed = true;

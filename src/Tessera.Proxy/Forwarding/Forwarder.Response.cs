@@ -10,7 +10,9 @@ namespace Tessera.Proxy.Forwarding;
 /// <summary>The response's way: receive its head, edit it, relay its body.</summary>
 internal sealed partial class Forwarder
 {
-    /// <summary>Operations of a relay that may finish at once before others get their turn.</summary>
+    /// <summary>
+    /// Operations of a relay that may finish at once before others get their turn.
+    /// </summary>
     private const int RelayBurst = 16;
 
     /// <summary>
@@ -97,8 +99,8 @@ internal sealed partial class Forwarder
     }
 
     /// <summary>
-    /// 1xx goes to the client (RFC 9110 section 15.2), except to HTTP/1.0 clients, which do not know
-    /// it, and except 100 when it was answered here already.
+    /// 1xx goes to the client (RFC 9110 section 15.2), except to HTTP/1.0 clients, which do not
+    /// know it, and except 100 when it was answered here already.
     /// </summary>
     private async ReactorTask<ProxyError> PassInterimAsync(Exchange exchange)
     {
@@ -135,7 +137,9 @@ internal sealed partial class Forwarder
             _ => exchange.UpstreamFailed(ProxyErrorKind.Closed, received.Errno),
         };
 
-    /// <summary>Makes the head the client's. Returns the bytes to send of what is in the buffer.</summary>
+    /// <summary>
+    /// Makes the head the client's. Returns the bytes to send of what is in the buffer.
+    /// </summary>
     private int EditReply(Exchange exchange)
     {
         ResponseHead head = exchange.Response;
@@ -242,7 +246,9 @@ internal sealed partial class Forwarder
         return ProxyError.None;
     }
 
-    /// <summary>As the relay, for an HTTP/1.0 client: the data of the chunks without their framing.</summary>
+    /// <summary>
+    /// As the relay, for an HTTP/1.0 client: the data of the chunks without their framing.
+    /// </summary>
     private async ReactorTask<ProxyError> RelayUnchunkedAsync(Exchange exchange)
     {
         Transport client = exchange.Client.Transport;
@@ -281,7 +287,9 @@ internal sealed partial class Forwarder
         }
     }
 
-    /// <summary>Moves the data between <paramref name="start"/> and the end together. Returns its length.</summary>
+    /// <summary>
+    /// Moves the data between <paramref name="start"/> and the end together. Returns its length.
+    /// </summary>
     private static int Unchunk(Exchange exchange, int start)
     {
         int read = start;
@@ -289,7 +297,8 @@ internal sealed partial class Forwarder
         while (read < exchange.ReplyEnd)
         {
             Span<byte> rest = exchange.Reply.AsSpan(read..exchange.ReplyEnd);
-            int taken = exchange.ReplyBody.TakeChunkData(rest, out int dataStart, out int dataLength);
+            int taken = exchange.ReplyBody.TakeChunkData(
+                rest, out int dataStart, out int dataLength);
             rest.Slice(dataStart, dataLength).CopyTo(exchange.Reply.AsSpan(write));
             write += dataLength;
             read += taken;

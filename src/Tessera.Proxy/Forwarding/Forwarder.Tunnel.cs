@@ -5,7 +5,9 @@ using Tessera.Proxy.Transports;
 
 namespace Tessera.Proxy.Forwarding;
 
-/// <summary>Connections whose bytes are passed through: after 101, and those that are no HTTP.</summary>
+/// <summary>
+/// Connections whose bytes are passed through: after 101, and those that are no HTTP.
+/// </summary>
 internal sealed partial class Forwarder
 {
     /// <summary>A server that speaks first does so within this time.</summary>

@@ -12,7 +12,9 @@ namespace Tessera.Proxy.Forwarding;
 /// </summary>
 internal sealed partial class Forwarder
 {
-    /// <summary>An endpoint that is not managed here and refused is avoided so long; nginx's fail_timeout.</summary>
+    /// <summary>
+    /// An endpoint that is not managed here and refused is avoided so long; nginx's fail_timeout.
+    /// </summary>
     private const int AvoidFailedMs = 10_000;
 
     private readonly Worker _worker;

@@ -1,11 +1,15 @@
 namespace Tessera.Proxy.Forwarding;
 
-/// <summary>The statuses that this program tells apart or answers with (RFC 9110 section 15).</summary>
+/// <summary>
+/// The statuses that this program tells apart or answers with (RFC 9110 section 15).
+/// </summary>
 internal static class HttpStatus
 {
     public const int SwitchingProtocols = 101;
 
-    /// <summary>In the access log only: the client went away before there was an answer; nginx's 499.</summary>
+    /// <summary>
+    /// In the access log only: the client went away before there was an answer; nginx's 499.
+    /// </summary>
     public const int ClientClosedRequest = 499;
 
     public static ReadOnlySpan<byte> ReasonOf(int status) => status switch

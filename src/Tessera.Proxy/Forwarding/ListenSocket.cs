@@ -20,7 +20,9 @@ internal sealed class ListenSocket
     /// <summary>How long accepting rests when descriptors or memory have run out.</summary>
     private const int ExhaustedRestMs = 100;
 
-    /// <summary>Handshakes under way when a listener is taken out have this long to complete.</summary>
+    /// <summary>
+    /// Handshakes under way when a listener is taken out have this long to complete.
+    /// </summary>
     private const int RetireGraceMs = 20;
 
     private readonly Worker _worker;
@@ -176,7 +178,9 @@ internal sealed class ListenSocket
         return true;
     }
 
-    /// <summary>False when nothing can be accepted for now: descriptors or memory have run out.</summary>
+    /// <summary>
+    /// False when nothing can be accepted for now: descriptors or memory have run out.
+    /// </summary>
     private bool TryAdmit(SyscallResult accepted)
     {
         if (accepted.IsSuccess)

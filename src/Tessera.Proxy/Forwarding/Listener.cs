@@ -4,7 +4,9 @@ using Tessera.Proxy.Telemetry;
 
 namespace Tessera.Proxy.Forwarding;
 
-/// <summary>What is known of the servers behind a listener whose protocol is told from the first bytes.</summary>
+/// <summary>
+/// What is known of the servers behind a listener whose protocol is told from the first bytes.
+/// </summary>
 internal enum LearntProtocol : byte
 {
     Unknown,
@@ -32,7 +34,8 @@ internal sealed class Listener
     private volatile LearntProtocol _learnt;
     private int _isProbing;
 
-    public Listener(IPEndPoint address, ListenerProtocol protocol, RouteTable routes, AccessLog? log)
+    public Listener(
+        IPEndPoint address, ListenerProtocol protocol, RouteTable routes, AccessLog? log)
     {
         Address = address;
         _protocol = protocol;
@@ -50,7 +53,9 @@ internal sealed class Listener
     /// <summary>Read once for each request.</summary>
     public RouteTable Routes => Volatile.Read(ref _routes);
 
-    /// <summary>It was taken out of the configuration: connections end after their current request.</summary>
+    /// <summary>
+    /// It was taken out of the configuration: connections end after their current request.
+    /// </summary>
     public bool IsRetired => _isRetired;
 
     public AccessLogBuffer? LogOf(int reactor) => Volatile.Read(ref _log)?.BufferOf(reactor);
@@ -85,7 +90,9 @@ internal sealed class Listener
         }
     }
 
-    /// <summary>False while another connection is asking. <see cref="EndProbe"/> must follow a true.</summary>
+    /// <summary>
+    /// False while another connection is asking. <see cref="EndProbe"/> must follow a true.
+    /// </summary>
     public bool TryBeginProbe() => Interlocked.Exchange(ref _isProbing, 1) == 0;
 
     public void EndProbe() => Volatile.Write(ref _isProbing, 0);

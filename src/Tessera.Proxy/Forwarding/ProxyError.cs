@@ -45,8 +45,12 @@ internal enum ProxyErrorSource : byte
     Upstream,
 }
 
-/// <summary>The outcome of an exchange or of one try: kind × source × whether another try is allowed.</summary>
-/// <param name="IsRetryable">Nothing of the request has had an effect that another try would repeat.</param>
+/// <summary>
+/// The outcome of an exchange or of one try: kind × source × whether another try is allowed.
+/// </summary>
+/// <param name="IsRetryable">
+/// Nothing of the request has had an effect that another try would repeat.
+/// </param>
 internal readonly record struct ProxyError(
     ProxyErrorKind Kind, ProxyErrorSource Source, bool IsRetryable, int Errno = 0)
 {
@@ -54,10 +58,13 @@ internal readonly record struct ProxyError(
 
     public bool IsError => Kind != ProxyErrorKind.None;
 
-    /// <summary>The status that the client gets when nothing has reached it yet; 0 when nobody is there.</summary>
+    /// <summary>
+    /// The status that the client gets when nothing has reached it yet; 0 when nobody is there.
+    /// </summary>
     public int Status => Kind switch
     {
-        ProxyErrorKind.ConnectTimeout or ProxyErrorKind.SendTimeout or ProxyErrorKind.ReadTimeout => 504,
+        ProxyErrorKind.ConnectTimeout or ProxyErrorKind.SendTimeout or ProxyErrorKind.ReadTimeout =>
+            504,
         ProxyErrorKind.NoEndpoint or ProxyErrorKind.HoldQueueFull or ProxyErrorKind.HoldTimeout
             or ProxyErrorKind.Unavailable => 503,
         ProxyErrorKind.ClientTimeout => 408,
@@ -76,7 +83,8 @@ internal readonly record struct ProxyError(
         ProxyErrorKind.ConnectTimeout => "the server did not accept the connection in time",
         ProxyErrorKind.SendFailed => "the server closed the connection before it took the request",
         ProxyErrorKind.SendTimeout => "the server did not take the request in time",
-        ProxyErrorKind.Closed => "the server closed the connection before its response was complete",
+        ProxyErrorKind.Closed =>
+            "the server closed the connection before its response was complete",
         ProxyErrorKind.ReadTimeout => "the server did not answer in time",
         ProxyErrorKind.InvalidResponse => "the server's response is not valid HTTP",
         ProxyErrorKind.Exhausted => "no server answered",

@@ -11,7 +11,9 @@ internal static class RequestWriter
     /// <summary>A head grows by less than this.</summary>
     public const int MaxAddedBytes = 1_024;
 
-    /// <summary>Returns the bytes written; <paramref name="destination"/> has room for them.</summary>
+    /// <summary>
+    /// Returns the bytes written; <paramref name="destination"/> has room for them.
+    /// </summary>
     /// <param name="received">The client's head, from the byte that the parser began at.</param>
     /// <param name="clientAddress">In text.</param>
     /// <param name="endpointAddress">Stands for the host when a HTTP/1.0 client names none.</param>
@@ -107,10 +109,10 @@ internal static class RequestWriter
     }
 
     /// <summary>
-    /// Expect is answered here; the others are written anew, so that no client can vouch for itself.
-    /// As with nginx, X-Forwarded-Host, X-Forwarded-Port and Forwarded pass as the client sent
-    /// them: a server must not trust them. Trailers pass too; their framing and bytes were checked by the
-    /// rules of a head's fields.
+    /// Expect is answered here; the others are written anew, so that no client can vouch for
+    /// itself. As with nginx, X-Forwarded-Host, X-Forwarded-Port and Forwarded pass as the client
+    /// sent them: a server must not trust them. Trailers pass too; their framing and bytes were
+    /// checked by the rules of a head's fields.
     /// </summary>
     private static bool IsReplaced(HeaderKind kind) => kind
         is HeaderKind.Host or HeaderKind.Expect or HeaderKind.XRealIp
@@ -129,7 +131,9 @@ internal static class RequestWriter
         }
     }
 
-    /// <summary>What the client says about those before it, as nginx's $proxy_add_x_forwarded_for.</summary>
+    /// <summary>
+    /// What the client says about those before it, as nginx's $proxy_add_x_forwarded_for.
+    /// </summary>
     private static void WriteForwardedFor(
         ref ByteWriter writer, RequestHead head, ReadOnlySpan<byte> received)
     {

@@ -18,19 +18,23 @@ internal enum ConnectionOption : byte
 }
 
 /// <summary>
-/// Makes the head that the endpoint sent the one that the client gets, in the buffer it was received
-/// in: what stands before a dropped field moves over it, so the body behind the head stays where it
-/// is and both leave in one send. Stateless.
+/// Makes the head that the endpoint sent the one that the client gets, in the buffer it was
+/// received in: what stands before a dropped field moves over it, so the body behind the head stays
+/// where it is and both leave in one send. Stateless.
 /// </summary>
 internal static class ResponseEditor
 {
     /// <summary>Bytes to leave free before a head that will be edited.</summary>
     public const int Headroom = 64;
 
-    /// <summary>"HTTP/1.1 200" and CRLF at least: the position of the minor version's digit.</summary>
+    /// <summary>
+    /// "HTTP/1.1 200" and CRLF at least: the position of the minor version's digit.
+    /// </summary>
     private const int MinorVersionIndex = 7;
 
-    /// <summary>Returns where the head begins now. Offsets in <paramref name="head"/> are void afterwards.</summary>
+    /// <summary>
+    /// Returns where the head begins now. Offsets in <paramref name="head"/> are void afterwards.
+    /// </summary>
     /// <param name="buffer">Holds the head at <paramref name="start"/>, after the headroom.</param>
     /// <param name="keepsChunks">False when the body goes on without its chunk framing.</param>
     public static int Edit(
@@ -58,7 +62,9 @@ internal static class ResponseEditor
         return start;
     }
 
-    /// <summary>From the last field to the first, each kept run moves once. Returns the bytes dropped.</summary>
+    /// <summary>
+    /// From the last field to the first, each kept run moves once. Returns the bytes dropped.
+    /// </summary>
     private static int Drop(
         ResponseHead head, Span<byte> buffer, int start, bool isUpgrade, bool keepsChunks)
     {

@@ -20,13 +20,19 @@ internal interface IPoller : IDisposable
     /// </summary>
     bool TryStart(IoOperation operation);
 
-    /// <summary>Gives up an operation in progress; it will not be completed by this poller.</summary>
+    /// <summary>
+    /// Gives up an operation in progress; it will not be completed by this poller.
+    /// </summary>
     void Abandon(IoOperation operation);
 
-    /// <summary>Waits until something happens, at most <paramref name="timeoutMs"/>; -1 is for ever.</summary>
+    /// <summary>
+    /// Waits until something happens, at most <paramref name="timeoutMs"/>; -1 is for ever.
+    /// </summary>
     void Wait(int timeoutMs);
 
-    /// <summary>Completes the operations that the last <see cref="Wait"/> found to be possible.</summary>
+    /// <summary>
+    /// Completes the operations that the last <see cref="Wait"/> found to be possible.
+    /// </summary>
     void Dispatch();
 
     /// <summary>Ends a <see cref="Wait"/> that is going on or comes next. Any thread.</summary>

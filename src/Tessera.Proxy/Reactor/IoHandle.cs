@@ -25,15 +25,21 @@ internal sealed class IoHandle
 
     public IoOperation Write { get; }
 
-    /// <summary>Trying to receive may succeed: no EAGAIN or short read since the last event.</summary>
+    /// <summary>
+    /// Trying to receive may succeed: no EAGAIN or short read since the last event.
+    /// </summary>
     public bool IsReadable { get; set; }
 
     public bool IsWritable { get; set; }
 
-    /// <summary>The peer ended its stream (FIN); everything before it may still be unread.</summary>
+    /// <summary>
+    /// The peer ended its stream (FIN); everything before it may still be unread.
+    /// </summary>
     public bool HasPeerClosed { get; set; }
 
-    /// <summary>The connection is gone in both directions: reset, or both sides have ended.</summary>
+    /// <summary>
+    /// The connection is gone in both directions: reset, or both sides have ended.
+    /// </summary>
     public bool IsBroken { get; set; }
 
     /// <summary>

@@ -7,7 +7,9 @@ namespace Tessera.Proxy.Reactors;
 /// <summary>What an <see cref="IoOperation"/> asks of the poller.</summary>
 internal enum IoKind : byte
 {
-    /// <summary>No socket: completed by <see cref="Reactor.Schedule"/> or by its deadline.</summary>
+    /// <summary>
+    /// No socket: completed by <see cref="Reactor.Schedule"/> or by its deadline.
+    /// </summary>
     Wait,
 
     /// <summary>Bytes into the given buffer; 0 is the end of the stream.</summary>
@@ -29,16 +31,16 @@ internal enum IoKind : byte
     Accept,
 
     /// <summary>
-    /// Until there is something to receive, which stays in the socket: 1 when it is bytes, 0 when it
-    /// is the end of the stream.
+    /// Until there is something to receive, which stays in the socket: 1 when it is bytes, 0 when
+    /// it is the end of the stream.
     /// </summary>
     Readable,
 }
 
 /// <summary>
-/// One operation at a time on one direction of a socket, used again and again: awaiting it allocates
-/// nothing. It is started through its <see cref="Reactor"/>; the awaiting code resumes on that
-/// reactor's thread, which is the only one that may touch it.
+/// One operation at a time on one direction of a socket, used again and again: awaiting it
+/// allocates nothing. It is started through its <see cref="Reactor"/>; the awaiting code resumes on
+/// that reactor's thread, which is the only one that may touch it.
 /// </summary>
 internal sealed class IoOperation : TimerEntry
 {
@@ -69,14 +71,18 @@ internal sealed class IoOperation : TimerEntry
 
     internal IoKind Kind { get; private set; }
 
-    /// <summary>What to receive into or send from; after a rented receive, the receiver's own.</summary>
+    /// <summary>
+    /// What to receive into or send from; after a rented receive, the receiver's own.
+    /// </summary>
     internal byte[] Buffer { get; set; } = [];
 
     internal int Offset { get; private set; }
 
     internal int Length { get; set; }
 
-    /// <summary>Bytes of a send that the kernel has taken; meaningful after a failure as well.</summary>
+    /// <summary>
+    /// Bytes of a send that the kernel has taken; meaningful after a failure as well.
+    /// </summary>
     internal int Transferred { get; set; }
 
     internal bool IsPending => _state == State.Pending;
@@ -106,7 +112,9 @@ internal sealed class IoOperation : TimerEntry
         }
     }
 
-    /// <summary>Ends an operation in progress with ECANCELED, at the end of the reactor's turn.</summary>
+    /// <summary>
+    /// Ends an operation in progress with ECANCELED, at the end of the reactor's turn.
+    /// </summary>
     internal void Cancel()
     {
         if (_state == State.Pending)
@@ -162,7 +170,9 @@ internal sealed class IoOperation : TimerEntry
         TimerWheel.Disarm(this);
     }
 
-    /// <summary>Takes back an operation that nothing awaits but a callback: it will not be called.</summary>
+    /// <summary>
+    /// Takes back an operation that nothing awaits but a callback: it will not be called.
+    /// </summary>
     internal void Withdraw()
     {
         _state = State.Completed;

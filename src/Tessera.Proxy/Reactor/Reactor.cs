@@ -36,7 +36,9 @@ internal sealed class Reactor : IDisposable
 
     public TimerWheel Timers { get; }
 
-    /// <summary>Milliseconds on a clock that never goes back, as of the beginning of this turn.</summary>
+    /// <summary>
+    /// Milliseconds on a clock that never goes back, as of the beginning of this turn.
+    /// </summary>
     public long NowMs { get; private set; }
 
     /// <summary>How often the reactor has waited and gone on.</summary>
@@ -46,7 +48,9 @@ internal sealed class Reactor : IDisposable
 
     public void Start() => _thread.Start();
 
-    /// <summary>Runs <paramref name="action"/> on the reactor, after everything posted before. Any thread.</summary>
+    /// <summary>
+    /// Runs <paramref name="action"/> on the reactor, after everything posted before. Any thread.
+    /// </summary>
     public void Post(Action action)
     {
         _mailbox.Enqueue(action);
@@ -56,7 +60,9 @@ internal sealed class Reactor : IDisposable
         }
     }
 
-    /// <summary>Ends the thread after its current turn and waits for it. Any other thread.</summary>
+    /// <summary>
+    /// Ends the thread after its current turn and waits for it. Any other thread.
+    /// </summary>
     public void Stop()
     {
         _isStopping = true;
@@ -73,7 +79,9 @@ internal sealed class Reactor : IDisposable
         Poller.Dispose();
     }
 
-    /// <summary>Starts an operation; with <paramref name="timeoutMs"/> 0 it has no deadline.</summary>
+    /// <summary>
+    /// Starts an operation; with <paramref name="timeoutMs"/> 0 it has no deadline.
+    /// </summary>
     public IoOperation Start(
         IoOperation operation, IoKind kind, byte[] buffer, int offset, int length, int timeoutMs)
     {
@@ -107,7 +115,9 @@ internal sealed class Reactor : IDisposable
         return operation;
     }
 
-    /// <summary>Reports a bug; whatever it struck is given up by the caller, the reactor goes on.</summary>
+    /// <summary>
+    /// Reports a bug; whatever it struck is given up by the caller, the reactor goes on.
+    /// </summary>
     public void ReportFault(Exception exception) => _onFault(exception);
 
     /// <summary>Posts whose flag has fallen may be left when one of them threw.</summary>

@@ -24,7 +24,9 @@ internal readonly struct ReactorTask<T>
 
     public Awaiter GetAwaiter() => new(this);
 
-    /// <summary>Nothing awaits the end; an exception that escapes goes to <paramref name="reactor"/>.</summary>
+    /// <summary>
+    /// Nothing awaits the end; an exception that escapes goes to <paramref name="reactor"/>.
+    /// </summary>
     public void Detach(Reactor reactor) => _source?.Detach(reactor);
 
     internal readonly struct Awaiter : ICriticalNotifyCompletion
@@ -70,7 +72,9 @@ internal abstract class ReactorTaskSource<T>
         End();
     }
 
-    /// <summary>Takes the result once; the box behind it is free for another method afterwards.</summary>
+    /// <summary>
+    /// Takes the result once; the box behind it is free for another method afterwards.
+    /// </summary>
     public T TakeResult()
     {
         T result = _result;
@@ -124,7 +128,9 @@ internal sealed class FaultedReactorTaskSource<T> : ReactorTaskSource<T>
     }
 }
 
-/// <summary>The state machine of one suspended method, kept for the next call of that method.</summary>
+/// <summary>
+/// The state machine of one suspended method, kept for the next call of that method.
+/// </summary>
 internal sealed class ReactorTaskBox<TStateMachine, T> : ReactorTaskSource<T>
     where TStateMachine : IAsyncStateMachine
 {
@@ -170,7 +176,9 @@ internal sealed class ReactorTaskBox<TStateMachine, T> : ReactorTaskSource<T>
     }
 }
 
-/// <summary>What the compiler builds methods that return <see cref="ReactorTask{T}"/> with.</summary>
+/// <summary>
+/// What the compiler builds methods that return <see cref="ReactorTask{T}"/> with.
+/// </summary>
 internal struct ReactorTaskMethodBuilder<T>
 {
     private ReactorTaskSource<T>? _source;

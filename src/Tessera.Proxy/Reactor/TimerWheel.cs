@@ -33,7 +33,9 @@ internal sealed class TimerWheel
     /// <summary>Resolution in milliseconds.</summary>
     internal const int TickMs = 20;
 
-    /// <summary>Slots; a power of two. An entry further away than one turn is moved on each turn.</summary>
+    /// <summary>
+    /// Slots; a power of two. An entry further away than one turn is moved on each turn.
+    /// </summary>
     private const int Slots = 1_024;
 
     private readonly TimerEntry?[] _slots = new TimerEntry?[Slots];
@@ -42,7 +44,9 @@ internal sealed class TimerWheel
 
     public TimerWheel(long nowMs) => _currentTick = nowMs / TickMs;
 
-    /// <summary>Makes the entry expire at <paramref name="deadline"/>, later or earlier than before.</summary>
+    /// <summary>
+    /// Makes the entry expire at <paramref name="deadline"/>, later or earlier than before.
+    /// </summary>
     public void Arm(TimerEntry entry, long deadline)
     {
         entry.Deadline = deadline;
@@ -73,7 +77,9 @@ internal sealed class TimerWheel
         }
     }
 
-    /// <summary>Milliseconds until the next slot with entries comes up; -1 when there are none.</summary>
+    /// <summary>
+    /// Milliseconds until the next slot with entries comes up; -1 when there are none.
+    /// </summary>
     public int DelayMs(long nowMs)
     {
         long tick = NextOccupiedTick();
@@ -126,7 +132,9 @@ internal sealed class TimerWheel
         }
     }
 
-    /// <summary>The first tick at which the deadline has passed, within one turn of the wheel.</summary>
+    /// <summary>
+    /// The first tick at which the deadline has passed, within one turn of the wheel.
+    /// </summary>
     private long TickOf(long deadline) => Math.Clamp(
         (deadline + TickMs - 1) / TickMs, _currentTick + 1, _currentTick + Slots - 1);
 

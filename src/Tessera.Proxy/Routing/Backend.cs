@@ -37,7 +37,9 @@ internal sealed class Backend
     /// <summary>A number that no other request gets until it wraps around.</summary>
     public uint TakeTurn() => Interlocked.Increment(ref _turn) - 1;
 
-    /// <summary>Where another try of a request looks first: no turn of its own, but not always the same.</summary>
+    /// <summary>
+    /// Where another try of a request looks first: no turn of its own, but not always the same.
+    /// </summary>
     public uint PeekTurn(int turns)
     {
         uint turn = Volatile.Read(ref _turn);

@@ -6,7 +6,9 @@ namespace Tessera.Proxy.Routing;
 /// </summary>
 internal sealed class BackendSet
 {
-    /// <summary>Entries of the turn sequence; larger sums of weights are scaled down to it.</summary>
+    /// <summary>
+    /// Entries of the turn sequence; larger sums of weights are scaled down to it.
+    /// </summary>
     private const int MaxTurns = 4_096;
 
     public BackendSet(BackendConfig config, Endpoint[] endpoints)

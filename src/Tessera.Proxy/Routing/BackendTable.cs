@@ -31,7 +31,9 @@ internal sealed class BackendTable
         }
     }
 
-    /// <summary>Also finds endpoints that the configuration no longer has while they are in flight.</summary>
+    /// <summary>
+    /// Also finds endpoints that the configuration no longer has while they are in flight.
+    /// </summary>
     public Endpoint? FindEndpoint(string backend, string id)
     {
         lock (_lock)
@@ -42,8 +44,8 @@ internal sealed class BackendTable
     }
 
     /// <summary>
-    /// Makes the configuration the backends'. When it returns, nothing begins on an endpoint that is
-    /// not active in it; requests that wait look again.
+    /// Makes the configuration the backends'. When it returns, nothing begins on an endpoint that
+    /// is not active in it; requests that wait look again.
     /// </summary>
     public void Apply(ImmutableArray<BackendConfig> configs)
     {
@@ -100,7 +102,9 @@ internal sealed class BackendTable
         }
     }
 
-    /// <summary>Closes the idle connections of one reactor to all endpoints. On that reactor.</summary>
+    /// <summary>
+    /// Closes the idle connections of one reactor to all endpoints. On that reactor.
+    /// </summary>
     public void CloseIdle(int reactor)
     {
         lock (_lock)
@@ -145,7 +149,8 @@ internal sealed class BackendTable
         {
             EndpointConfig wanted = config.Endpoints[i];
             Endpoint? endpoint = Array.Find(
-                existing, e => e.Id == wanted.Id && e.Address.ToIPEndPoint().Equals(wanted.Address));
+                existing, e =>
+                    e.Id == wanted.Id && e.Address.ToIPEndPoint().Equals(wanted.Address));
             if (endpoint is null)
             {
                 endpoint = new Endpoint(wanted, CreatePools());

@@ -17,7 +17,8 @@ internal static class Balancer
     /// taken only when no other is left.
     /// </summary>
     public static Endpoint? TryPick(
-        Backend backend, BackendSet set, in InternetAddress client, List<Endpoint> tried, long nowMs)
+        Backend backend, BackendSet set, in InternetAddress client, List<Endpoint> tried,
+            long nowMs)
     {
         if (set.Active.Length == 0)
         {
@@ -54,7 +55,9 @@ internal static class Balancer
         return null;
     }
 
-    /// <summary>Fewest in flight for its weight; among equals, whoever comes next in turn.</summary>
+    /// <summary>
+    /// Fewest in flight for its weight; among equals, whoever comes next in turn.
+    /// </summary>
     private static Endpoint? PickLeastConnections(
         Backend backend, BackendSet set, in Exclusion exclusion)
     {

@@ -51,8 +51,8 @@ internal sealed class Endpoint
     public UpstreamPool PoolOf(int reactor) => _pools[reactor];
 
     /// <summary>
-    /// Counts a request in, unless the endpoint is not active: the count goes up before the state is
-    /// read, and <see cref="Update"/> writes the state before a drain reads the count, so one of
+    /// Counts a request in, unless the endpoint is not active: the count goes up before the state
+    /// is read, and <see cref="Update"/> writes the state before a drain reads the count, so one of
     /// the two always sees the other. <see cref="End"/> must follow a true.
     /// </summary>
     public bool TryBegin()
@@ -99,7 +99,9 @@ internal sealed class Endpoint
         Interlocked.Exchange(ref _state, (int)state);
     }
 
-    /// <summary>Waits until nothing is in flight; returns what still is when the time is over.</summary>
+    /// <summary>
+    /// Waits until nothing is in flight; returns what still is when the time is over.
+    /// </summary>
     public async Task<int> DrainAsync(TimeSpan timeout, CancellationToken cancellation)
     {
         // The source is published before the count is read, and End reads it after it counted: no
@@ -130,7 +132,8 @@ internal sealed class Endpoint
                 return current;
             }
 
-            var fresh = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            var fresh = new TaskCompletionSource(
+                TaskCreationOptions.RunContinuationsAsynchronously);
             if (Interlocked.CompareExchange(ref _drained, fresh, current) == current)
             {
                 return fresh;

@@ -80,7 +80,9 @@ internal sealed class RouteTable
             : null;
     }
 
-    /// <summary>The host without port and without the root's dot; an IPv6 literal keeps its brackets.</summary>
+    /// <summary>
+    /// The host without port and without the root's dot; an IPv6 literal keeps its brackets.
+    /// </summary>
     private static ReadOnlySpan<byte> NameOf(ReadOnlySpan<byte> host)
     {
         int colon = host.LastIndexOf((byte)':');

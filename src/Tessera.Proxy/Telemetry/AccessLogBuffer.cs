@@ -4,8 +4,8 @@ using Tessera.Proxy.Reactors;
 namespace Tessera.Proxy.Telemetry;
 
 /// <summary>
-/// Lines of one reactor for one file, handed to the writer when the buffer is full or its first line
-/// is a second old. Owned by that reactor, which never touches the file.
+/// Lines of one reactor for one file, handed to the writer when the buffer is full or its first
+/// line is a second old. Owned by that reactor, which never touches the file.
 /// </summary>
 internal sealed class AccessLogBuffer : TimerEntry
 {

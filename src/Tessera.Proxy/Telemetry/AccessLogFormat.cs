@@ -19,7 +19,9 @@ internal static class AccessLogFormat
 
     private const int MaxTries = 16;
 
-    /// <summary>What nginx writes as \xHH: quotes, backslashes, controls and everything beyond ASCII.</summary>
+    /// <summary>
+    /// What nginx writes as \xHH: quotes, backslashes, controls and everything beyond ASCII.
+    /// </summary>
     private static readonly SearchValues<byte> Plain = CreatePlain();
 
     /// <summary>Returns the bytes written, or 0 when there is too little room.</summary>

@@ -5,8 +5,8 @@ using Tessera.Proxy.Forwarding;
 namespace Tessera.Proxy.Telemetry;
 
 /// <summary>
-/// Tells in words what went wrong, at most so many lines a second, and how many lines that left out.
-/// Safe from any thread.
+/// Tells in words what went wrong, at most so many lines a second, and how many lines that left
+/// out. Safe from any thread.
 /// </summary>
 internal sealed class ErrorLog
 {

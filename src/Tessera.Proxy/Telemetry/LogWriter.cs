@@ -6,9 +6,9 @@ namespace Tessera.Proxy.Telemetry;
 internal readonly record struct LogChunk(string Path, byte[] Buffer, int Length, int Lines);
 
 /// <summary>
-/// The one thread that writes log files, so that no reactor waits for a disk. When it cannot keep up
-/// or a file cannot be written, lines are dropped and counted, and that is said once until writing
-/// works again. Any thread may enqueue.
+/// The one thread that writes log files, so that no reactor waits for a disk. When it cannot keep
+/// up or a file cannot be written, lines are dropped and counted, and that is said once until
+/// writing works again. Any thread may enqueue.
 /// </summary>
 internal sealed class LogWriter : IDisposable
 {
@@ -40,7 +40,9 @@ internal sealed class LogWriter : IDisposable
     /// <summary>Lines that were lost.</summary>
     public long Dropped => Volatile.Read(ref _dropped);
 
-    /// <summary>Makes buffers beforehand, so that a reactor which has one in hand finds another.</summary>
+    /// <summary>
+    /// Makes buffers beforehand, so that a reactor which has one in hand finds another.
+    /// </summary>
     public void Stock(int buffers)
     {
         for (int i = 0; i < buffers; i++)
@@ -93,8 +95,8 @@ internal sealed class LogWriter : IDisposable
     }
 
     /// <summary>
-    /// Opens the file anew each time: chunks are large and few, and so a file that was moved away or
-    /// deleted is simply begun again.
+    /// Opens the file anew each time: chunks are large and few, and so a file that was moved away
+    /// or deleted is simply begun again.
     /// </summary>
     private void Append(LogChunk chunk)
     {

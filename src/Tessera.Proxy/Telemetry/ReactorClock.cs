@@ -4,7 +4,9 @@ using Tessera.Proxy.Reactors;
 
 namespace Tessera.Proxy.Telemetry;
 
-/// <summary>The time of day in the texts that are needed, made once a second. Owned by one reactor.</summary>
+/// <summary>
+/// The time of day in the texts that are needed, made once a second. Owned by one reactor.
+/// </summary>
 internal sealed class ReactorClock
 {
     private readonly Reactor _reactor;

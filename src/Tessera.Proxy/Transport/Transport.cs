@@ -24,7 +24,9 @@ internal sealed class Transport
     /// <summary>True when the peer ended its stream, or the connection is gone.</summary>
     public bool HasPeerClosed => Handle.HasPeerClosed;
 
-    /// <summary>Takes over a connection that was accepted. On failure the descriptor is closed.</summary>
+    /// <summary>
+    /// Takes over a connection that was accepted. On failure the descriptor is closed.
+    /// </summary>
     public static SyscallResult TryOpen(Reactor reactor, int descriptor, out Transport transport)
     {
         transport = new Transport(reactor, descriptor);
@@ -63,7 +65,9 @@ internal sealed class Transport
         return transport.Register();
     }
 
-    /// <summary>Waits until the connection is established: 0, or the error it failed with.</summary>
+    /// <summary>
+    /// Waits until the connection is established: 0, or the error it failed with.
+    /// </summary>
     public IoOperation ConnectAsync(int timeoutMs) =>
         _reactor.Start(Handle.Write, IoKind.Connect, [], 0, 0, timeoutMs);
 
@@ -79,7 +83,9 @@ internal sealed class Transport
     public IoOperation ReceiveRentedAsync(int length, int headroom, int timeoutMs) =>
         _reactor.Start(Handle.Read, IoKind.ReceiveRented, [], headroom, length, timeoutMs);
 
-    /// <summary>The buffer of the last <see cref="ReceiveRentedAsync"/>; the caller returns it.</summary>
+    /// <summary>
+    /// The buffer of the last <see cref="ReceiveRentedAsync"/>; the caller returns it.
+    /// </summary>
     public byte[] TakeReceived()
     {
         byte[] buffer = Handle.Read.Buffer;
@@ -148,7 +154,9 @@ internal sealed class Transport
         Handle.Write.Cancel();
     }
 
-    /// <summary>Closes in order, or with a reset, which tells the peer that something is missing.</summary>
+    /// <summary>
+    /// Closes in order, or with a reset, which tells the peer that something is missing.
+    /// </summary>
     public void Close(bool withReset = false)
     {
         if (Handle.Descriptor < 0)

@@ -58,7 +58,8 @@ public sealed class Catalog
             if (before is not null && before.State > instance.State)
             {
                 throw new InvalidOperationException(
-                    $"{instance.Name} ({instance.Id}) cannot go from {before.State} to {instance.State}");
+                    $"{instance.Name} ({instance.Id}) cannot go from {before.State} to "
+                    + $"{instance.State}");
             }
 
             if (before != instance)
@@ -149,7 +150,8 @@ public sealed class Catalog
 /// behind.
 /// </summary>
 public sealed class CatalogSubscription(
-    CatalogSnapshot snapshot, ChannelReader<CatalogChange> changes, Action unsubscribe) : IDisposable
+    CatalogSnapshot snapshot, ChannelReader<CatalogChange> changes, Action unsubscribe)
+        : IDisposable
 {
     public CatalogSnapshot Snapshot { get; } = snapshot;
 

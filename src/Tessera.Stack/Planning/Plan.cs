@@ -43,7 +43,8 @@ public sealed class Plan(ImmutableArray<PlanStep> steps, ImmutableArray<string> 
 /// <summary>Collects the steps of a plan in order. Used by one planner at a time.</summary>
 internal sealed class PlanBuilder
 {
-    private readonly ImmutableArray<PlanStep>.Builder _steps = ImmutableArray.CreateBuilder<PlanStep>();
+    private readonly ImmutableArray<PlanStep>.Builder _steps =
+        ImmutableArray.CreateBuilder<PlanStep>();
 
     public List<string> Warnings { get; } = [];
 

@@ -134,7 +134,8 @@ public sealed class PlanExecutor(IEngine engine, Catalog catalog, TimeProvider t
         {
             throw new OperationFailedException(
                 $"{wait.Service.Name} was not ready within "
-                + $"{wait.Service.Options.StartTimeout.TotalSeconds:0.#} s (x-tessera.start_timeout)");
+                + $"{wait.Service.Options.StartTimeout.TotalSeconds:0.#} s "
+                + "(x-tessera.start_timeout)");
         }
     }
 

@@ -80,7 +80,8 @@ public static class Planner
     /// <summary><c>stop</c>: everything ends and stays listed, dependents first.</summary>
     public static Plan Stop(PlanRequest request) =>
         InReverse(request.Desired, [.. request.Observed.Where(i => !IsEnded(i))], request.Services,
-            "stop", (instance, cause) => new StopInstance(instance.Slot, cause, request.GracePeriod));
+            "stop", (instance, cause) =>
+                new StopInstance(instance.Slot, cause, request.GracePeriod));
 
     /// <summary>
     /// What a killed daemon left undone of services that it had begun: missing slots are started,
@@ -98,7 +99,8 @@ public static class Planner
                 if (!slots.Contains(number))
                 {
                     var slot = new SlotName(project.Name, service.Name, number);
-                    builder.Add(new StartInstance(slot, service, "its daemon did not come to it"), []);
+                    builder.Add(
+                        new StartInstance(slot, service, "its daemon did not come to it"), []);
                 }
             }
 
@@ -184,7 +186,8 @@ public static class Planner
     }
 
     private static List<int> PlanService(
-        PlanRequest request, Service service, Dictionary<string, List<int>> steps, PlanBuilder builder)
+        PlanRequest request, Service service, Dictionary<string, List<int>> steps,
+            PlanBuilder builder)
     {
         var own = new List<int>();
         Service? previous = request.Previous?.Services.GetValueOrDefault(service.Name);
@@ -268,7 +271,8 @@ public static class Planner
     /// dependency that is not part of this plan and already satisfied needs no step.
     /// </summary>
     private static List<int> AwaitDependencies(
-        PlanRequest request, Service service, Dictionary<string, List<int>> steps, PlanBuilder builder)
+        PlanRequest request, Service service, Dictionary<string, List<int>> steps,
+            PlanBuilder builder)
     {
         var after = new List<int>();
         foreach (Dependency dependency in service.DependsOn)
@@ -279,7 +283,8 @@ public static class Planner
                 || dependency.Condition == DependencyCondition.ServiceStarted
                 || !request.Desired.Services.TryGetValue(dependency.Service, out Service? target)
                 || target.IsExternal
-                || (theirs.Count == 0 && IsSatisfied(dependency, NewestOf(request.Observed, target.Name))))
+                || (theirs.Count == 0
+                    && IsSatisfied(dependency, NewestOf(request.Observed, target.Name))))
             {
                 continue;
             }
@@ -315,7 +320,8 @@ public static class Planner
         {
             builder.Warnings.Add(
                 $"Found orphan instances ({string.Join(", ", orphans.Select(o => o.Name))}) of "
-                + "services that the file no longer has. Run up with --remove-orphans to remove them.");
+                + "services that the file no longer has. Run up with --remove-orphans to remove "
+                + "them.");
         }
     }
 
@@ -349,7 +355,8 @@ public static class Planner
     /// <summary>Ended, and nothing brings it back unless a command does.</summary>
     private static bool IsEnded(Instance instance) =>
         instance.State is InstanceState.Exited or InstanceState.Failed
-        || (instance.State == InstanceState.Pending && instance.StartedAt is null && instance.Restarts == 0);
+        || (instance.State == InstanceState.Pending && instance.StartedAt is null
+            && instance.Restarts == 0);
 
     private static string Words(Instance instance) => instance.State switch
     {

@@ -148,7 +148,8 @@ internal sealed class Controller : IController, IDisposable
     {
         foreach (ProjectEntry entry in _ingress.Projects.Values)
         {
-            await foreach (Progress progress in _commands.RunAsync(entry.Name, async (tell, token) =>
+            await foreach (
+                Progress progress in _commands.RunAsync(entry.Name, async (tell, token) =>
             {
                 ImmutableArray<Instance> observed =
                     await _engine.ObserveAsync(entry.Name, token);
@@ -177,7 +178,8 @@ internal sealed class Controller : IController, IDisposable
         ProjectEntry desired = DesiredProject.Merge(project, previous, request);
         DesiredProject.RefuseClaimedAddresses(desired, _ingress.Projects.Values);
         ImmutableArray<Instance> observed = await _engine.ObserveAsync(project.Name, cancellation);
-        var planRequest = new PlanRequest(desired.Project, previous?.Project, observed, request.Services)
+        var planRequest = new PlanRequest(
+            desired.Project, previous?.Project, observed, request.Services)
         {
             NoDeps = request.NoDeps,
             ForceRecreate = request.ForceRecreate,
@@ -237,7 +239,8 @@ internal sealed class Controller : IController, IDisposable
             RequireServices(entry.Project, request.Services);
         }
 
-        ImmutableArray<Instance> observed = await _engine.ObserveAsync(request.Project, cancellation);
+        ImmutableArray<Instance> observed = await _engine.ObserveAsync(
+            request.Project, cancellation);
         Plan plan = Planner.Down(
             request.Project, entry?.Project, observed, request.Services, request.Timeout);
         if (Announce(plan, request.DryRun, tell))
@@ -257,6 +260,7 @@ internal sealed class Controller : IController, IDisposable
         {
             _ingress.Remove(request.Project);
             _store.Delete(request.Project);
+            await _ingress.WhenFreeAsync(cancellation);
         }
         else if (entry is not null)
         {
@@ -273,7 +277,8 @@ internal sealed class Controller : IController, IDisposable
         ProjectEntry desired = request.Kind == ChangeKind.Scale
             ? entry with { Project = DesiredProject.WithScale(entry.Project, request.Scale) }
             : entry;
-        var planRequest = new PlanRequest(desired.Project, entry.Project, observed, request.Services)
+        var planRequest = new PlanRequest(
+            desired.Project, entry.Project, observed, request.Services)
         {
             NoDeps = request.NoDeps,
             GracePeriod = request.Timeout,
@@ -284,7 +289,8 @@ internal sealed class Controller : IController, IDisposable
             ChangeKind.Stop => Planner.Stop(planRequest),
             ChangeKind.Restart => Planner.Restart(planRequest),
             ChangeKind.Kill => Planner.Kill(planRequest, request.Signal ?? "SIGKILL"),
-            _ => Planner.Up(planRequest with { Services = [.. request.Scale.Keys], NoRecreate = true }),
+            _ => Planner.Up(
+                planRequest with { Services = [.. request.Scale.Keys], NoRecreate = true }),
         };
         if (Announce(plan, request.DryRun, tell))
         {
@@ -388,7 +394,8 @@ internal sealed class Controller : IController, IDisposable
             {
                 Restore();
                 throw new UserErrorException(
-                    $"the project cannot be written to {_store.FolderOf(desired.Name)}: {e.Message} "
+                    $"the project cannot be written to {_store.FolderOf(desired.Name)}: "
+                    + $"{e.Message} "
                     + "Nothing was changed.", UserErrorException.Failed);
             }
         }

@@ -10,8 +10,8 @@ using Tessera.Stack.Engines.Native;
 namespace Tessera.Daemon;
 
 /// <summary>
-/// The composition root: one daemon per state folder, with every part of it made here. It takes back
-/// what an earlier daemon left running before it answers its first command.
+/// The composition root: one daemon per state folder, with every part of it made here. It takes
+/// back what an earlier daemon left running before it answers its first command.
 /// </summary>
 internal static class Daemon
 {
@@ -54,7 +54,8 @@ internal static class Daemon
         await using ControlServer server = await ControlServer.StartAsync(
             home, controller, fault => log.Write($"fault: {fault}"), cancellation);
         using var signals = new ShutdownSignals(controller, shutdown, log.Write);
-        log.Write($"tessera {ProgramVersion.Text} serves {home.Path} with {options.Reactors} reactors");
+        log.Write(
+            $"tessera {ProgramVersion.Text} serves {home.Path} with {options.Reactors} reactors");
         Task completion = controller.CompleteAsync(log.Write);
 
         bool keepInstances = await shutdown.Begun;
@@ -75,8 +76,8 @@ internal static class Daemon
     }
 
     /// <summary>
-    /// Listens for every project on disk, adopts what lives and starts what shall run. Requests that
-    /// come in between are held.
+    /// Listens for every project on disk, adopts what lives and starts what shall run. Requests
+    /// that come in between are held.
     /// </summary>
     private static async Task TakeBackAsync(
         ProjectStore store, NativeEngine engine, Ingress ingress, Action<string> log)
@@ -168,8 +169,10 @@ internal static class Daemon
             }
 
             _controller.EndAsync(keepInstances: false, _ => { }).ContinueWith(
-                end => _log($"not everything could be stopped: {end.Exception!.InnerException!.Message}"),
-                CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+                end => _log(
+                    $"not everything could be stopped: {end.Exception!.InnerException!.Message}"),
+                CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted,
+                    TaskScheduler.Default);
         }
     }
 }

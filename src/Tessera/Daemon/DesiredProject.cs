@@ -111,7 +111,8 @@ internal static class DesiredProject
             };
         }
 
-        var entry = new ProjectEntry { Project = project, BaseEnvironment = request.BaseEnvironment };
+        var entry =
+            new ProjectEntry { Project = project, BaseEnvironment = request.BaseEnvironment };
         var ports = ImmutableSortedDictionary.CreateBuilder<string, int>(StringComparer.Ordinal);
         foreach ((Service service, PortMapping mapping) in entry.Published)
         {
@@ -127,7 +128,8 @@ internal static class DesiredProject
         return entry with { AssignedPorts = ports.ToImmutable() };
     }
 
-    public static void RefuseClaimedAddresses(ProjectEntry desired, IEnumerable<ProjectEntry> others)
+    public static void RefuseClaimedAddresses(
+        ProjectEntry desired, IEnumerable<ProjectEntry> others)
     {
         HashSet<IPEndPoint> wanted = [.. Ingress.Listeners(desired)];
         foreach (ProjectEntry other in others.Where(o => o.Name != desired.Name))
@@ -135,8 +137,8 @@ internal static class DesiredProject
             if (Ingress.Listeners(other).FirstOrDefault(wanted.Contains) is { } address)
             {
                 throw new UserErrorException(
-                    $"port {address.Port} is already published by project {other.Name}. Nothing was "
-                    + "changed. Publish another port, or take that project down.",
+                    $"port {address.Port} is already published by project {other.Name}. Nothing "
+                    + "was changed. Publish another port, or take that project down.",
                     UserErrorException.Failed);
             }
         }

@@ -50,7 +50,8 @@ internal sealed class ExternalHosts(Action<string> log)
             ImmutableInterlocked.AddOrUpdate(ref _addresses, host, found, (_, _) => found);
             return true;
         }
-        catch (Exception e) when (e is SocketException or OperationCanceledException or ArgumentException)
+        catch (Exception e) when (
+            e is SocketException or OperationCanceledException or ArgumentException)
         {
             log($"external endpoint {host} cannot be resolved: {e.Message}");
             return false;

@@ -73,7 +73,9 @@ internal sealed class Ingress : IAsyncDisposable
         }
     }
 
-    /// <summary>Looks up what a project's external endpoints need, before it is put in force.</summary>
+    /// <summary>
+    /// Looks up what a project's external endpoints need, before it is put in force.
+    /// </summary>
     public Task ResolveAsync(ProjectEntry entry) => _hosts.ResolveAsync(HostsOf(entry));
 
     /// <summary>Takes a project's routes and listeners away.</summary>
@@ -85,6 +87,10 @@ internal sealed class Ingress : IAsyncDisposable
             Apply();
         }
     }
+
+    /// <summary>Completes when the addresses of what was taken away are free.</summary>
+    public Task WhenFreeAsync(CancellationToken cancellation) =>
+        _proxy.WhenRetiredAsync(cancellation);
 
     /// <summary>
     /// Waits until nothing is in flight on an instance, which the catalog must already hold as

@@ -62,7 +62,8 @@ internal static class InstanceEvents
 
     private static ImmutableSortedDictionary<string, string> Attributes(Instance instance)
     {
-        var attributes = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
+        var attributes = ImmutableSortedDictionary.CreateBuilder<string, string>(
+            StringComparer.Ordinal);
         attributes["name"] = instance.Name;
         attributes["service"] = instance.Slot.Service;
         if (instance.Pid is { } pid)

@@ -22,18 +22,21 @@ internal static class InstanceViews
         HashSet<string> served = [.. instances.Where(i => i.IsReady).Select(i => i.Slot.Service)];
         return
         [
-            .. instances.Select(i => View(entry, i, served.Contains(i.Slot.Service), failures, now)),
+            .. instances.Select(
+                i => View(entry, i, served.Contains(i.Slot.Service), failures, now)),
             .. entry.Project.Services.Values.Where(s => s.IsExternal)
                 .SelectMany(s => External(entry, s, backends)),
         ];
     }
 
     private static InstanceView View(
-        ProjectEntry entry, Instance instance, bool isServed, ImmutableArray<ListenFailure> failures,
+        ProjectEntry entry, Instance instance, bool isServed,
+            ImmutableArray<ListenFailure> failures,
         DateTimeOffset now)
     {
         Service? service = entry.Project.Services.GetValueOrDefault(instance.Slot.Service);
-        ImmutableArray<PublisherView> publishers = service is null ? [] : Publishers(entry, service);
+        ImmutableArray<PublisherView> publishers = service is null ? []
+            : Publishers(entry, service);
         (string traffic, string reason) = publishers.IsEmpty
             ? ("", "")
             : Traffic(instance, isServed, ListenFault(entry, service!, failures));

@@ -62,7 +62,8 @@ internal static class PlanProgress
         if (failed.Count > 0)
         {
             throw new UserErrorException(
-                string.Join('\n', failed.Select(r => r.Error).Distinct()), UserErrorException.Failed);
+                string.Join('\n', failed.Select(r => r.Error).Distinct()),
+                    UserErrorException.Failed);
         }
 
         if (reports.Length > 0)

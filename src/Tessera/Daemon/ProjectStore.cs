@@ -22,7 +22,8 @@ internal sealed class ProjectStore(TesseraHome home)
     public ImmutableArray<string> Names => !Directory.Exists(home.Projects)
         ? []
         : [.. Directory.EnumerateDirectories(home.Projects)
-            .Select(folder => Path.GetFileName(folder)).Where(IsName).Order(StringComparer.Ordinal)];
+            .Select(folder => Path.GetFileName(folder)).Where(IsName).Order(
+                StringComparer.Ordinal)];
 
     /// <summary>
     /// A project's desired state; null, and a line in the log, when it cannot be read.

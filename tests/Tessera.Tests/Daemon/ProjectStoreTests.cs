@@ -26,7 +26,8 @@ public sealed class ProjectStoreTests : IDisposable
             Ports = [new PortMapping { Target = 80 }],
             Restart = new RestartPolicy(RestartCondition.OnFailure, 4),
             Healthcheck = new Healthcheck { Test = ["curl", "localhost"] },
-            Options = new ServiceOptions { Weights = [3, 1], DrainTimeout = TimeSpan.FromSeconds(2) },
+            Options =
+                new ServiceOptions { Weights = [3, 1], DrainTimeout = TimeSpan.FromSeconds(2) },
         }),
         BaseEnvironment = ImmutableSortedDictionary<string, string>.Empty.Add("PATH", "/bin"),
         AssignedPorts = ImmutableSortedDictionary<string, int>.Empty.Add("web::80/tcp", 40_000),
@@ -71,7 +72,8 @@ public sealed class ProjectStoreTests : IDisposable
         // A folder in the place of the temporary file makes the write fail at its beginning.
         Directory.CreateDirectory(Path.Combine(_store.FolderOf("shop"), "project.json.next"));
         Should.Throw<UnauthorizedAccessException>(
-            () => _store.Save(Entry() with { AssignedPorts = ImmutableSortedDictionary<string, int>.Empty }));
+            () => _store.Save(
+                Entry() with { AssignedPorts = ImmutableSortedDictionary<string, int>.Empty }));
         _store.Load("shop", _log.Add)!.AssignedPorts.ShouldNotBeEmpty();
     }
 

@@ -64,7 +64,8 @@ public class RouteBuilderTests
     [Fact]
     public void Holds_requests_for_a_first_instance_only_while_one_is_expected()
     {
-        Build(Entry(Web()) with { Expected = ["web"] }).Backends[0].UnavailableReason.ShouldBeNull();
+        Build(Entry(
+            Web()) with { Expected = ["web"] }).Backends[0].UnavailableReason.ShouldBeNull();
         Build(Web()).Backends[0].UnavailableReason.ShouldBe("web has no instance");
     }
 
@@ -73,9 +74,11 @@ public class RouteBuilderTests
     {
         ProjectEntry entry = Entry(Web()) with
         {
-            GoingAway = ImmutableSortedDictionary<string, string>.Empty.Add("web", "web is stopped"),
+            GoingAway = ImmutableSortedDictionary<string, string>.Empty.Add(
+                "web", "web is stopped"),
         };
-        Build(entry, At(1, Instance("web"))).Backends[0].UnavailableReason.ShouldBe("web is stopped");
+        Build(entry, At(1, Instance("web"))).Backends[0].UnavailableReason.ShouldBe(
+            "web is stopped");
     }
 
     [Fact]
@@ -104,7 +107,8 @@ public class RouteBuilderTests
             Options = new ServiceOptions
             {
                 Balance = "ip_hash",
-                Endpoints = [new ExternalEndpoint("10.0.0.1", 80, 3), new ExternalEndpoint("10.0.0.2", 80)],
+                Endpoints =
+                    [new ExternalEndpoint("10.0.0.1", 80, 3), new ExternalEndpoint("10.0.0.2", 80)],
             },
         };
         BackendConfig backend = Build(external).Backends[0];

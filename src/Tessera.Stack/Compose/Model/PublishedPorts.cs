@@ -48,7 +48,8 @@ internal static class PublishedPorts
         private readonly Dictionary<string, Claim> _container = new(StringComparer.Ordinal);
 
         /// <summary>
-        /// Services of containers clash with each other as well, but it is their engine that says so.
+        /// Services of containers clash with each other as well, but it is their engine that says
+        /// so.
         /// </summary>
         public Claim? FindClash(Claim claim) => Find(_native, claim.HostIp)
             ?? (claim.IsContainer ? null : Find(_container, claim.HostIp));

@@ -41,7 +41,8 @@ public sealed class BodyTests
         });
         await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
         using ScriptedConnection client = await proxy.ConnectAsync();
-        await client.SendAsync("POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n");
+        await client.SendAsync(
+            "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n");
         foreach (char c in Chunks)
         {
             await client.SendAsync(c.ToString());
@@ -64,8 +65,10 @@ public sealed class BodyTests
         await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
         using ScriptedConnection client = await proxy.ConnectAsync();
         string chunk = new('y', 10_000);
-        await client.SendAsync("POST /a HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n");
-        await client.SendAsync($"2710\r\n{chunk}\r\n0\r\n\r\nGET /b HTTP/1.1\r\nHost: test\r\n\r\n");
+        await client.SendAsync(
+            "POST /a HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n");
+        await client.SendAsync(
+            $"2710\r\n{chunk}\r\n0\r\n\r\nGET /b HTTP/1.1\r\nHost: test\r\n\r\n");
         (await client.ReadResponseAsync()).Body.ShouldBe("/a");
         (await client.ReadResponseAsync()).Body.ShouldBe("/b");
     }
@@ -103,9 +106,11 @@ public sealed class BodyTests
     public async Task Takes_the_chunks_off_for_an_http_1_0_client()
     {
         using ScriptedServer server = ScriptedServer.Reply(_ =>
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n");
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n");
         await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
-        string answer = await proxy.ExchangeAsync("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+        string answer = await proxy.ExchangeAsync(
+            "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
         answer.ShouldNotContain("Transfer-Encoding");
         answer.ShouldContain("\r\nConnection: close\r\n");
         answer.ShouldEndWith("\r\n\r\nhello world");
@@ -164,7 +169,8 @@ public sealed class BodyTests
     [InlineData("HEAD", "200 OK", "Transfer-Encoding: chunked\r\n")]
     [InlineData("GET", "204 No Content", "")]
     [InlineData("GET", "304 Not Modified", "Content-Length: 5\r\n")]
-    public async Task Expects_no_body_where_there_is_none(string method, string status, string field)
+    public async Task Expects_no_body_where_there_is_none(
+        string method, string status, string field)
     {
         using ScriptedServer server =
             ScriptedServer.Reply(_ => $"HTTP/1.1 {status}\r\n{field}\r\n");
@@ -204,7 +210,8 @@ public sealed class BodyTests
     public async Task Refuses_without_100_when_nothing_serves_the_address()
     {
         await using ProxyFixture proxy = ProxyFixture.Start(
-            [], listener: l => l with { Routes = [new RouteConfig { Backend = "web", Host = "a" }] });
+            [], listener: l =>
+                l with { Routes = [new RouteConfig { Backend = "web", Host = "a" }] });
         using ScriptedConnection client = await proxy.ConnectAsync();
         await client.SendAsync(
             "PUT / HTTP/1.1\r\nHost: b\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
@@ -230,7 +237,8 @@ public sealed class BodyTests
         }
 
         // HTTP/1.0 knows no interim responses.
-        (await proxy.ExchangeAsync("GET / HTTP/1.0\r\n\r\n")).ShouldStartWith("HTTP/1.1 200 OK\r\n");
+        (await proxy.ExchangeAsync("GET / HTTP/1.0\r\n\r\n")).ShouldStartWith(
+            "HTTP/1.1 200 OK\r\n");
     }
 
     [Fact]
@@ -245,7 +253,8 @@ public sealed class BodyTests
         });
         await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
         using ScriptedConnection client = await proxy.ConnectAsync();
-        await client.SendAsync("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 50000000\r\n\r\nstart");
+        await client.SendAsync(
+            "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 50000000\r\n\r\nstart");
         (string head, string body) = await client.ReadResponseAsync();
         head.ShouldStartWith("HTTP/1.1 413 ");
         head.ShouldContain("\r\nConnection: close\r\n");
@@ -329,7 +338,8 @@ public sealed class BodyTests
         });
         await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
         using ScriptedConnection client = await proxy.ConnectAsync();
-        await client.SendAsync($"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: {Length}\r\n\r\n");
+        await client.SendAsync(
+            $"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: {Length}\r\n\r\n");
         for (int sent = 0; sent < Length; sent += piece.Length)
         {
             await client.SendAsync(piece);

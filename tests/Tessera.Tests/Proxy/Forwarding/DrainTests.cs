@@ -95,7 +95,8 @@ public sealed class DrainTests
             while (!stop.IsCancellationRequested)
             {
                 // Not idempotent: nothing but correct counting protects it.
-                await client.SendAsync("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\nx");
+                await client.SendAsync(
+                    "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\nx");
                 (string head, string body) = await client.ReadResponseAsync();
                 if (body != "ok")
                 {

@@ -6,7 +6,9 @@ using Xunit;
 
 namespace Tessera.Tests.Proxy.Forwarding;
 
-/// <summary>The whole flow over a poller that makes everything go wrong that a network can.</summary>
+/// <summary>
+/// The whole flow over a poller that makes everything go wrong that a network can.
+/// </summary>
 public sealed class FaultTests
 {
     [Theory]
@@ -85,7 +87,8 @@ public sealed class FaultTests
         var lines = new ConcurrentQueue<string>();
         using ScriptedServer server = ScriptedServer.Named("ok");
         var options = new ProxyOptions { Reactors = 1, ErrorLog = lines.Enqueue };
-        await using ProxyFixture proxy = Start(server, new Faults(7) { TooManyFiles = 300 }, options);
+        await using ProxyFixture proxy = Start(
+            server, new Faults(7) { TooManyFiles = 300 }, options);
         for (int i = 0; i < 10; i++)
         {
             (await proxy.GetAsync()).ShouldBe("ok");

@@ -9,10 +9,12 @@ public sealed class HeaderTests
     public async Task Tells_the_server_about_the_client()
     {
         string seen = await SeenByServerAsync(
-            "GET /a?b=c HTTP/1.1\r\nHost: www.example.org:8080\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+            "GET /a?b=c HTTP/1.1\r\nHost: www.example.org:8080\r\nAccept: */*\r\n"
+            + "Connection: close\r\n\r\n");
         seen.ShouldBe(
             "GET /a?b=c HTTP/1.1\r\nHost: www.example.org:8080\r\nAccept: */*\r\n"
-            + "X-Real-IP: 127.0.0.1\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\n\r\n");
+            + "X-Real-IP: 127.0.0.1\r\nX-Forwarded-For: 127.0.0.1\r\n"
+            + "X-Forwarded-Proto: http\r\n\r\n");
     }
 
     [Fact]
@@ -111,7 +113,10 @@ public sealed class HeaderTests
 
     [Theory]
     [InlineData("GET / HTTP/1.1\r\n\r\n", 400)]
-    [InlineData("GET / HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400)]
+    [InlineData(
+        "GET / HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n"
+        + "Transfer-Encoding: chunked\r\n\r\n",
+        400)]
     [InlineData("GET / HTTP/1.1\r\nHost : test\r\n\r\n", 400)]
     [InlineData("GET / HTTP/2.0\r\nHost: test\r\n\r\n", 505)]
     [InlineData("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 501)]

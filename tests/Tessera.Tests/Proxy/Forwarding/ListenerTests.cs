@@ -100,7 +100,8 @@ public sealed class ListenerTests
         {
             Listeners =
             [
-                new ListenerConfig { Address = address, Routes = [new RouteConfig { Backend = "web" }] },
+                new ListenerConfig { Address = address, Routes =
+                    [new RouteConfig { Backend = "web" }] },
             ],
             Backends = [backend],
         };
@@ -109,7 +110,8 @@ public sealed class ListenerTests
             server.Apply(listening).ShouldBeEmpty();
             ScriptedConnection[] clients = await Task.WhenAll(
                 Enumerable.Range(0, 50).Select(_ => ScriptedConnection.ConnectAsync(address)));
-            Task[] sends = [.. clients.Select(c => c.SendAsync("GET / HTTP/1.1\r\nHost: a\r\n\r\n"))];
+            Task[] sends =
+                [.. clients.Select(c => c.SendAsync("GET / HTTP/1.1\r\nHost: a\r\n\r\n"))];
             server.Apply(new ProxyConfig { Backends = [backend] }).ShouldBeEmpty();
             await Task.WhenAll(sends);
             foreach (ScriptedConnection client in clients)

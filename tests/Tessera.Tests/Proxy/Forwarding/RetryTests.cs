@@ -15,7 +15,8 @@ public sealed class RetryTests
         for (int i = 0; i < 4; i++)
         {
             (await proxy.ExchangeAsync(
-                "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"))
+                "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n"
+                + "Connection: close\r\n\r\nhi"))
                 .ShouldEndWith("alive");
         }
 

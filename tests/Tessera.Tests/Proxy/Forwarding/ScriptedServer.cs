@@ -35,7 +35,10 @@ internal sealed class ScriptedServer : IDisposable
     public static ScriptedServer Start(Func<ScriptedConnection, Task> script, int port = 0) =>
         new(script, port);
 
-    /// <summary>Answers each request of each connection with what <paramref name="reply"/> makes of its head.</summary>
+    /// <summary>
+    /// Answers each request of each connection with what <paramref name="reply"/> makes of its
+    /// head.
+    /// </summary>
     public static ScriptedServer Reply(Func<string, string> reply, int port = 0) => Start(
         async connection =>
         {
@@ -54,7 +57,8 @@ internal sealed class ScriptedServer : IDisposable
     /// <summary>A port on which nothing listens.</summary>
     public static IPEndPoint UnusedAddress()
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        using var socket = new Socket(
+            AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         return (IPEndPoint)socket.LocalEndPoint!;
     }
@@ -195,7 +199,8 @@ internal sealed class ScriptedConnection : IDisposable
     {
         while (true)
         {
-            int found = Encoding.Latin1.GetString([.. _unread]).IndexOf(end, StringComparison.Ordinal);
+            int found = Encoding.Latin1.GetString([.. _unread]).IndexOf(
+                end, StringComparison.Ordinal);
             if (found >= 0)
             {
                 return Take(found + end.Length);

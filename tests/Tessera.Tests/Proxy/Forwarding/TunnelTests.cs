@@ -19,7 +19,8 @@ public sealed class TunnelTests
             head.ShouldContain("\r\nConnection: upgrade\r\n");
             head.ShouldContain("\r\nUpgrade: websocket\r\n");
             await connection.SendAsync(
-                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhi");
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                + "Connection: Upgrade\r\n\r\nhi");
             while (await connection.ReadAsync(4) is { Length: 4 } word)
             {
                 await connection.SendAsync(word.ToUpperInvariant());

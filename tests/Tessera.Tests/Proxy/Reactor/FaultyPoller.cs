@@ -10,7 +10,9 @@ internal sealed record Faults(int Seed)
     /// <summary>A receive gets fewer bytes than there are.</summary>
     public int ShortReads { get; init; }
 
-    /// <summary>An operation that could finish at once has to wait, and for some turns more.</summary>
+    /// <summary>
+    /// An operation that could finish at once has to wait, and for some turns more.
+    /// </summary>
     public int Delays { get; init; }
 
     /// <summary>An operation fails as if the peer had reset the connection.</summary>
@@ -20,7 +22,9 @@ internal sealed record Faults(int Seed)
     public int TooManyFiles { get; init; }
 }
 
-/// <summary>The real poller with faults between it and its reactor, by a seed that a failure names.</summary>
+/// <summary>
+/// The real poller with faults between it and its reactor, by a seed that a failure names.
+/// </summary>
 internal sealed class FaultyPoller : IPoller
 {
     private readonly EpollPoller _inner;

@@ -19,7 +19,8 @@ public sealed class BalancerTests
     [InlineData("", "")]
     public void Takes_turns_as_nginx_does(string weights, string expected)
     {
-        int[] parsed = [.. weights.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)];
+        int[] parsed =
+            [.. weights.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)];
         string turns = string.Concat(BackendSet.BuildTurns(parsed).Select(t => (char)('a' + t)));
         turns.ShouldBe(expected);
     }

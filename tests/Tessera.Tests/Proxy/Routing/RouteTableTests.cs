@@ -55,7 +55,8 @@ public sealed class RouteTableTests
         table.Find(Encoding.ASCII.GetBytes(host), Encoding.ASCII.GetBytes(path))?.Name;
 
     private RouteTable Create(params (string? Host, string Path, string Backend)[] routes) => new(
-        routes.Select(r => new RouteConfig { Host = r.Host, PathPrefix = r.Path, Backend = r.Backend }),
+        routes.Select(
+            r => new RouteConfig { Host = r.Host, PathPrefix = r.Path, Backend = r.Backend }),
         name =>
         {
             _backends.TryAdd(

@@ -38,7 +38,8 @@ public sealed class AccessLogTests : IDisposable
         using ScriptedServer server = ScriptedServer.Named("x");
         string line = await LineOfAsync(
             [server],
-            "GET / HTTP/1.1\r\nHost: t\r\nUser-Agent: a\"b\\c\u00e9\td\r\nConnection: close\r\n\r\n");
+            "GET / HTTP/1.1\r\nHost: t\r\nUser-Agent: a\"b\\c\u00e9\td\r\n"
+            + "Connection: close\r\n\r\n");
         line.ShouldContain("""
             "-" "a\x22b\x5Cc\xE9\x09d"
             """);

@@ -134,7 +134,8 @@ public class PlanExecutorTests
             string project, CancellationToken cancellation) =>
             Task.FromResult(ImmutableArray<Instance>.Empty);
 
-        public IAsyncEnumerable<LogLine> LogsAsync(LogQuery query, CancellationToken cancellation) =>
+        public IAsyncEnumerable<LogLine> LogsAsync(
+            LogQuery query, CancellationToken cancellation) =>
             AsyncEnumerable.Empty<LogLine>();
     }
 }

@@ -35,7 +35,8 @@ internal static class PlanFixture
 
     public static Instance Instance(
         string service, int slot = 1, InstanceState state = InstanceState.Running,
-        string hash = "v1", InstanceHealth health = InstanceHealth.None, int? exitCode = null) => new()
+        string hash = "v1", InstanceHealth health = InstanceHealth.None, int? exitCode = null) =>
+            new()
         {
             Id = $"{service}-{slot}-{hash}-{state}",
             Slot = new SlotName("shop", service, slot),

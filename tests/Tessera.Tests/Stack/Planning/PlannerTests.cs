@@ -124,7 +124,8 @@ public class PlannerTests
     [Fact]
     public void Takes_only_the_named_services_and_what_they_depend_on()
     {
-        Project project = Project(Service("web", 1, "v1", On("db")), Service("db"), Service("mail"));
+        Project project = Project(
+            Service("web", 1, "v1", On("db")), Service("db"), Service("mail"));
         Planner.Up(Request(project) with { Services = ["web"] }).Steps
             .Select(s => s.Operation.Subject).ShouldBe(["db", "shop-db-1", "web", "shop-web-1"]);
         Planner.Up(Request(project) with { Services = ["web"], NoDeps = true }).Steps
