@@ -31,6 +31,7 @@ public static unsafe partial class Epoll
     private const string Library = "libc";
     private const int CloseOnExec = 0x80000;
     private const int ControlAdd = 1;
+    private const int ControlRemove = 2;
 
     public static SyscallResult Create()
     {
@@ -45,6 +46,16 @@ public static unsafe partial class Epoll
     {
         var description = new EpollEvent { Events = events, Data = data };
         int result = epoll_ctl(epoll, ControlAdd, descriptor, &description);
+        return result >= 0
+            ? SyscallResult.Success(0)
+            : SyscallResult.Failure(Marshal.GetLastSystemError());
+    }
+
+    /// <summary>Ends the watch of a descriptor that stays open.</summary>
+    public static SyscallResult Remove(int epoll, int descriptor)
+    {
+        EpollEvent unused = default;
+        int result = epoll_ctl(epoll, ControlRemove, descriptor, &unused);
         return result >= 0
             ? SyscallResult.Success(0)
             : SyscallResult.Failure(Marshal.GetLastSystemError());

@@ -96,28 +96,11 @@ internal static unsafe partial class ProcessCalls
     internal static partial nint read(int descriptor, byte* buffer, nuint count);
 
     [LibraryImport(Libc, SetLastError = true)]
-    internal static partial nint write(int descriptor, byte* buffer, nuint count);
-
-    [LibraryImport(Libc, SetLastError = true)]
     internal static partial nint splice(
         int source, long* sourceOffset, int target, long* targetOffset, nuint length, uint flags);
 
     [LibraryImport(Libc, SetLastError = true)]
     internal static partial nint tee(int source, int target, nuint length, uint flags);
-
-    [LibraryImport(Libc, SetLastError = true)]
-    internal static partial int epoll_create1(int flags);
-
-    [LibraryImport(Libc, SetLastError = true)]
-    internal static partial int epoll_ctl(
-        int poller, int operation, int descriptor, EpollEntry* entry);
-
-    [LibraryImport(Libc, SetLastError = true)]
-    internal static partial int epoll_wait(
-        int poller, EpollEntry* entries, int capacity, int timeoutMs);
-
-    [LibraryImport(Libc, SetLastError = true)]
-    internal static partial int eventfd(uint initial, int flags);
 
     [LibraryImport(Libc)]
     internal static partial int getpwnam_r(
@@ -158,14 +141,6 @@ internal struct PollEntry
     internal int Descriptor;
     internal short Events;
     internal short Returned;
-}
-
-/// <summary>struct epoll_event, which is packed on x86-64.</summary>
-[StructLayout(LayoutKind.Sequential, Pack = 1)]
-internal struct EpollEntry
-{
-    internal uint Events;
-    internal ulong Data;
 }
 
 /// <summary>struct passwd of glibc.</summary>

@@ -35,8 +35,13 @@ internal sealed class LogCursor(LogSegment segment, long start, long? end) : IDi
 
     public string Text { get; private set; } = "";
 
-    /// <summary>Nothing was read yet, so that it holds no file open.</summary>
-    public bool IsFresh => _file is null && !_isGone;
+    /// <summary>Nothing was read yet.</summary>
+    public bool IsFresh { get; private set; } = true;
+
+    /// <summary>
+    /// Opens the files, so that they can be read though they be deleted meanwhile.
+    /// </summary>
+    public void Hold() => Open();
 
     /// <summary>
     /// For a fresh one: a time that none of its lines comes before; 0 when there is no line yet.
@@ -58,6 +63,7 @@ internal sealed class LogCursor(LogSegment segment, long start, long? end) : IDi
     /// <param name="takesPart">A last line without an end counts.</param>
     public bool MoveNext(bool takesPart)
     {
+        IsFresh = false;
         if (_isGone || !Open())
         {
             return false;

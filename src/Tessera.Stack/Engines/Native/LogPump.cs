@@ -11,6 +11,9 @@ namespace Tessera.Stack.Engines.Native;
 internal sealed class LogPump : IDisposable
 {
     private const int TickMs = 200;
+
+    // The smallest pipe carries 64 MiB a second across it.
+    private const int PauseMs = 1;
     private const int PipeBytes = 1024 * 1024;
     private const int MinPipeBytes = 64 * 1024;
 
@@ -25,7 +28,7 @@ internal sealed class LogPump : IDisposable
     {
         _log = log;
         _time = time;
-        _thread = new PollThread("tessera-logs", TickMs, RetryTroubled, log);
+        _thread = new PollThread("tessera-logs", TickMs, RetryTroubled, log, PauseMs);
     }
 
     /// <summary>

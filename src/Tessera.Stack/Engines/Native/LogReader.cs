@@ -17,6 +17,10 @@ internal sealed class LogReader(
     // Lines between two looks for new slots and segments: one busy slot must not hide the others.
     private const int MaxRound = 1_000;
 
+    // Segments that are kept open from the beginning, lest rotation deletes them before they are
+    // read. Those of very many slots would take more descriptors than a process has.
+    private const int MaxHeld = 256;
+
     private readonly Dictionary<SlotName, SlotCursors> _slots = [];
     private readonly PriorityQueue<Entry, (long Time, int Order)> _queue = new();
     private int _order;
@@ -124,7 +128,7 @@ internal sealed class LogReader(
             slot.Idle.Clear();
             foreach (Entry entry in idle)
             {
-                // A file is opened when its time comes, not when it is found.
+                // A file is read when its time comes, not when it is found.
                 if (entry.Cursor.IsFresh && entry.Cursor.ReadFirstTime() is > 0 and long first)
                 {
                     _queue.Enqueue(entry, (first, entry.Order));
@@ -195,8 +199,16 @@ internal sealed class LogReader(
         }
     }
 
-    private LogCursor CreateCursor(LogSegment segment, long start) =>
-        new(segment, start, query.Follow ? null : segment.Length);
+    private LogCursor CreateCursor(LogSegment segment, long start)
+    {
+        var cursor = new LogCursor(segment, start, query.Follow ? null : segment.Length);
+        if (_order < MaxHeld)
+        {
+            cursor.Hold();
+        }
+
+        return cursor;
+    }
 
     /// <summary>
     /// Where the last lines of a slot begin; segments before them are passed over.

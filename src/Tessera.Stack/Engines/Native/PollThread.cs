@@ -16,13 +16,21 @@ internal sealed class PollThread : IDisposable
     private readonly Thread _thread;
     private readonly Action _tick;
     private readonly int _tickMs;
+    private readonly int _pauseMs;
     private readonly Action<string> _log;
     private ulong _lastToken;
     private volatile bool _isStopped;
 
     /// <param name="tick">Called about every <paramref name="tickMs"/> milliseconds.</param>
-    public PollThread(string name, int tickMs, Action tick, Action<string> log)
+    /// <param name="pauseMs">
+    /// Slept after each round of callbacks, so that what comes in many small pieces is seen in
+    /// fewer
+    /// larger ones; 0 for none.
+    /// </param>
+    public PollThread(
+        string name, int tickMs, Action tick, Action<string> log, int pauseMs = 0)
     {
+        _pauseMs = pauseMs;
         _tick = tick;
         _tickMs = tickMs;
         _log = log;
@@ -95,6 +103,11 @@ internal sealed class PollThread : IDisposable
                 {
                     Call(callback);
                 }
+            }
+
+            if (count > 0 && _pauseMs > 0)
+            {
+                Thread.Sleep(_pauseMs);
             }
 
             while (_mailbox.TryDequeue(out Action? action))

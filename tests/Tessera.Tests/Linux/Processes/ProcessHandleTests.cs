@@ -72,8 +72,10 @@ public class ProcessHandleTests
 
         WaitForExit(handle);
         handle.Reap().Value.ShouldBe(143);
-        ProcessTable.ReadAll().ShouldNotContain(
-            entry => entry.Group == handle.Pid && !entry.IsEnded);
+        SpinWait.SpinUntil(
+            () => !ProcessTable.ReadAll().Exists(
+                entry => entry.Group == handle.Pid && !entry.IsEnded),
+            10_000).ShouldBeTrue();
         ProcessGroup.Reap(handle.Pid);
     }
 

@@ -57,20 +57,27 @@ public class InstanceCommandTests
     [Fact]
     public void Wraps_limits_and_identity_around_the_program()
     {
-        Assert.SkipUnless(Accounts.EffectiveUserId == 0, "only root can give another identity");
-        InstanceCommand command = Create(Service() with
+        Service service = Service() with
         {
             Command = ["sh", "-c", "true"],
-            User = "nobody",
+            User = "54321:12345",
             Limits = [new ResourceLimit("nofile", 100, 200), new ResourceLimit("core", -1, -1)],
-        });
+        };
+        if (Accounts.EffectiveUserId != 0)
+        {
+            Should.Throw<StartFailedException>(() => Create(service))
+                .Message.ShouldContain("only a daemon that runs as root");
+            service = service with { User = null };
+        }
 
+        InstanceCommand command = Create(service);
         SpawnRequest request = command.CreateRequest("/fifo");
 
         request.Path.ShouldEndWith("/prlimit");
         string.Join(' ', request.Arguments).ShouldMatch(
             "^/[a-z/]+/prlimit --nofile=100:200 --core=unlimited:unlimited -- "
-            + @"/[a-z/]+/setpriv --reuid=\d+ --regid=\d+ --init-groups -- /[a-z/]+/sh -c true$");
+            + "(/[a-z/]+/setpriv --reuid=54321 --regid=12345 --clear-groups -- )?"
+            + "/[a-z/]+/sh -c true$");
     }
 
     [Theory]
