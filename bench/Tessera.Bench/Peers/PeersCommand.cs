@@ -197,8 +197,8 @@ internal sealed class PeersCommand : IDisposable
             written to a file, and its time-outs on; `nginx-buffered` is nginx with
             `access_log … buffer=64k flush=1s`. The backend and the load generator share core 1 and
             send one GET after the other on each keep-alive connection, without ever sleeping.
-            {_options.Rounds} rounds of {_options.Seconds} s each, interleaved. CPU is user and system time of the proxy's
-            processes.
+            {_options.Rounds} rounds of {_options.Seconds} s each, interleaved. CPU is user and
+            system time of the proxy's processes.
 
 
             """;
