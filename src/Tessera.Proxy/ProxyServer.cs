@@ -54,6 +54,7 @@ public sealed class ProxyServer : IAsyncDisposable
     private readonly Dictionary<IPEndPoint, OpenListener> _listeners = [];
     private readonly Dictionary<IPEndPoint, Task> _retiring = [];
     private readonly Dictionary<IPEndPoint, (ListenFailure Failure, long Timestamp)> _failed = [];
+    private Task _retiringLogs = Task.CompletedTask;
     private Task? _disposal;
 
     public ProxyServer(ProxyOptions options)
@@ -137,20 +138,28 @@ public sealed class ProxyServer : IAsyncDisposable
                 }
             }
 
+            // (4) Logs that nobody writes to any more are written out.
+            foreach (string path in _logs.Keys
+                .Except(config.Listeners.Select(l => l.AccessLogPath ?? "")).ToArray())
+            {
+                _logs.Remove(path, out AccessLog? log);
+                _retiringLogs = Task.WhenAll(_retiringLogs, WriteOutAsync([log!]));
+            }
+
             return failures.ToImmutable();
         }
     }
 
     /// <summary>
-    /// Completes when the addresses of all listeners that were taken out so far are free, at most
-    /// 2 s from now.
+    /// Completes when the addresses of all listeners that were taken out so far are free and their
+    /// access logs are written, at most 2 s from now.
     /// </summary>
     public async Task WhenRetiredAsync(CancellationToken cancellation)
     {
         Task retired;
         lock (_lock)
         {
-            retired = Task.WhenAll(_retiring.Values);
+            retired = Task.WhenAll([.. _retiring.Values, _retiringLogs]);
         }
 
         await Task.WhenAny(retired, Task.Delay(RetireTimeout, cancellation));
@@ -301,8 +310,9 @@ public sealed class ProxyServer : IAsyncDisposable
         await WaitUntilIdleAsync(TimeSpan.FromSeconds(1));
 
         // (3) The last lines, then the threads.
-        Task[] flushed = Array.ConvertAll(_workers, FlushAsync);
-        await Task.WhenAny(Task.WhenAll(flushed), Task.Delay(RetireTimeout));
+        Task closed = OnEachReactorAsync(w => _backends.CloseIdle(w.Number));
+        Task written = Task.WhenAll(closed, _retiringLogs, WriteOutAsync([.. _logs.Values]));
+        await Task.WhenAny(written, Task.Delay(RetireTimeout));
         Array.ForEach(_reactors, r => r.Dispose());
         _logWriter.Dispose();
     }
@@ -316,18 +326,24 @@ public sealed class ProxyServer : IAsyncDisposable
         }
     }
 
-    private Task FlushAsync(Worker worker)
+    private async Task WriteOutAsync(AccessLog[] logs)
     {
-        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        AccessLog[] logs = [.. _logs.Values];
-        worker.Reactor.Post(() =>
-        {
-            Array.ForEach(logs, l => l.BufferOf(worker.Number).Flush());
-            _backends.CloseIdle(worker.Number);
-            done.SetResult();
-        });
-        return done.Task;
+        await OnEachReactorAsync(w => Array.ForEach(logs, l => l.BufferOf(w.Number).Flush()));
+        await _logWriter.WriteOutAsync();
     }
+
+    private Task OnEachReactorAsync(Action<Worker> action) =>
+        Task.WhenAll(Array.ConvertAll(_workers, worker =>
+        {
+            var done = new TaskCompletionSource(
+                TaskCreationOptions.RunContinuationsAsynchronously);
+            worker.Reactor.Post(() =>
+            {
+                action(worker);
+                done.SetResult();
+            });
+            return done.Task;
+        }));
 
     private sealed record OpenListener(Listener Listener, ListenSocket[] Sockets);
 }

@@ -100,7 +100,8 @@ internal abstract class Peer : IDisposable
 
         if (!_process.HasExited)
         {
-            using (Process.Start("kill", ["-TERM", $"{_process.Id}"]))
+            // It may have ended by the same Ctrl-C meanwhile, which is no news.
+            using (Process.Start("sh", ["-c", $"kill -TERM {_process.Id} 2>/dev/null"]))
             {
                 if (!_process.WaitForExit(StopTimeout))
                 {

@@ -27,7 +27,7 @@ internal sealed partial class ClientConnection
     /// </summary>
     private async ReactorTask<bool> DecideProtocolAsync()
     {
-        long deadlineMs = _reactor.NowMs + _options.IdleTimeoutMs;
+        long deadlineMs = _reactor.NowMs + IdleTimeoutMs;
         while (!IsKnownHttp)
         {
             // (1) Nothing to find out.

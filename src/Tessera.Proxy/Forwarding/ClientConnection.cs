@@ -20,6 +20,12 @@ internal sealed partial class ClientConnection
     /// </summary>
     private const int MaxBurst = 32;
 
+    /// <summary>
+    /// A connection that was made just before its listener was taken out may have a request on its
+    /// way, and is waited for so long.
+    /// </summary>
+    private const int RetiredIdleTimeoutMs = 500;
+
     private readonly Worker _worker;
     private readonly Reactor _reactor;
     private readonly ProxyOptions _options;
@@ -97,7 +103,7 @@ internal sealed partial class ClientConnection
                 {
                     IsIdle = true;
                     SyscallResult received = await Transport.ReceiveRentedAsync(
-                        BufferPool.SmallBytes, 0, _options.IdleTimeoutMs);
+                        BufferPool.SmallBytes, 0, IdleTimeoutMs);
                     IsIdle = false;
                     if (!received.IsSuccess || received.Value == 0)
                     {
@@ -209,6 +215,9 @@ internal sealed partial class ClientConnection
         _end -= length;
         return buffer;
     }
+
+    private int IdleTimeoutMs =>
+        Listener.IsRetired ? RetiredIdleTimeoutMs : _options.IdleTimeoutMs;
 
     private void TakeReceived(int length)
     {

@@ -40,6 +40,12 @@ public struct ChunkedDecoder
     private int _extensionBytes;
     private long _remaining;
 
+    /// <summary>First letter of the trailer's name, which tells the one it must not be.</summary>
+    private byte _nameInitial;
+
+    /// <summary>Characters of that name that were met so far; -1 when it is another name.</summary>
+    private int _nameMatched;
+
     private enum State : byte
     {
         SizeStart,
@@ -210,7 +216,9 @@ public struct ChunkedDecoder
     }
 
     /// <summary>
-    /// The trailer section obeys the rules of a head's fields (RFC 9112 section 7.1.2).
+    /// The trailer section obeys the rules of a head's fields (RFC 9112 section 7.1.2) and holds
+    /// none that say where a message ends or goes (RFC 9110 section 6.5.1): a server that merged
+    /// them into the head would be told twice.
     /// </summary>
     private State StepTrailer(byte value)
     {
@@ -220,11 +228,13 @@ public struct ChunkedDecoder
         }
 
         bool isToken = ByteScan.Token.Contains(value);
+        MatchName(value);
         return _state switch
         {
             State.TrailerStart when value == '\r' => State.EndLF,
             State.TrailerStart => isToken ? State.TrailerName : State.Invalid,
-            State.TrailerName when value == ':' => State.TrailerValue,
+            State.TrailerName when value == ':' =>
+                IsForbiddenName() ? State.Invalid : State.TrailerValue,
             State.TrailerName => isToken ? State.TrailerName : State.Invalid,
             State.TrailerValue when value == '\r' => State.TrailerLF,
             State.TrailerValue => ByteScan.IsControl(value) ? State.Invalid : State.TrailerValue,
@@ -232,4 +242,31 @@ public struct ChunkedDecoder
             _ => State.Invalid,
         };
     }
+
+    private void MatchName(byte value)
+    {
+        if (_state == State.TrailerStart)
+        {
+            _nameInitial = value;
+            _nameMatched = 1;
+        }
+        else if (_state == State.TrailerName && value != ':' && _nameMatched > 0)
+        {
+            ReadOnlySpan<byte> forbidden = ForbiddenName(_nameInitial);
+            bool isMatch =
+                _nameMatched < forbidden.Length && (value | 0x20) == forbidden[_nameMatched];
+            _nameMatched = isMatch ? _nameMatched + 1 : -1;
+        }
+    }
+
+    private readonly bool IsForbiddenName() =>
+        _nameMatched > 1 && _nameMatched == ForbiddenName(_nameInitial).Length;
+
+    private static ReadOnlySpan<byte> ForbiddenName(byte initial) => (initial | 0x20) switch
+    {
+        'c' => "content-length"u8,
+        't' => "transfer-encoding"u8,
+        'h' => "host"u8,
+        _ => default,
+    };
 }

@@ -3,7 +3,9 @@ using System.Collections.Concurrent;
 namespace Tessera.Proxy.Telemetry;
 
 /// <summary>Lines for one file.</summary>
-internal readonly record struct LogChunk(string Path, byte[] Buffer, int Length, int Lines);
+/// <param name="Written">Completed, when there is one, once they and all before are in it.</param>
+internal readonly record struct LogChunk(
+    string Path, byte[] Buffer, int Length, int Lines, TaskCompletionSource? Written = null);
 
 /// <summary>
 /// The one thread that writes log files, so that no reactor waits for a disk. When it cannot keep
@@ -63,6 +65,19 @@ internal sealed class LogWriter : IDisposable
         }
     }
 
+    /// <summary>Completes when everything that was taken so far has been written.</summary>
+    public Task WriteOutAsync()
+    {
+        var written = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (!_queue.TryAdd(new LogChunk("", [], 0, 0, written)))
+        {
+            // A queue that is full says that the disk is too slow to be waited for.
+            written.SetResult();
+        }
+
+        return written.Task;
+    }
+
     /// <summary>Writes what is queued, then ends.</summary>
     public void Dispose()
     {
@@ -75,6 +90,12 @@ internal sealed class LogWriter : IDisposable
     {
         foreach (LogChunk chunk in _queue.GetConsumingEnumerable())
         {
+            if (chunk.Written is { } written)
+            {
+                written.SetResult();
+                continue;
+            }
+
             try
             {
                 Append(chunk);

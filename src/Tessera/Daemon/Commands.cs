@@ -57,6 +57,15 @@ internal sealed class Commands(Action onIdle) : IDisposable
         }
     }
 
+    /// <summary>Tells again that none is under way, if none is.</summary>
+    public void NoteIdle()
+    {
+        if (Volatile.Read(ref _running) == 0)
+        {
+            onIdle();
+        }
+    }
+
     public void Dispose() => _ending.Dispose();
 
     private async Task RunAsync(

@@ -140,6 +140,9 @@ internal sealed class Controller : IController, IDisposable
         }
     }
 
+    /// <summary>Ends a daemon that was started for a command which never came.</summary>
+    public void NoteIdle() => _commands.NoteIdle();
+
     /// <summary>
     /// Finishes what a daemon that was killed had begun: starts slots that it did not come to, and
     /// removes those that it was about to. What a person stopped stays stopped.
@@ -203,6 +206,7 @@ internal sealed class Controller : IController, IDisposable
         // the first instance is there, requests are held for it.
         await _ingress.ResolveAsync(desired);
         PutInForce(desired with { Expected = PlanProgress.Started(plan) }, previous);
+        await _ingress.WhenFreeAsync(cancellation);
         _prepare(desired);
         foreach (Instance instance in PlanProgress.Unchanged(plan, observed))
         {

@@ -17,6 +17,9 @@ internal static class Daemon
 {
     private static readonly TimeSpan AdoptionLimit = TimeSpan.FromSeconds(15);
 
+    /// <summary>Whoever started the daemon for a command may have died before giving it.</summary>
+    private static readonly TimeSpan FirstCommandLimit = TimeSpan.FromSeconds(30);
+
     /// <summary>For answers under way when the daemon ends.</summary>
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(2);
 
@@ -57,6 +60,8 @@ internal static class Daemon
         log.Write(
             $"tessera {ProgramVersion.Text} serves {home.Path} with {options.Reactors} reactors");
         Task completion = controller.CompleteAsync(log.Write);
+        await using ITimer patience = TimeProvider.System.CreateTimer(
+            _ => controller.NoteIdle(), null, FirstCommandLimit, Timeout.InfiniteTimeSpan);
 
         bool keepInstances = await shutdown.Begun;
         await completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

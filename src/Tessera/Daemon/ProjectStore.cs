@@ -11,6 +11,7 @@ namespace Tessera.Daemon;
 internal sealed class ProjectStore(TesseraHome home)
 {
     private const string FileName = "project.json";
+    private const int MaxDeletions = 5;
 
     /// <exception cref="UserErrorException">Not a name that a project can have.</exception>
     public string FolderOf(string project) => IsName(project)
@@ -66,9 +67,16 @@ internal sealed class ProjectStore(TesseraHome home)
     public void Delete(string project)
     {
         string folder = FolderOf(project);
-        if (Directory.Exists(folder))
+        for (int attempt = 1; Directory.Exists(folder); attempt++)
         {
-            Directory.Delete(folder, recursive: true);
+            try
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+            catch (IOException) when (attempt < MaxDeletions)
+            {
+                // A request that ended just now left its line in the log after it was deleted.
+            }
         }
     }
 

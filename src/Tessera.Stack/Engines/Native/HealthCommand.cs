@@ -80,11 +80,12 @@ internal sealed class HealthCommand
         {
             var exit = new TaskCompletionSource<int?>(
                 TaskCreationOptions.RunContinuationsAsynchronously);
-            ulong token = WatchOutput(reader);
             _parts.Exits.Watch(handle!, ended => exit.TrySetResult(End(ended)));
+            ulong? token = null;
             bool isTimeout = false;
             try
             {
+                token = WatchOutput(reader);
                 await exit.Task.WaitAsync(timeout, _parts.Time, cancellation);
             }
             catch (TimeoutException)
@@ -98,7 +99,10 @@ internal sealed class HealthCommand
                     KillWait, TimeProvider.System, CancellationToken.None))
                     .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 await SpawnedGroup.ReapAsync(pid, _parts.Time);
-                await UnwatchOutputAsync(reader, token);
+                if (token is { } watched)
+                {
+                    await UnwatchOutputAsync(reader, watched);
+                }
             }
 
             return isTimeout

@@ -44,8 +44,19 @@ internal sealed class LogPump : IDisposable
             throw new IOException($"{fifoPath}: {ProcessErrno.Describe(opened.Errno)}");
         }
 
-        LogSegment segment = log.Open(writer);
-        var created = new LogWriter(log, segment, fifo!, Enlarge(fifo!), _time, _scratch);
+        LogSegment segment;
+        LogWriter created;
+        try
+        {
+            segment = log.Open(writer);
+            created = new LogWriter(log, segment, fifo!, Enlarge(fifo!), _time, _scratch);
+        }
+        catch
+        {
+            fifo!.Dispose();
+            throw;
+        }
+
         var start = new LogPosition(segment.Sequence, segment.Length);
         _thread.Post(() =>
         {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Tessera.Linux;
 using Tessera.Linux.Processes;
 using Tessera.Stack.Discovery;
 
@@ -106,11 +107,18 @@ internal sealed partial class NativeInstance
         return null;
     }
 
+    /// <summary>False when the process is gone.</summary>
+    /// <exception cref="IOException">It may live, but it cannot be watched.</exception>
     private bool TryOpenHandle(ProcessIdentity identity)
     {
-        if (!ProcessHandle.TryOpen(identity.Pid, out _handle).IsSuccess)
+        SyscallResult opened = ProcessHandle.TryOpen(identity.Pid, out _handle);
+        if (!opened.IsSuccess)
         {
-            return false;
+            // The number of a process that is gone may be that of a thread by now: EINVAL.
+            return opened.Errno is ProcessErrno.NoProcess or ProcessErrno.Invalid
+                ? false
+                : throw new IOException(
+                    $"pidfd_open({identity.Pid}): {ProcessErrno.Describe(opened.Errno)}");
         }
 
         // Opened by number: only now is it certain that the number still means the same process.

@@ -20,6 +20,7 @@ public class ChunkedDecoderTests
         ("2;\r\nab\r\n0\r\n\r\n", "ab"),
         ("1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n", "a"),
         ("1\r\na\r\n0\r\nX-Sum:\r\nX-Other: a\tb\u00ff\r\n\r\n", "a"),
+        ("0\r\nHosts: a\r\nHos: b\r\nContent-Lengths: 1\r\nT: c\r\n\r\n", ""),
     ];
 
     private static readonly string[] Bad =
@@ -32,7 +33,8 @@ public class ChunkedDecoderTests
         "0\r\n\n", "0\r\n\r\r", "0\r\n \r\n", "0\r\nX\r\n", "0\r\n: x\r\n", "0\r\nX : y\r\n",
         "0\r\nX: y\n", "0\r\nX: y\r\r", "0\r\nX: y\r\n z\r\n", "0\r\nX: \0\r\n",
         "0\r\nX\u00e9: y\r\n",
-        "0\r\nGET / HTTP/1.1\r\n",
+        "0\r\nGET / HTTP/1.1\r\n", "0\r\nHost: a\r\n\r\n", "0\r\nContent-Length: 5\r\n\r\n",
+        "0\r\nX: y\r\ncontent-lengtH:5\r\n\r\n", "0\r\nTRANSFER-ENCODING: chunked\r\n\r\n",
         "1;" + new string('x', 257) + "\r\n",
         "0\r\nX: " + new string('x', 9_000) + "\r\n\r\n",
         "0\r\n" + string.Concat(Enumerable.Repeat("X: y\r\n", 2_000)) + "\r\n",

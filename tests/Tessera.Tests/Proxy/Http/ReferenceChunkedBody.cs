@@ -6,6 +6,8 @@ namespace Tessera.Tests.Proxy.Http;
 /// </summary>
 internal static class ReferenceChunkedBody
 {
+    private static readonly string[] Forbidden = ["Host", "Content-Length", "Transfer-Encoding"];
+
     /// <summary>
     /// The data and where the body ends; data is null while the body is cut short, and end is -1
     /// when it is invalid.
@@ -117,7 +119,9 @@ internal static class ReferenceChunkedBody
     private static bool IsTrailerPrefix(string text)
     {
         string name = text.Split(':')[0];
+        bool isWhole = text.Contains(':');
         return name.Length > 0
+            && !(isWhole && Forbidden.Contains(name, StringComparer.OrdinalIgnoreCase))
             && name.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c))
             && text.All(IsVisible);
     }
