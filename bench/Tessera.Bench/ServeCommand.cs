@@ -44,7 +44,7 @@ internal static class ServeCommand
                 Address = IPEndPoint.Parse(listen),
                 Protocol = ListenerProtocol.Http,
                 Routes = [new RouteConfig { Backend = "backend" }],
-                AccessLogPath = log,
+                AccessLog = new AccessLogConfig { Path = log },
             },
         ],
         Backends =

@@ -4,6 +4,7 @@ using Tessera.Linux;
 using Tessera.Linux.Net;
 using Tessera.Linux.Processes;
 using Tessera.Proxy.Forwarding;
+using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Telemetry;
@@ -57,10 +58,11 @@ public sealed class ProxyServer : IAsyncDisposable
     private readonly ProxyOptions _options;
     private readonly Func<BufferPool, IPoller> _createPoller;
     private readonly ConnectionLimit _connections;
-    private readonly LogWriter _logWriter;
-    private readonly Worker[] _workers;
+    private readonly AccessLogWriter _logWriter;
+    private readonly Shard[] _shards;
     private readonly Reactor[] _reactors;
     private readonly BackendTable _backends;
+    private readonly RouteFactory _routes;
     private readonly Dictionary<string, AccessLog> _logs = new(StringComparer.Ordinal);
     private readonly Dictionary<IPEndPoint, OpenListener> _listeners = [];
     private readonly Dictionary<IPEndPoint, Task> _retiring = [];
@@ -80,19 +82,20 @@ public sealed class ProxyServer : IAsyncDisposable
         _createPoller = createPoller;
         _connections = new ConnectionLimit(ConnectionLimit.Within(
             options.MaxConnections, ResourceLimits.ReadMaxOpenFiles()));
-        _logWriter = new LogWriter(
+        _logWriter = new AccessLogWriter(
             options.AccessLogMaxBytes,
             options.AccessLogBackups,
             options.ErrorLog ?? (_ => { }));
         var errorLog = new ErrorLog(options.ErrorLog);
-        _workers = new Worker[Math.Clamp(options.Reactors, 1, 256)];
-        for (int i = 0; i < _workers.Length; i++)
+        _shards = new Shard[Math.Clamp(options.Reactors, 1, 256)];
+        for (int i = 0; i < _shards.Length; i++)
         {
-            _workers[i] = CreateWorker(i, errorLog);
+            _shards[i] = CreateShard(i, errorLog);
         }
 
-        _reactors = Array.ConvertAll(_workers, w => w.Reactor);
-        _backends = new BackendTable(_workers, options);
+        _reactors = Array.ConvertAll(_shards, w => w.Reactor);
+        _backends = new BackendTable(_shards, options);
+        _routes = new RouteFactory(_backends);
         Array.ForEach(_reactors, r => r.Start());
     }
 
@@ -137,8 +140,8 @@ public sealed class ProxyServer : IAsyncDisposable
                 ImmutableArray.CreateBuilder<ListenFailure>();
             foreach (ListenerConfig listener in config.Listeners)
             {
-                var routes = new RouteTable(listener.Routes, _backends.Find);
-                AccessLog? log = LogOf(listener.AccessLogPath);
+                RouteTable routes = _routes.CreateTable(listener.Routes);
+                AccessLog? log = LogOf(listener.AccessLog?.Path);
                 if (_listeners.TryGetValue(listener.Address, out OpenListener? open))
                 {
                     open.Listener.Update(listener.Protocol, routes, log);
@@ -151,7 +154,7 @@ public sealed class ProxyServer : IAsyncDisposable
 
             // (4) Logs that nobody writes to any more are written out.
             foreach (string path in _logs.Keys
-                .Except(config.Listeners.Select(l => l.AccessLogPath ?? "")).ToArray())
+                .Except(config.Listeners.Select(l => l.AccessLog?.Path ?? "")).ToArray())
             {
                 _logs.Remove(path, out AccessLog? log);
                 _retiringLogs = Task.WhenAll(_retiringLogs, WriteOutAsync([log!]));
@@ -202,7 +205,7 @@ public sealed class ProxyServer : IAsyncDisposable
         }
     }
 
-    private Worker CreateWorker(int number, ErrorLog errorLog)
+    private Shard CreateShard(int number, ErrorLog errorLog)
     {
         var buffers = new BufferPool(
             _options.MaxHeadBytes + RequestWriter.MaxAddedBytes, _options.RelayBufferBytes);
@@ -211,7 +214,7 @@ public sealed class ProxyServer : IAsyncDisposable
             _createPoller(buffers),
             buffers,
             fault => errorLog.Write($"a fault in the proxy: {fault}"));
-        return new Worker(number, reactor, _options, _connections, errorLog);
+        return new Shard(number, reactor, _options, _connections, errorLog);
     }
 
     private AccessLog? LogOf(string? path)
@@ -261,10 +264,10 @@ public sealed class ProxyServer : IAsyncDisposable
 
         SyscallResult result = ListenSocket.Probe(config.Address);
         var listener = new Listener(config.Address, config.Protocol, routes, log);
-        var sockets = new ListenSocket[_workers.Length];
+        var sockets = new ListenSocket[_shards.Length];
         for (int i = 0; i < sockets.Length && result.IsSuccess; i++)
         {
-            result = ListenSocket.TryOpen(_workers[i], listener, out sockets[i]);
+            result = ListenSocket.TryOpen(_shards[i], listener, out sockets[i]);
         }
 
         if (!result.IsSuccess)
@@ -298,9 +301,9 @@ public sealed class ProxyServer : IAsyncDisposable
             ? Task.WhenAll(earlier, closing)
             : closing;
 
-        foreach (Worker worker in _workers)
+        foreach (Shard shard in _shards)
         {
-            worker.Reactor.Post(() => worker.CloseIdle(open.Listener));
+            shard.Reactor.Post(() => shard.CloseIdle(open.Listener));
         }
     }
 
@@ -313,11 +316,11 @@ public sealed class ProxyServer : IAsyncDisposable
         }
 
         await Task.WhenAny(Task.WhenAll(_retiring.Values), Task.Delay(RetireTimeout));
-        Array.ForEach(_workers, w => w.Reactor.Post(w.BeginClosing));
+        Array.ForEach(_shards, w => w.Reactor.Post(w.BeginClosing));
 
         // (2) What is in flight may end, then it is cut.
         await WaitUntilIdleAsync(CloseTimeout);
-        Array.ForEach(_workers, w => w.Reactor.Post(w.AbortAll));
+        Array.ForEach(_shards, w => w.Reactor.Post(w.AbortAll));
         await WaitUntilIdleAsync(TimeSpan.FromSeconds(1));
 
         // (3) The last lines, then the threads.
@@ -343,14 +346,14 @@ public sealed class ProxyServer : IAsyncDisposable
         await _logWriter.WriteOutAsync();
     }
 
-    private Task OnEachReactorAsync(Action<Worker> action) =>
-        Task.WhenAll(Array.ConvertAll(_workers, worker =>
+    private Task OnEachReactorAsync(Action<Shard> action) =>
+        Task.WhenAll(Array.ConvertAll(_shards, shard =>
         {
             var done = new TaskCompletionSource(
                 TaskCreationOptions.RunContinuationsAsynchronously);
-            worker.Reactor.Post(() =>
+            shard.Reactor.Post(() =>
             {
-                action(worker);
+                action(shard);
                 done.SetResult();
             });
             return done.Task;

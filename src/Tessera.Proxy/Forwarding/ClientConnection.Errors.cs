@@ -37,7 +37,7 @@ internal sealed partial class ClientConnection
             && error.Kind == ProxyErrorKind.Unavailable ? why : error.Describe();
         if (error.Source == ProxyErrorSource.Proxy)
         {
-            _worker.ErrorLog.Write(exchange, error);
+            _shard.ErrorLog.Write(exchange, error);
         }
 
         return await AnswerAsync(exchange, reason, option);
@@ -71,6 +71,7 @@ internal sealed partial class ClientConnection
             404 => "nothing is served under this address",
             408 => "the request did not arrive in time",
             _ when exchange.RequestBody.IsInvalid => "the request's body is not valid",
+            _ when exchange.Request.ErrorStatus == 0 => "the request's path is not valid",
             _ => exchange.Request.ErrorReason,
         };
         return await AnswerAsync(exchange, reason, option);
@@ -79,14 +80,15 @@ internal sealed partial class ClientConnection
     private async ReactorTask<bool> AnswerAsync(
         Exchange exchange, string reason, ConnectionOption option)
     {
-        byte[] buffer = _reactor.Buffers.Rent(ErrorReplyBytes);
+        byte[] buffer = _reactor.Buffers.Rent(ErrorReplyBytes + exchange.AddedFields.Length);
         int length = ErrorReply.Write(
             buffer,
             exchange.Status,
             reason,
+            exchange.AddedFields,
             option,
             hasBody: exchange.Request.Method != HttpMethod.Head,
-            _worker.Clock,
+            _shard.Clock,
             out int bodyBytes);
         exchange.HasReachedClient = true;
         exchange.BodyBytesSent = bodyBytes;

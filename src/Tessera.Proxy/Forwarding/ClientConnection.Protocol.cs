@@ -1,5 +1,6 @@
 using Tessera.Linux;
 using Tessera.Linux.Net;
+using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
 
@@ -98,7 +99,7 @@ internal sealed partial class ClientConnection
         if (Listener.Routes.First is { } backend)
         {
             Exchange exchange = BeginTunnel(backend);
-            NoteTunnelEnd(await _worker.Forwarder.PassThroughAsync(exchange));
+            NoteTunnelEnd(await _shard.Forwarder.PassThroughAsync(exchange));
             EndExchange(exchange);
         }
 
@@ -120,7 +121,7 @@ internal sealed partial class ClientConnection
         bool speaksFirst;
         try
         {
-            speaksFirst = await _worker.Forwarder.ProbeAsync(exchange);
+            speaksFirst = await _shard.Forwarder.ProbeAsync(exchange);
         }
         finally
         {
@@ -129,7 +130,7 @@ internal sealed partial class ClientConnection
 
         if (speaksFirst)
         {
-            NoteTunnelEnd(await _worker.Forwarder.PassThroughAsync(exchange));
+            NoteTunnelEnd(await _shard.Forwarder.PassThroughAsync(exchange));
         }
 
         EndExchange(exchange);

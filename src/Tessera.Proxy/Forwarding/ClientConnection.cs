@@ -2,6 +2,7 @@ using System.Text;
 using Tessera.Linux;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Http;
+using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Transports;
@@ -26,7 +27,7 @@ internal sealed partial class ClientConnection
     /// </summary>
     private const int RetiredIdleTimeoutMs = 500;
 
-    private readonly Worker _worker;
+    private readonly Shard _shard;
     private readonly Reactor _reactor;
     private readonly ProxyOptions _options;
     private byte[] _buffer = [];
@@ -39,11 +40,11 @@ internal sealed partial class ClientConnection
     private Closing _closing;
 
     public ClientConnection(
-        Worker worker, Listener listener, Transport transport, in InternetAddress peer)
+        Shard shard, Listener listener, Transport transport, in InternetAddress peer)
     {
-        _worker = worker;
-        _reactor = worker.Reactor;
-        _options = worker.Options;
+        _shard = shard;
+        _reactor = shard.Reactor;
+        _options = shard.Options;
         Listener = listener;
         Transport = transport;
         Peer = peer;
@@ -84,7 +85,7 @@ internal sealed partial class ClientConnection
     /// <summary>Nothing of a request has come yet.</summary>
     public bool IsIdle { get; private set; }
 
-    /// <summary>Neighbours among the connections of the worker.</summary>
+    /// <summary>Neighbours among the connections of the shard.</summary>
     internal ClientConnection? Previous { get; set; }
 
     internal ClientConnection? Following { get; set; }
@@ -126,10 +127,12 @@ internal sealed partial class ClientConnection
                     status = await ReceiveHeadAsync(exchange);
                 }
 
-                // (3) Route and forward it, or refuse it.
+                // (3) Route and serve it, or refuse it. Most routes do nothing but forward.
                 if (status == ParseStatus.Complete && TryRoute(exchange))
                 {
-                    ProxyError error = await _worker.Forwarder.ForwardAsync(exchange);
+                    ProxyError error = exchange.Route!.IsPlain
+                        ? await _shard.Forwarder.ForwardAsync(exchange)
+                        : await ServeAsync(exchange);
                     if (error.IsError)
                     {
                         await AnswerErrorAsync(exchange, error);
@@ -181,7 +184,7 @@ internal sealed partial class ClientConnection
 
         bool isRead = exchange.RequestBody.IsComplete;
         exchange.KeepsClient = isDelimited && isRead
-            && exchange.Request.KeepAlive && !_worker.IsClosing && !Listener.IsRetired;
+            && exchange.Request.KeepAlive && !_shard.IsClosing && !Listener.IsRetired;
         if (!isRead)
         {
             _closing = Closing.Lingering;
@@ -285,26 +288,30 @@ internal sealed partial class ClientConnection
     /// <summary>One read of the route table serves the whole request.</summary>
     private static bool TryRoute(Exchange exchange)
     {
-        exchange.NoteRequest();
-        if (exchange.RequestBody.IsInvalid)
+        if (!exchange.NoteRequest() || exchange.RequestBody.IsInvalid)
         {
             exchange.Status = 400;
             return false;
         }
 
-        Backend? backend = exchange.Client.Listener.Routes.Find(exchange.Host, exchange.Path);
-        exchange.Backend = backend!;
-        exchange.Status = backend is null ? 404 : 0;
-        return backend is not null;
+        Route? route = exchange.Client.Listener.Routes.Find(exchange.Host, exchange.Path);
+        if (route is null)
+        {
+            exchange.Status = 404;
+            return false;
+        }
+
+        exchange.Follow(route);
+        return true;
     }
 
-    private Exchange BeginExchange() => _exchange = _worker.BeginExchange(this);
+    private Exchange BeginExchange() => _exchange = _shard.BeginExchange(this);
 
     private void EndExchange(Exchange exchange)
     {
         _exchange = null;
         int consumed = exchange.Request.Length + exchange.BodyInBuffer;
-        _worker.EndExchange(exchange);
+        _shard.EndExchange(exchange);
         _start = Math.Min(_start + consumed, _end);
         if (_start < _end)
         {
@@ -326,6 +333,6 @@ internal sealed partial class ClientConnection
         _buffer = [];
         _next = [];
         Transport.Close(withReset: _closing == Closing.Reset);
-        _worker.Remove(this);
+        _shard.Remove(this);
     }
 }

@@ -12,7 +12,8 @@ internal static class ErrorReply
     /// <summary>Room for a reply: its reason is cut to what fits.</summary>
     private const int MaxReasonBytes = 1_024;
 
-    /// <summary>Returns the bytes written; 2 KiB are enough.</summary>
+    /// <summary>Returns the bytes written; 2 KiB and the added fields are enough.</summary>
+    /// <param name="addedFields">Whole lines, each with its CRLF.</param>
     /// <param name="hasBody">
     /// False in answer to HEAD: the length is told, the body left out.
     /// </param>
@@ -20,6 +21,7 @@ internal static class ErrorReply
         Span<byte> destination,
         int status,
         string reason,
+        ReadOnlySpan<byte> addedFields,
         ConnectionOption option,
         bool hasBody,
         ReactorClock clock,
@@ -39,27 +41,18 @@ internal static class ErrorReply
             body.Write((byte)'\n');
         }
 
-        var writer = new ByteWriter(destination);
-        writer.Write("HTTP/1.1 "u8);
-        writer.WriteNumber(status);
-        writer.Write((byte)' ');
-        writer.Write(HttpStatus.ReasonOf(status));
-        writer.Write("\r\nDate: "u8);
-        writer.Write(clock.HttpDate);
-        writer.Write("\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: "u8);
-        writer.WriteNumber(body.Length);
+        var fields = new ByteWriter(stackalloc byte[32]);
         if (status == 503)
         {
-            writer.Write("\r\nRetry-After: "u8);
-            writer.WriteNumber(RetryAfterSeconds);
+            fields.Write("Retry-After: "u8);
+            fields.WriteNumber(RetryAfterSeconds);
+            fields.Write("\r\n"u8);
         }
 
-        writer.Write(option switch
-        {
-            ConnectionOption.Close => "\r\nConnection: close\r\n\r\n"u8,
-            ConnectionOption.KeepAlive => "\r\nConnection: keep-alive\r\n\r\n"u8,
-            _ => "\r\n\r\n"u8,
-        });
+        var writer = new ByteWriter(destination);
+        LocalReply.WriteHead(
+            ref writer, status, "text/plain; charset=utf-8"u8, body.Length, fields.Written,
+            addedFields, option, clock);
         bodyBytes = hasBody ? body.Length : 0;
         if (hasBody)
         {

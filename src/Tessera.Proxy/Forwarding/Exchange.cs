@@ -24,7 +24,7 @@ internal struct Try
 
 /// <summary>
 /// One request and its answer: everything that is known about it from its first byte to its line in
-/// the access log. Taken from its worker's stock for each request, so that idle connections have
+/// the access log. Taken from its shard's stock for each request, so that idle connections have
 /// none. Owned by one reactor.
 /// </summary>
 internal sealed class Exchange
@@ -39,7 +39,17 @@ internal sealed class Exchange
     /// <summary>Tries of one request in all, those after a wait included.</summary>
     private const int MaxTries = 1_024;
 
+    /// <summary>Of the field lines added to one response.</summary>
+    private const int MaxAddedBytes = 4 * 1_024;
+
+    /// <summary>Larger buffers are not kept for the next request.</summary>
+    private const int MaxSpareBytes = 1_024;
+
     private readonly List<Endpoint> _tried = [];
+    private byte[] _path = [];
+    private int _pathLength = -1;
+    private byte[] _addedFields = [];
+    private int _addedLength;
     private Try[] _tries = new Try[4];
     private int _replays;
     private bool _hasMetStale;
@@ -60,10 +70,17 @@ internal sealed class Exchange
 
     public ClientConnection Client { get; private set; } = null!;
 
+    /// <summary>Null for a tunnel of a listener, which asks no route.</summary>
+    public Route? Route { get; private set; }
+
+    /// <summary>Null while the request is not one to be forwarded.</summary>
     public Backend Backend { get; set; } = null!;
 
-    /// <summary>The limits of <see cref="Backend"/> as of the last pick.</summary>
+    /// <summary>The route's, or those of <see cref="Backend"/> as of the last pick.</summary>
     public BackendLimits Limits { get; private set; } = BackendLimits.Default;
+
+    /// <summary>As <see cref="Limits"/>.</summary>
+    public RetryConfig Retry { get; private set; } = RetryConfig.Default;
 
     /// <summary>Counted in on it while not null.</summary>
     public Endpoint? Endpoint { get; private set; }
@@ -124,6 +141,9 @@ internal sealed class Exchange
 
     public int ReplyEnd { get; set; }
 
+    /// <summary>First byte behind the head as it was received.</summary>
+    public int ReplyBodyStart { get; set; }
+
     public BodyReader ReplyBody;
 
     /// <summary>Nothing is left to relay; a tunnel has no such end.</summary>
@@ -164,7 +184,33 @@ internal sealed class Exchange
 
     public ReadOnlySpan<byte> Host => Received.Slice(Request.HostStart, Request.HostLength);
 
-    public ReadOnlySpan<byte> Path => Received.Slice(Request.PathStart, Request.PathLength);
+    /// <summary>
+    /// Decoded and normal, without query (<see cref="PathNormalizer"/>); empty for "*".
+    /// </summary>
+    public ReadOnlySpan<byte> Path => _pathLength < 0
+        ? Received.Slice(Request.PathStart, Request.PathLength)
+        : _path.AsSpan(0, _pathLength);
+
+    /// <summary>Without "?"; as the client sent it.</summary>
+    public ReadOnlySpan<byte> Query
+    {
+        get
+        {
+            int start = Request.PathStart + Request.PathLength + 1;
+            int end = Request.OriginFormStart + Request.OriginFormLength;
+            return start < end ? Received[start..end] : default;
+        }
+    }
+
+    /// <summary>
+    /// Field lines, each with its CRLF, that are added to the response whoever gives it.
+    /// </summary>
+    public ReadOnlySpan<byte> AddedFields => _addedFields.AsSpan(0, _addedLength);
+
+    /// <summary>Bytes to leave free before a response, so that its head can be edited.</summary>
+    public int ReplyHeadroom => Route is null or { IsPlain: true } && _addedLength == 0
+        ? ResponseEditor.Headroom
+        : ResponseEditor.Headroom + MaxAddedBytes;
 
     public void Begin(ClientConnection client, long nowMs)
     {
@@ -172,11 +218,57 @@ internal sealed class Exchange
         StartMs = nowMs;
     }
 
-    /// <summary>The head is parsed: splits what was received behind it.</summary>
-    public void NoteRequest()
+    /// <summary>
+    /// The head is parsed: splits what was received behind it. False when its path means nothing.
+    /// </summary>
+    public bool NoteRequest()
     {
         RequestBody = new BodyReader(Request.Body, Request.ContentLength);
         BodyInBuffer = RequestBody.Take(Received[Request.Length..]);
+        ReadOnlySpan<byte> path = Received.Slice(Request.PathStart, Request.PathLength);
+        if (PathNormalizer.IsNormal(path))
+        {
+            return true;
+        }
+
+        if (_path.Length < path.Length)
+        {
+            _path = new byte[path.Length];
+        }
+
+        return PathNormalizer.TryNormalize(path, _path, out _pathLength);
+    }
+
+    /// <summary>The route that serves the request, to its end.</summary>
+    public void Follow(Route route)
+    {
+        Route = route;
+        Backend = route.Backend!;
+    }
+
+    /// <summary>
+    /// Adds a line to the response: name, value. False when there is no room left for it.
+    /// </summary>
+    public bool TryAddField(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        int length = _addedLength + name.Length + value.Length + 4;
+        if (length > MaxAddedBytes)
+        {
+            return false;
+        }
+
+        if (length > _addedFields.Length)
+        {
+            Array.Resize(ref _addedFields, Math.Max(length, MaxSpareBytes));
+        }
+
+        var writer = new ByteWriter(_addedFields.AsSpan(_addedLength));
+        writer.Write(name);
+        writer.Write(": "u8);
+        writer.Write(value);
+        writer.Write("\r\n"u8);
+        _addedLength = length;
+        return true;
     }
 
     /// <summary>
@@ -197,14 +289,15 @@ internal sealed class Exchange
         if (Endpoint is null)
         {
             BackendSet set = Backend.Current;
-            Limits = set.Limits;
+            Limits = Route?.Config.Limits ?? set.Limits;
+            Retry = Route?.Config.Retry ?? set.Config.Retry;
             if (set.Active.Length == 0)
             {
                 return ProxyError.Of(ProxyErrorKind.NoEndpoint, ProxyErrorSource.Proxy);
             }
 
             bool mayTry = TryCount < MaxTries
-                && (Limits.Tries <= 0 || _tried.Count < Limits.Tries);
+                && (Retry.Tries <= 0 || _tried.Count < Retry.Tries);
             Endpoint = mayTry
                 ? Balancer.TryPick(Backend, set, Client.Peer, _tried, nowMs)
                 : null;
@@ -300,7 +393,12 @@ internal sealed class Exchange
         Array.Clear(_tries, 0, TryCount);
         TryCount = 0;
         Client = null!;
+        Route = null;
         Backend = null!;
+        _path = _path.Length > MaxSpareBytes ? [] : _path;
+        _pathLength = -1;
+        _addedFields = _addedFields.Length > MaxSpareBytes ? [] : _addedFields;
+        _addedLength = 0;
         HoldDeadlineMs = 0;
         IsReused = false;
         NeedsNewConnection = false;
@@ -319,6 +417,7 @@ internal sealed class Exchange
         Reply = [];
         ReplyStart = 0;
         ReplyEnd = 0;
+        ReplyBodyStart = 0;
         ReplyBody = default;
         HasExcess = false;
         KeepsClient = false;

@@ -65,7 +65,7 @@ internal sealed partial class Forwarder
         // (3) Wait for a new configuration. Whatever is applied after (1) is posted to this reactor
         // and finds the request in the queue. A client that hangs up now is not waited for; one
         // that had ended its stream before still expects its answer.
-        HoldQueue queue = backend.HoldQueueOf(_worker.Number);
+        HoldQueue queue = backend.HoldQueueOf(_shard.Number);
         IoHandle client = exchange.Client.Transport.Handle;
         int timeoutMs = (int)Math.Min(leftMs, isExhausted ? NextRestMs(exchange) : int.MaxValue);
         SyscallResult result;

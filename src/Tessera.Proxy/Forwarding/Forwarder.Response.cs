@@ -1,6 +1,7 @@
 using Tessera.Linux;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Http;
+using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Transports;
 using HttpMethod = Tessera.Proxy.Http.HttpMethod;
@@ -28,7 +29,6 @@ internal sealed partial class Forwarder
         }
 
         exchange.Reply = exchange.Upstream!.Transport.TakeReceived();
-        exchange.ReplyStart = ResponseEditor.Headroom;
         exchange.ReplyEnd = exchange.ReplyStart + received.IntValue;
         return ParseReply(exchange, out isWhole);
     }
@@ -146,6 +146,7 @@ internal sealed partial class Forwarder
         RequestHead request = exchange.Request;
         BodyFraming framing = head.BodyFor(request.Method);
         int headEnd = exchange.ReplyStart + head.Length;
+        exchange.ReplyBodyStart = headEnd;
         exchange.Status = head.StatusCode;
         exchange.ReplyBody = new BodyReader(framing, head.ContentLength);
 
@@ -156,7 +157,12 @@ internal sealed partial class Forwarder
         ConnectionOption option = exchange.Client.DecideConnection(
             exchange, framing != BodyFraming.UntilClose && !isUnchunked);
         exchange.ReplyStart = ResponseEditor.Edit(
-            head, exchange.Reply, exchange.ReplyStart, option, keepsChunks);
+            head,
+            exchange.Reply,
+            exchange.ReplyStart,
+            option,
+            keepsChunks,
+            exchange.AddedFields);
         exchange.HasReachedClient = true;
         if (isUnchunked)
         {
@@ -253,7 +259,7 @@ internal sealed partial class Forwarder
     {
         Transport client = exchange.Client.Transport;
         Transport upstream = exchange.Upstream!.Transport;
-        int start = ResponseEditor.Headroom + exchange.Response.Length;
+        int start = exchange.ReplyBodyStart;
         while (true)
         {
             int length = Unchunk(exchange, start);

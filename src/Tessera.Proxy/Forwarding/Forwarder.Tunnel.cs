@@ -1,5 +1,6 @@
 using Tessera.Linux;
 using Tessera.Linux.Net;
+using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Transports;
 
@@ -30,7 +31,7 @@ internal sealed partial class Forwarder
                     error = await HoldAsync(exchange, error);
                     if (error.IsError)
                     {
-                        _worker.ErrorLog.Write(exchange, error);
+                        _shard.ErrorLog.Write(exchange, error);
                         return error;
                     }
 

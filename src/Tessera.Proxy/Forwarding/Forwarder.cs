@@ -7,8 +7,8 @@ using Tessera.Proxy.Transports;
 namespace Tessera.Proxy.Forwarding;
 
 /// <summary>
-/// Carries one exchange from a parsed request to the end of its response. One per worker; what
-/// belongs to a request is in its <see cref="Exchange"/>. Runs on its worker's reactor.
+/// Carries one exchange from a parsed request to the end of its response. One per shard; what
+/// belongs to a request is in its <see cref="Exchange"/>. Runs on its shard's reactor.
 /// </summary>
 internal sealed partial class Forwarder
 {
@@ -17,15 +17,15 @@ internal sealed partial class Forwarder
     /// </summary>
     private const int AvoidFailedMs = 10_000;
 
-    private readonly Worker _worker;
+    private readonly Shard _shard;
     private readonly Reactor _reactor;
     private readonly ProxyOptions _options;
 
-    public Forwarder(Worker worker)
+    public Forwarder(Shard shard)
     {
-        _worker = worker;
-        _reactor = worker.Reactor;
-        _options = worker.Options;
+        _shard = shard;
+        _reactor = shard.Reactor;
+        _options = shard.Options;
     }
 
     /// <summary>
@@ -34,8 +34,6 @@ internal sealed partial class Forwarder
     /// </summary>
     public async ReactorTask<ProxyError> ForwardAsync(Exchange exchange)
     {
-        Transport client = exchange.Client.Transport;
-
         // The one retry loop: it runs only while nothing has reached the client.
         while (true)
         {
@@ -53,7 +51,7 @@ internal sealed partial class Forwarder
             }
 
             // (2) A connection to it: the idle one that was used last, or a new one.
-            if (!exchange.TryReuse(_worker.Number, _reactor.NowMs))
+            if (!exchange.TryReuse(_shard.Number, _reactor.NowMs))
             {
                 error = await ConnectAsync(exchange);
             }
@@ -77,11 +75,13 @@ internal sealed partial class Forwarder
             // (5) The response's head, and what comes with it of the body.
             if (!error.IsError)
             {
+                Transport client = exchange.Client.Transport;
                 Transport upstream = exchange.Upstream!.Transport;
                 client.Handle.Watch(IoWatch.Broken, upstream.Handle.Read);
+                exchange.ReplyStart = exchange.ReplyHeadroom;
                 SyscallResult received = await upstream.ReceiveRentedAsync(
-                    _reactor.Buffers.RelayLength - ResponseEditor.Headroom,
-                    ResponseEditor.Headroom,
+                    _reactor.Buffers.RelayLength - exchange.ReplyStart,
+                    exchange.ReplyStart,
                     exchange.Limits.ReadTimeoutMs);
                 client.Handle.Unwatch();
                 error = TakeReply(exchange, received, out bool isWhole);
@@ -95,7 +95,7 @@ internal sealed partial class Forwarder
             if (!error.IsError)
             {
                 int length = EditReply(exchange);
-                SyscallResult sent = await client.SendAsync(
+                SyscallResult sent = await exchange.Client.Transport.SendAsync(
                     exchange.Reply, exchange.ReplyStart, length, _options.SendTimeoutMs);
                 error = NoteReplySent(exchange, sent, length);
                 if (!error.IsError && !exchange.IsReplyComplete)
@@ -133,7 +133,7 @@ internal sealed partial class Forwarder
         if (connected.IsSuccess)
         {
             exchange.Upstream = new UpstreamConnection(
-                exchange.Endpoint.PoolOf(_worker.Number), transport);
+                exchange.Endpoint.PoolOf(_shard.Number), transport);
             exchange.NoteConnected(_reactor.NowMs);
             return ProxyError.None;
         }
@@ -204,10 +204,10 @@ internal sealed partial class Forwarder
             bool isAvoided = !exchange.Backend.Current.Config.IsManaged
                 && error.Kind is (ProxyErrorKind.ConnectFailed or ProxyErrorKind.ConnectTimeout);
             exchange.Endpoint!.CountFailure(isAvoided ? _reactor.NowMs + AvoidFailedMs : 0);
-            _worker.ErrorLog.Write(exchange, error);
+            _shard.ErrorLog.Write(exchange, error);
         }
 
-        exchange.EndTry(_worker.Number, _reactor.NowMs, error);
+        exchange.EndTry(_shard.Number, _reactor.NowMs, error);
     }
 
     private void ReturnReply(Exchange exchange)

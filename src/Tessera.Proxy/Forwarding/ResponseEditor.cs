@@ -37,8 +37,14 @@ internal static class ResponseEditor
     /// </summary>
     /// <param name="buffer">Holds the head at <paramref name="start"/>, after the headroom.</param>
     /// <param name="keepsChunks">False when the body goes on without its chunk framing.</param>
+    /// <param name="added">Field lines, for which there is headroom.</param>
     public static int Edit(
-        ResponseHead head, Span<byte> buffer, int start, ConnectionOption option, bool keepsChunks)
+        ResponseHead head,
+        Span<byte> buffer,
+        int start,
+        ConnectionOption option,
+        bool keepsChunks,
+        ReadOnlySpan<byte> added)
     {
         int statusLineEnd = head.HeaderCount > 0 ? head.Headers[0].Start : head.Length - 2;
         buffer[start + MinorVersionIndex] = (byte)'1';
@@ -51,14 +57,16 @@ internal static class ResponseEditor
             ConnectionOption.Upgrade => "Connection: upgrade\r\n"u8,
             _ => default,
         };
-        if (line.IsEmpty)
+        int length = line.Length + added.Length;
+        if (length == 0)
         {
             return start;
         }
 
-        buffer.Slice(start, statusLineEnd).CopyTo(buffer[(start - line.Length)..]);
-        start -= line.Length;
+        buffer.Slice(start, statusLineEnd).CopyTo(buffer[(start - length)..]);
+        start -= length;
         line.CopyTo(buffer[(start + statusLineEnd)..]);
+        added.CopyTo(buffer[(start + statusLineEnd + line.Length)..]);
         return start;
     }
 

@@ -21,7 +21,7 @@ public sealed class RequestHead
     private const int VersionSuffixLength = 9;
 
     private readonly FieldSection _fields;
-    private LineReader _lines;
+    private HeadLineReader _lines;
     private bool _hasRequestLine;
     private int _emptyLines;
     private int _authorityStart;

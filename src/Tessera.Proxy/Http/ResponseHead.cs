@@ -12,7 +12,7 @@ public sealed class ResponseHead
     private const int MinStatusLineLength = 12;
 
     private readonly FieldSection _fields;
-    private LineReader _lines;
+    private HeadLineReader _lines;
     private bool _hasStatusLine;
 
     /// <param name="maxHeaders">Field lines of one head, 1 or more; one more is invalid.</param>

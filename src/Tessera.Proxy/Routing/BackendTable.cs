@@ -13,14 +13,14 @@ namespace Tessera.Proxy.Routing;
 internal sealed class BackendTable
 {
     private readonly Lock _lock = new();
-    private readonly Worker[] _workers;
+    private readonly Shard[] _shards;
     private readonly ProxyOptions _options;
     private readonly List<(string Backend, Endpoint Endpoint)> _leaving = [];
     private Dictionary<string, Backend> _backends = new(StringComparer.Ordinal);
 
-    public BackendTable(Worker[] workers, ProxyOptions options)
+    public BackendTable(Shard[] shards, ProxyOptions options)
     {
-        _workers = workers;
+        _shards = shards;
         _options = options;
     }
 
@@ -60,7 +60,7 @@ internal sealed class BackendTable
                 _backends.Remove(config.Name, out Backend? backend);
                 if (backend is null)
                 {
-                    backend = new Backend(config.Name, CreateSet(config, []), _workers.Length);
+                    backend = new Backend(config.Name, CreateSet(config, []), _shards.Length);
                 }
                 else if (!HasSameContent(backend.Current.Config, config))
                 {
@@ -175,7 +175,7 @@ internal sealed class BackendTable
     }
 
     private UpstreamPool[] CreatePools() => Array.ConvertAll(
-        _workers,
+        _shards,
         _ => new UpstreamPool(
             _options.MaxIdleUpstreamConnections, _options.UpstreamIdleTimeoutMs));
 
@@ -196,12 +196,12 @@ internal sealed class BackendTable
             .. changed.SelectMany(b => b.Current.Endpoints)
                 .Where(e => e.State != EndpointState.Active),
         ];
-        foreach (Worker worker in _workers)
+        foreach (Shard shard in _shards)
         {
-            worker.Reactor.Post(() =>
+            shard.Reactor.Post(() =>
             {
-                Array.ForEach(resting, e => e.PoolOf(worker.Number).Clear());
-                changed.ForEach(b => b.HoldQueueOf(worker.Number).Release(worker.Reactor));
+                Array.ForEach(resting, e => e.PoolOf(shard.Number).Clear());
+                changed.ForEach(b => b.HoldQueueOf(shard.Number).Release(shard.Reactor));
             });
         }
     }

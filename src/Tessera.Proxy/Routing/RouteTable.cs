@@ -3,8 +3,8 @@ using System.Text;
 namespace Tessera.Proxy.Routing;
 
 /// <summary>
-/// Where the requests of one listener go: first by host, then by the longest path prefix, in whole
-/// segments. Immutable: one read of it serves one request.
+/// Where the requests of one listener go: first by host, then by path, the longest match first.
+/// Immutable: one read of it serves one request.
 /// </summary>
 internal sealed class RouteTable
 {
@@ -12,19 +12,13 @@ internal sealed class RouteTable
     private readonly Dictionary<string, PathRoute[]>.AlternateLookup<ReadOnlySpan<char>> _lookup;
     private readonly PathRoute[] _anyHost;
 
-    public RouteTable(IEnumerable<RouteConfig> routes, Func<string, Backend?> findBackend)
+    public RouteTable(IEnumerable<Route> routes)
     {
-        PathRoute[] all =
-        [
-            .. from route in routes
-               let backend = findBackend(route.Backend)
-               where backend is not null
-               select new PathRoute(route.Host, PrefixOf(route.PathPrefix), backend),
-        ];
-        First = all.Length > 0 ? all[0].Backend : null;
-        _anyHost = LongestFirst(all.Where(r => r.Host is null));
-        _hosts = all.Where(r => r.Host is not null)
-            .GroupBy(r => r.Host!, StringComparer.OrdinalIgnoreCase)
+        PathRoute[] all = [.. routes.Select(r => new PathRoute(r))];
+        First = all.Length > 0 ? all[0].Route.Backend : null;
+        _anyHost = LongestFirst(all.Where(r => r.Route.Config.Host is null));
+        _hosts = all.Where(r => r.Route.Config.Host is not null)
+            .GroupBy(r => r.Route.Config.Host!, StringComparer.OrdinalIgnoreCase)
             .ToDictionary(g => g.Key, LongestFirst, StringComparer.OrdinalIgnoreCase);
         _lookup = _hosts.GetAlternateLookup<ReadOnlySpan<char>>();
     }
@@ -34,38 +28,35 @@ internal sealed class RouteTable
 
     /// <summary>Null when no route matches.</summary>
     /// <param name="host">As the client sent it, with or without port.</param>
-    /// <param name="path">Without query; empty for "*".</param>
-    public Backend? Find(ReadOnlySpan<byte> host, ReadOnlySpan<byte> path)
+    /// <param name="path">Decoded and normal, without query; empty for "*".</param>
+    public Route? Find(ReadOnlySpan<byte> host, ReadOnlySpan<byte> path)
     {
-        Backend? backend = null;
+        Route? route = null;
         if (_hosts.Count > 0)
         {
-            backend = FindHost(host, path);
+            route = FindHost(host, path);
         }
 
-        return backend ?? Find(_anyHost, path);
+        return route ?? Find(_anyHost, path);
     }
 
     private static PathRoute[] LongestFirst(IEnumerable<PathRoute> routes) =>
-        [.. routes.OrderByDescending(r => r.Prefix.Length)];
+        [.. routes.OrderByDescending(r => r.Text.Length)];
 
-    /// <summary>"/api/" and "/api" mean the same segments; "/" is the empty prefix.</summary>
-    private static byte[] PrefixOf(string path) => Encoding.UTF8.GetBytes(path.TrimEnd('/'));
-
-    private static Backend? Find(PathRoute[] routes, ReadOnlySpan<byte> path)
+    private static Route? Find(PathRoute[] routes, ReadOnlySpan<byte> path)
     {
         foreach (PathRoute route in routes)
         {
             if (route.Matches(path))
             {
-                return route.Backend;
+                return route.Route;
             }
         }
 
         return null;
     }
 
-    private Backend? FindHost(ReadOnlySpan<byte> host, ReadOnlySpan<byte> path)
+    private Route? FindHost(ReadOnlySpan<byte> host, ReadOnlySpan<byte> path)
     {
         ReadOnlySpan<byte> name = NameOf(host);
         if (name.Length > 255)
@@ -94,10 +85,30 @@ internal sealed class RouteTable
         return host.EndsWith("."u8) ? host[..^1] : host;
     }
 
-    private sealed record PathRoute(string? Host, byte[] Prefix, Backend Backend)
+    private sealed class PathRoute
     {
-        public bool Matches(ReadOnlySpan<byte> path) =>
-            path.StartsWith(Prefix)
-            && (path.Length == Prefix.Length || Prefix.Length == 0 || path[Prefix.Length] == '/');
+        private readonly PathMatchKind _kind;
+
+        public PathRoute(Route route)
+        {
+            // "/api/" and "/api" mean the same segments; "/" is the empty prefix.
+            PathMatch path = route.Config.Path;
+            Route = route;
+            _kind = path.Kind;
+            Text = Encoding.UTF8.GetBytes(
+                _kind == PathMatchKind.SegmentPrefix ? path.Text.TrimEnd('/') : path.Text);
+        }
+
+        public Route Route { get; }
+
+        public byte[] Text { get; }
+
+        public bool Matches(ReadOnlySpan<byte> path) => _kind switch
+        {
+            PathMatchKind.Exact => path.SequenceEqual(Text),
+            PathMatchKind.SegmentPrefix => path.StartsWith(Text)
+                && (path.Length == Text.Length || Text.Length == 0 || path[Text.Length] == '/'),
+            _ => path.StartsWith(Text),
+        };
     }
 }

@@ -7,7 +7,7 @@ internal sealed class AccessLog
 {
     private readonly AccessLogBuffer[] _buffers;
 
-    public AccessLog(string path, Reactor[] reactors, LogWriter writer)
+    public AccessLog(string path, Reactor[] reactors, AccessLogWriter writer)
     {
         Path = path;
         writer.Stock(reactors.Length * 2);

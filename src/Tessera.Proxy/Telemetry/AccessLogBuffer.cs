@@ -13,12 +13,12 @@ internal sealed class AccessLogBuffer : TimerEntry
 
     private readonly string _path;
     private readonly Reactor _reactor;
-    private readonly LogWriter _writer;
+    private readonly AccessLogWriter _writer;
     private byte[] _buffer = [];
     private int _length;
     private int _lines;
 
-    public AccessLogBuffer(string path, Reactor reactor, LogWriter writer)
+    public AccessLogBuffer(string path, Reactor reactor, AccessLogWriter writer)
     {
         _path = path;
         _reactor = reactor;

@@ -41,7 +41,7 @@ internal static class RouteBuilder
                         Address = new IPEndPoint(address, entry.PublishedPort(service, mapping)),
                         Protocol = ProtocolOf(mapping),
                         Routes = [new RouteConfig { Backend = backend }],
-                        AccessLogPath = accessLogOf(entry.Name),
+                        AccessLog = new AccessLogConfig { Path = accessLogOf(entry.Name) },
                     });
                 }
             }

@@ -108,8 +108,8 @@ public sealed partial class TidyTests
     public void Unsafe_code_stays_where_bytes_meet_the_kernel() => ShouldBeEmpty(
         Matches(
             file => file.IsIn("src") && !file.IsIn("src/Tessera.Linux")
-                && !file.IsIn("src/Tessera.Proxy/Reactor")
-                && !file.IsIn("src/Tessera.Proxy/Transport"),
+                && !file.IsIn("src/Tessera.Proxy/Reactors")
+                && !file.IsIn("src/Tessera.Proxy/Transports"),
             Unsafe()));
 
     [Fact]

@@ -21,7 +21,7 @@ public sealed class AllocationTests
         await using ProxyFixture proxy = ProxyFixture.Start(
             [server.Address],
             new ProxyOptions { Reactors = 1 },
-            listener: l => l with { AccessLogPath = log });
+            listener: l => l with { AccessLog = new AccessLogConfig { Path = log } });
         using var client = new TcpClient { NoDelay = true };
         await client.ConnectAsync(proxy.Address, TestContext.Current.CancellationToken);
         await RepeatAsync(client.Client, request, 1_000);

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Shouldly;
 using Tessera.Proxy;
 using Tessera.Proxy.Forwarding;
+using Tessera.Proxy.Listening;
 using Tessera.Proxy.Routing;
 using Xunit;
 
@@ -73,7 +74,7 @@ public sealed class ListenerTests
     [Fact]
     public void Never_unlearns_http_while_reactors_learn_at_the_same_time()
     {
-        var routes = new RouteTable([], _ => null);
+        var routes = new RouteTable([]);
         for (int i = 0; i < 50_000; i++)
         {
             var listener = new Listener(

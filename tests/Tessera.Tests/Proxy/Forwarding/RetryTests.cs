@@ -182,7 +182,7 @@ public sealed class RetryTests
     {
         await using ProxyFixture proxy = ProxyFixture.Start(
             [.. Enumerable.Range(0, 5).Select(_ => ScriptedServer.UnusedAddress())],
-            backend: b => b with { Limits = new BackendLimits { Tries = 2 } });
+            backend: b => b with { Retry = new RetryConfig { Tries = 2 } });
         (await proxy.GetAsync()).ShouldStartWith("502");
         proxy.Server.GetStatus()[0].Endpoints.Sum(e => e.Requests).ShouldBe(2);
     }

@@ -52,15 +52,17 @@ public sealed class RouteTableTests
     }
 
     private static string? Find(RouteTable table, string host, string path) =>
-        table.Find(Encoding.ASCII.GetBytes(host), Encoding.ASCII.GetBytes(path))?.Name;
+        table.Find(Encoding.ASCII.GetBytes(host), Encoding.ASCII.GetBytes(path))?.Backend!.Name;
 
-    private RouteTable Create(params (string? Host, string Path, string Backend)[] routes) => new(
-        routes.Select(
-            r => new RouteConfig { Host = r.Host, PathPrefix = r.Path, Backend = r.Backend }),
-        name =>
-        {
-            _backends.TryAdd(
-                name, new Backend(name, new BackendSet(new BackendConfig { Name = name }, []), 1));
-            return _backends[name];
-        });
+    private RouteTable Create(params (string? Host, string Path, string Backend)[] routes) =>
+        new(routes.Select(r => new Route(
+            new RouteConfig { Host = r.Host, Path = PathMatch.Below(r.Path), Backend = r.Backend },
+            FindBackend(r.Backend))));
+
+    private Backend FindBackend(string name)
+    {
+        _backends.TryAdd(
+            name, new Backend(name, new BackendSet(new BackendConfig { Name = name }, []), 1));
+        return _backends[name];
+    }
 }

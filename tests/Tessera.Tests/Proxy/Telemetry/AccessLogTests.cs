@@ -102,7 +102,7 @@ public sealed class AccessLogTests : IDisposable
     [Fact]
     public void Rotates_by_size_and_keeps_so_many()
     {
-        using (var writer = new LogWriter(maxBytes: 100, backups: 2, _ => { }))
+        using (var writer = new AccessLogWriter(maxBytes: 100, backups: 2, _ => { }))
         {
             for (int i = 0; i < 5; i++)
             {
@@ -123,7 +123,7 @@ public sealed class AccessLogTests : IDisposable
     {
         var said = new ConcurrentQueue<string>();
         string path = Path.Combine(_folder, "later", "access.log");
-        using (var writer = new LogWriter(1_000, 1, said.Enqueue))
+        using (var writer = new AccessLogWriter(1_000, 1, said.Enqueue))
         {
             for (int i = 0; i < 3; i++)
             {
@@ -151,7 +151,7 @@ public sealed class AccessLogTests : IDisposable
 
     private ProxyFixture Start(IEnumerable<ScriptedServer> servers) => ProxyFixture.Start(
         servers.Select(s => s.Address),
-        listener: l => l with { AccessLogPath = LogPath });
+        listener: l => l with { AccessLog = new AccessLogConfig { Path = LogPath } });
 
     private async Task<string> LineOfAsync(IEnumerable<ScriptedServer> servers, string request)
     {

@@ -2,9 +2,10 @@ using System.Net;
 using System.Net.Sockets;
 using Tessera.Linux;
 using Tessera.Linux.Net;
+using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Reactors;
 
-namespace Tessera.Proxy.Forwarding;
+namespace Tessera.Proxy.Listening;
 
 /// <summary>
 /// One reactor's listening socket for one address. The kernel spreads connections over the sockets
@@ -25,7 +26,7 @@ internal sealed class ListenSocket
     /// </summary>
     private const int RetireGraceMs = 20;
 
-    private readonly Worker _worker;
+    private readonly Shard _shard;
     private readonly Reactor _reactor;
     private readonly Listener _listener;
     private readonly IoHandle _handle;
@@ -36,10 +37,10 @@ internal sealed class ListenSocket
     private bool _isRetiring;
     private bool _isExhausted;
 
-    private ListenSocket(Worker worker, Listener listener, int descriptor)
+    private ListenSocket(Shard shard, Listener listener, int descriptor)
     {
-        _worker = worker;
-        _reactor = worker.Reactor;
+        _shard = shard;
+        _reactor = shard.Reactor;
         _listener = listener;
         _handle = new IoHandle(_reactor, descriptor);
         _rest = new IoOperation(_reactor, handle: null);
@@ -64,7 +65,7 @@ internal sealed class ListenSocket
     }
 
     public static SyscallResult TryOpen(
-        Worker worker, Listener listener, out ListenSocket socket)
+        Shard shard, Listener listener, out ListenSocket socket)
     {
         socket = null!;
         SyscallResult result = TryBind(listener.Address, isShared: true, out int descriptor);
@@ -80,7 +81,7 @@ internal sealed class ListenSocket
             return result;
         }
 
-        socket = new ListenSocket(worker, listener, descriptor);
+        socket = new ListenSocket(shard, listener, descriptor);
         return result;
     }
 
@@ -100,7 +101,7 @@ internal sealed class ListenSocket
         }
         else
         {
-            _worker.ErrorLog.Write($"epoll_ctl: {Errno.Describe(added.Errno)}");
+            _shard.ErrorLog.Write($"epoll_ctl: {Errno.Describe(added.Errno)}");
             Close();
         }
     }
@@ -194,7 +195,7 @@ internal sealed class ListenSocket
             or Errno.NoBuffers or Errno.NoMemory;
         if (isExhausted && !_isExhausted)
         {
-            _worker.ErrorLog.Write(
+            _shard.ErrorLog.Write(
                 $"{_listener.Address} accepts nothing for now: {Errno.Describe(accepted.Errno)}");
         }
 
@@ -206,7 +207,7 @@ internal sealed class ListenSocket
     {
         try
         {
-            _worker.Admit(descriptor, peer, _listener);
+            _shard.Admit(descriptor, peer, _listener);
         }
         catch (Exception exception)
         {

@@ -3,65 +3,7 @@ using System.Net;
 
 namespace Tessera.Proxy;
 
-/// <summary>
-/// The whole desired state of the data plane: what it listens on, where requests go, and within
-/// which limits. Immutable; <see cref="ProxyServer.Apply"/> swaps one for the next and touches only
-/// what differs, so connections of unchanged listeners and backends live on.
-/// </summary>
-public sealed record ProxyConfig
-{
-    public static ProxyConfig Empty { get; } = new();
-
-    public ImmutableArray<ListenerConfig> Listeners { get; init; } = [];
-
-    public ImmutableArray<BackendConfig> Backends { get; init; } = [];
-}
-
-/// <summary>How a listener treats the bytes that a client sends first.</summary>
-public enum ListenerProtocol
-{
-    /// <summary>HTTP when the first bytes say so, else passed through as plain TCP.</summary>
-    Auto,
-
-    /// <summary>HTTP only: what is not HTTP gets 400.</summary>
-    Http,
-
-    /// <summary>Bytes are passed through as they are.</summary>
-    Tcp,
-}
-
-/// <summary>
-/// One public address and its routes. Its identity between two configurations is
-/// <see cref="Address"/>: a listener whose address stays keeps its sockets.
-/// </summary>
-public sealed record ListenerConfig
-{
-    public required IPEndPoint Address { get; init; }
-
-    public ListenerProtocol Protocol { get; init; } = ListenerProtocol.Auto;
-
-    /// <summary>Tried longest match first; a TCP listener uses the first route.</summary>
-    public ImmutableArray<RouteConfig> Routes { get; init; } = [];
-
-    /// <summary>File that gets one line a request; null writes none.</summary>
-    public string? AccessLogPath { get; init; }
-}
-
-/// <summary>
-/// Requests of <see cref="Host"/> below <see cref="PathPrefix"/> go to <see cref="Backend"/>.
-/// </summary>
-public sealed record RouteConfig
-{
-    /// <summary>Host name without port, lower case; null matches every host.</summary>
-    public string? Host { get; init; }
-
-    /// <summary>Matched on whole path segments; "/" matches everything.</summary>
-    public string PathPrefix { get; init; } = "/";
-
-    /// <summary><see cref="BackendConfig.Name"/> of the backend that answers.</summary>
-    public required string Backend { get; init; }
-}
-
+/// <summary>How a backend chooses the endpoint of a request.</summary>
 public enum BalanceAlgorithm
 {
     /// <summary>Smooth weighted round robin: weights 5,1,1 give a a b a c a a.</summary>
@@ -70,8 +12,28 @@ public enum BalanceAlgorithm
     /// <summary>Fewest requests in flight for its weight; ties by round robin.</summary>
     LeastConnections,
 
+    /// <summary>By weight and chance.</summary>
+    Random,
+
+    /// <summary>Two by chance, of which the one with fewer requests in flight.</summary>
+    RandomTwo,
+
     /// <summary>By client address: the first three octets of IPv4, the whole of IPv6.</summary>
     IpHash,
+
+    /// <summary>By <see cref="BackendConfig.HashKey"/>, as nginx's hash.</summary>
+    Hash,
+
+    /// <summary>The same on a ring, as nginx's hash consistent.</summary>
+    ConsistentHash,
+
+    /// <summary>
+    /// Shortest moving average of the time to a response's first byte, times requests in flight.
+    /// </summary>
+    LeastTimeFirstByte,
+
+    /// <summary>As <see cref="LeastTimeFirstByte"/>, to its last byte; nginx's fair.</summary>
+    LeastTimeLastByte,
 }
 
 /// <summary>
@@ -83,9 +45,23 @@ public sealed record BackendConfig
 
     public BalanceAlgorithm Algorithm { get; init; } = BalanceAlgorithm.RoundRobin;
 
+    /// <summary>A text with variables, for the hash algorithms.</summary>
+    public string HashKey { get; init; } = "$remote_addr";
+
+    /// <summary>Keeps a client on its endpoint by a cookie; null does not.</summary>
+    public StickyConfig? Sticky { get; init; }
+
     public ImmutableArray<EndpointConfig> Endpoints { get; init; } = [];
 
     public BackendLimits Limits { get; init; } = BackendLimits.Default;
+
+    public RetryConfig Retry { get; init; } = RetryConfig.Default;
+
+    /// <summary>Asks the endpoints whether they are well; null trusts their traffic.</summary>
+    public HealthProbeConfig? Probe { get; init; }
+
+    /// <summary>Takes endpoints out that fail more than others; null does not.</summary>
+    public OutlierConfig? Outlier { get; init; }
 
     /// <summary>
     /// Why nothing can be expected to answer ("stopped by the user"): requests then get 503 at once
@@ -122,9 +98,25 @@ public sealed record BackendLimits
 
     /// <summary>How long a request waits for a ready endpoint before it gets 503.</summary>
     public int HoldTimeoutMs { get; init; } = 30_000;
+}
 
-    /// <summary>Endpoints tried for one request, the first included; 0 tries each once.</summary>
-    public int Tries { get; init; }
+/// <summary>
+/// A signed cookie that names the endpoint. A client stays with a draining endpoint until its drain
+/// ends; one that is gone gives its clients to the others.
+/// </summary>
+public sealed record StickyConfig
+{
+    public string Name { get; init; } = "tessera";
+
+    public string Path { get; init; } = "/";
+
+    /// <summary>Seconds; 0 lasts as long as the browser runs.</summary>
+    public int LifetimeSeconds { get; init; }
+
+    public bool IsSecure { get; init; }
+
+    /// <summary>Signs the cookie: 16 bytes or more that nobody else knows.</summary>
+    public required ImmutableArray<byte> Key { get; init; }
 }
 
 /// <summary>What an endpoint may get.</summary>
@@ -133,7 +125,9 @@ public enum EndpointState
     /// <summary>New requests.</summary>
     Active,
 
-    /// <summary>Nothing new; what is in flight may finish.</summary>
+    /// <summary>
+    /// Nothing new but from its sticky clients; what is in flight may finish.
+    /// </summary>
     Draining,
 
     /// <summary>Nothing; it is not ready yet, or gone.</summary>
@@ -154,4 +148,23 @@ public sealed record EndpointConfig
     public int Weight { get; init; } = 1;
 
     public EndpointState State { get; init; } = EndpointState.Active;
+
+    /// <summary>Gets requests only when no other endpoint can.</summary>
+    public bool IsBackup { get; init; }
+
+    /// <summary>Requests in flight over all reactors; 0 sets no limit.</summary>
+    public int MaxConnections { get; init; }
+
+    /// <summary>
+    /// Failures within <see cref="FailTimeoutMs"/> after which it is avoided; 0 never avoids it.
+    /// </summary>
+    public int MaxFails { get; init; } = 1;
+
+    /// <summary>Window of <see cref="MaxFails"/>, and how long it is avoided then.</summary>
+    public int FailTimeoutMs { get; init; } = 10_000;
+
+    /// <summary>
+    /// How long its weight takes to grow from nothing after it came or came back; 0 at once.
+    /// </summary>
+    public int SlowStartMs { get; init; }
 }

@@ -2,7 +2,7 @@ using System.Net;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Telemetry;
 
-namespace Tessera.Proxy.Forwarding;
+namespace Tessera.Proxy.Listening;
 
 /// <summary>
 /// What is known of the servers behind a listener whose protocol is told from the first bytes.

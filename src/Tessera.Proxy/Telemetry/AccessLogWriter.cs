@@ -12,7 +12,7 @@ internal readonly record struct LogChunk(
 /// up or a file cannot be written, lines are dropped and counted, and that is said once until
 /// writing works again. Any thread may enqueue.
 /// </summary>
-internal sealed class LogWriter : IDisposable
+internal sealed class AccessLogWriter : IDisposable
 {
     private const int BufferBytes = AccessLogFormat.MaxLineBytes;
     private const int MaxQueued = 256;
@@ -30,7 +30,7 @@ internal sealed class LogWriter : IDisposable
     /// <param name="maxBytes">A file is rotated before it exceeds this.</param>
     /// <param name="backups">Rotated files kept as path.1 (the newest), path.2, and so on.</param>
     /// <param name="complain">Told when lines are lost, and how many, once it works again.</param>
-    public LogWriter(long maxBytes, int backups, Action<string> complain)
+    public AccessLogWriter(long maxBytes, int backups, Action<string> complain)
     {
         _maxBytes = maxBytes;
         _backups = backups;

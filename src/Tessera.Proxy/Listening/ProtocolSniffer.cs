@@ -1,7 +1,7 @@
 using Tessera.Proxy.Http;
 using HttpMethod = Tessera.Proxy.Http.HttpMethod;
 
-namespace Tessera.Proxy.Forwarding;
+namespace Tessera.Proxy.Listening;
 
 /// <summary>What the first bytes of a client say about its protocol.</summary>
 internal enum SniffedProtocol : byte

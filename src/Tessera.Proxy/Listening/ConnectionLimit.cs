@@ -1,4 +1,4 @@
-namespace Tessera.Proxy.Forwarding;
+namespace Tessera.Proxy.Listening;
 
 /// <summary>Counts the client connections of all reactors. Safe from any thread.</summary>
 internal sealed class ConnectionLimit

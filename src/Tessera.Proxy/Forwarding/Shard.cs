@@ -1,5 +1,6 @@
 using Tessera.Linux;
 using Tessera.Linux.Net;
+using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Transports;
@@ -10,7 +11,7 @@ namespace Tessera.Proxy.Forwarding;
 /// What one reactor serves with: its connections, its stock of exchanges, its forwarder. Everything
 /// but the constructor runs on the reactor.
 /// </summary>
-internal sealed class Worker
+internal sealed class Shard
 {
     private const int MaxSpareExchanges = 1_024;
 
@@ -18,7 +19,7 @@ internal sealed class Worker
     private readonly Stack<Exchange> _spare = new();
     private ClientConnection? _first;
 
-    public Worker(
+    public Shard(
         int number,
         Reactor reactor,
         ProxyOptions options,

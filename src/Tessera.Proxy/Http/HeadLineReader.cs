@@ -4,7 +4,7 @@ namespace Tessera.Proxy.Http;
 /// Takes CRLF-terminated lines from a span that grows from call to call, scanning each byte once.
 /// Not thread-safe: part of one connection's parser.
 /// </summary>
-internal struct LineReader
+internal struct HeadLineReader
 {
     private int _lineStart;
     private int _scanned;

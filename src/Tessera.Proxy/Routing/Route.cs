@@ -1,0 +1,36 @@
+using Tessera.Proxy.Access;
+
+namespace Tessera.Proxy.Routing;
+
+/// <summary>
+/// One route as requests meet it: its configuration, made ready once. Immutable; what it counts
+/// lives elsewhere and outlasts it.
+/// </summary>
+internal sealed class Route
+{
+    /// <param name="backend">Null when the route answers by itself.</param>
+    public Route(RouteConfig config, Backend? backend)
+    {
+        Config = config;
+        Backend = backend;
+        Gate = config.Access is null ? null : new AccessGate(config.Access);
+        IsPlain = backend is not null
+            && Gate is null
+            && config is
+            {
+                Flow: null, Rewrite: null, Compression: null, Redirect: null, Reply: null,
+                Files: null
+            }
+            && config.RequestHeaders.IsEmpty
+            && config.ResponseHeaders.IsEmpty;
+    }
+
+    public RouteConfig Config { get; }
+
+    public Backend? Backend { get; }
+
+    public AccessGate? Gate { get; }
+
+    /// <summary>Forwards and does nothing else, which is the shortest way through.</summary>
+    public bool IsPlain { get; }
+}

@@ -1,0 +1,22 @@
+namespace Tessera.Proxy.Routing;
+
+/// <summary>
+/// Makes routes ready for requests: binds them to the backends and to whatever outlasts one
+/// configuration. Owned by the server; called while a configuration is applied.
+/// </summary>
+internal sealed class RouteFactory
+{
+    private readonly BackendTable _backends;
+
+    public RouteFactory(BackendTable backends) => _backends = backends;
+
+    public RouteTable CreateTable(IEnumerable<RouteConfig> routes) =>
+        new(routes.Select(TryCreate).OfType<Route>());
+
+    /// <summary>Null for a route to a backend that does not exist.</summary>
+    private Route? TryCreate(RouteConfig config)
+    {
+        Backend? backend = config.Backend is null ? null : _backends.Find(config.Backend);
+        return config.Backend is not null && backend is null ? null : new Route(config, backend);
+    }
+}

@@ -1,0 +1,94 @@
+using System.Text;
+using Tessera.Proxy.Forwarding;
+
+namespace Tessera.Proxy.Variables;
+
+/// <summary>
+/// A text with variables, <c>$name</c> or <c>${name}</c>, as nginx has them; <c>$$</c> is a dollar
+/// sign. Parsed once, written for each request without allocating. Immutable.
+/// </summary>
+internal sealed class Template
+{
+    private readonly Part[] _parts;
+
+    private Template(Part[] parts) => _parts = parts;
+
+    public bool IsEmpty => _parts.Length == 0;
+
+    /// <exception cref="FormatException">There is no such variable.</exception>
+    public static Template Parse(string text)
+    {
+        var parts = new List<Part>();
+        var literal = new StringBuilder();
+        for (int i = 0; i < text.Length; i++)
+        {
+            if (text[i] != '$' || i + 1 == text.Length)
+            {
+                literal.Append(text[i]);
+                continue;
+            }
+
+            if (text[i + 1] == '$')
+            {
+                literal.Append('$');
+                i++;
+                continue;
+            }
+
+            string name = ReadName(text, i + 1, out int end);
+            if (literal.Length > 0)
+            {
+                parts.Add(new Part(Encoding.UTF8.GetBytes(literal.ToString()), default));
+                literal.Clear();
+            }
+
+            parts.Add(new Part(null, VariableName.Parse(name)));
+            i = end - 1;
+        }
+
+        if (literal.Length > 0)
+        {
+            parts.Add(new Part(Encoding.UTF8.GetBytes(literal.ToString()), default));
+        }
+
+        return new Template([.. parts]);
+    }
+
+    public void Write(ref ByteWriter writer, Exchange exchange)
+    {
+        foreach (Part part in _parts)
+        {
+            if (part.Literal is { } literal)
+            {
+                writer.Write(literal);
+            }
+            else
+            {
+                VariableValue.Write(part.Variable, ref writer, exchange);
+            }
+        }
+    }
+
+    private static string ReadName(string text, int start, out int end)
+    {
+        bool isBraced = text[start] == '{';
+        int first = isBraced ? start + 1 : start;
+        end = first;
+        while (end < text.Length && (char.IsAsciiLetterOrDigit(text[end]) || text[end] == '_'))
+        {
+            end++;
+        }
+
+        string name = text[first..end];
+        bool isClosed = !isBraced || (end < text.Length && text[end] == '}');
+        if (name.Length == 0 || !isClosed)
+        {
+            throw new FormatException($"\"{text}\": a variable's name is missing after \"$\"");
+        }
+
+        end += isBraced ? 1 : 0;
+        return name;
+    }
+
+    private readonly record struct Part(byte[]? Literal, VariableName Variable);
+}
