@@ -27,7 +27,7 @@ internal struct Try
 /// the access log. Taken from its shard's stock for each request, so that idle connections have
 /// none. Owned by one reactor.
 /// </summary>
-internal sealed class Exchange
+internal sealed partial class Exchange
 {
     /// <summary>
     /// How often a request may be sent anew after an endpoint took some of it and ended without an
@@ -45,6 +45,7 @@ internal sealed class Exchange
     /// <summary>Larger buffers are not kept for the next request.</summary>
     private const int MaxSpareBytes = 1_024;
 
+    private readonly Reactor _reactor;
     private readonly List<Endpoint> _tried = [];
     private byte[] _path = [];
     private int _pathLength = -1;
@@ -56,6 +57,7 @@ internal sealed class Exchange
 
     public Exchange(Reactor reactor, int maxHeaderCount)
     {
+        _reactor = reactor;
         Request = new RequestHead(maxHeaderCount);
         Response = new ResponseHead(maxHeaderCount);
         Wait = new IoOperation(reactor, handle: null);
@@ -208,7 +210,8 @@ internal sealed class Exchange
     public ReadOnlySpan<byte> AddedFields => _addedFields.AsSpan(0, _addedLength);
 
     /// <summary>Bytes to leave free before a response, so that its head can be edited.</summary>
-    public int ReplyHeadroom => Route is null or { IsPlain: true } && _addedLength == 0
+    public int ReplyHeadroom =>
+        Route is null or { IsPlain: true } && _addedLength == 0 && _binding is null
         ? ResponseEditor.Headroom
         : ResponseEditor.Headroom + MaxAddedBytes;
 
@@ -273,13 +276,14 @@ internal sealed class Exchange
 
     /// <summary>
     /// Picks an endpoint that was not tried yet and counts the request in. On failure nothing is
-    /// counted: <see cref="ProxyErrorKind.NoEndpoint"/> or <see cref="ProxyErrorKind.Exhausted"/>.
+    /// counted: <see cref="ProxyErrorKind.NoEndpoint"/>, <see cref="ProxyErrorKind.AllFull"/> or
+    /// <see cref="ProxyErrorKind.Exhausted"/>.
     /// </summary>
     public ProxyError TryPick(long nowMs)
     {
         // A stale idle connection says nothing against its endpoint: the same one once more, unless
         // it gets nothing new any more.
-        if (Endpoint is { State: not EndpointState.Active } left)
+        if (Endpoint is { } left && !left.Takes(isBound: left == _bound))
         {
             left.End();
             Endpoint = null;
@@ -291,19 +295,16 @@ internal sealed class Exchange
             BackendSet set = Backend.Current;
             Limits = Route?.Config.Limits ?? set.Limits;
             Retry = Route?.Config.Retry ?? set.Config.Retry;
-            if (set.Active.Length == 0)
-            {
-                return ProxyError.Of(ProxyErrorKind.NoEndpoint, ProxyErrorSource.Proxy);
-            }
-
             bool mayTry = TryCount < MaxTries
                 && (Retry.Tries <= 0 || _tried.Count < Retry.Tries);
-            Endpoint = mayTry
-                ? Balancer.TryPick(Backend, set, Client.Peer, _tried, nowMs)
-                : null;
+            Endpoint = mayTry ? Pick(set, nowMs) : null;
             if (Endpoint is null)
             {
-                return ProxyError.Of(ProxyErrorKind.Exhausted, ProxyErrorSource.Proxy);
+                ProxyErrorKind kind =
+                    set.Active.Length == 0 ? ProxyErrorKind.NoEndpoint
+                    : mayTry && Balancer.MayWaitForRoom(set, _tried) ? ProxyErrorKind.AllFull
+                    : ProxyErrorKind.Exhausted;
+                return ProxyError.Of(kind, ProxyErrorSource.Proxy);
             }
 
             _tried.Add(Endpoint);
@@ -359,6 +360,7 @@ internal sealed class Exchange
             _hasMetStale |= isStale;
         }
 
+        MeasureTry(nowMs, error);
         NeedsNewConnection = isStale;
         if (isStale)
         {
@@ -413,6 +415,7 @@ internal sealed class Exchange
         HasPassedInterim = false;
         _replays = 0;
         _hasMetStale = false;
+        ForgetPick();
         Rests = 0;
         Reply = [];
         ReplyStart = 0;
@@ -464,5 +467,6 @@ internal sealed class Exchange
             ConnectedMs = -1,
             EndMs = -1,
         };
+        BeginMeasure();
     }
 }

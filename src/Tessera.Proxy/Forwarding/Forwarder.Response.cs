@@ -156,6 +156,7 @@ internal sealed partial class Forwarder
         bool isUnchunked = framing == BodyFraming.Chunked && !keepsChunks;
         ConnectionOption option = exchange.Client.DecideConnection(
             exchange, framing != BodyFraming.UntilClose && !isUnchunked);
+        exchange.NoteReplyHead(_reactor.NowMs);
         exchange.ReplyStart = ResponseEditor.Edit(
             head,
             exchange.Reply,

@@ -25,6 +25,9 @@ internal enum ProxyErrorKind : byte
 
     /// <summary>No endpoint is active.</summary>
     NoEndpoint,
+
+    /// <summary>Every endpoint that is left has as many requests as it may have.</summary>
+    AllFull,
     HoldQueueFull,
     HoldTimeout,
     Unavailable,
@@ -65,7 +68,8 @@ internal readonly record struct ProxyError(
     {
         ProxyErrorKind.ConnectTimeout or ProxyErrorKind.SendTimeout or ProxyErrorKind.ReadTimeout =>
             504,
-        ProxyErrorKind.NoEndpoint or ProxyErrorKind.HoldQueueFull or ProxyErrorKind.HoldTimeout
+        ProxyErrorKind.NoEndpoint or ProxyErrorKind.AllFull
+            or ProxyErrorKind.HoldQueueFull or ProxyErrorKind.HoldTimeout
             or ProxyErrorKind.Unavailable => 503,
         ProxyErrorKind.ClientTimeout => 408,
         ProxyErrorKind.InvalidBody => 400,
@@ -89,6 +93,7 @@ internal readonly record struct ProxyError(
         ProxyErrorKind.InvalidResponse => "the server's response is not valid HTTP",
         ProxyErrorKind.Exhausted => "no server answered",
         ProxyErrorKind.NoEndpoint => "no server is ready",
+        ProxyErrorKind.AllFull => "every server has as many requests as it may have",
         ProxyErrorKind.HoldQueueFull => "no server is ready, and too many requests wait for one",
         ProxyErrorKind.HoldTimeout => "no server became ready in time",
         ProxyErrorKind.Unavailable => "the service is not running",

@@ -46,6 +46,10 @@ internal sealed class Reactor : IDisposable
 
     public bool IsCurrentThread => Thread.CurrentThread == _thread;
 
+    /// <summary>What <see cref="NowMs"/> counts, read anew. Any thread.</summary>
+    public static long Clock() =>
+        Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000);
+
     public void Start() => _thread.Start();
 
     /// <summary>
@@ -122,9 +126,6 @@ internal sealed class Reactor : IDisposable
 
     /// <summary>Posts whose flag has fallen may be left when one of them threw.</summary>
     private bool HasMail => Volatile.Read(ref _hasMail) != 0 || !_mailbox.IsEmpty;
-
-    internal static long Clock() =>
-        Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000);
 
     private void Run()
     {
