@@ -96,8 +96,9 @@ internal sealed class FileFinder
             return FileMatch.OfStatus(404);
         }
 
-        bool lacksSlash =
-            path.Length == exchange.Path.Length + 1 && path.StartsWith(exchange.Path);
+        bool lacksSlash = path.Length == exchange.Path.Length + 1
+            && path.StartsWith(exchange.Path)
+            && !exchange.Path.EndsWith("/"u8);
         return FindIndex(site, lacksSlash, nowMs);
     }
 
