@@ -324,7 +324,11 @@ public sealed class ProxyServer : IAsyncDisposable
         await WaitUntilIdleAsync(TimeSpan.FromSeconds(1));
 
         // (3) The last lines, then the threads.
-        Task closed = OnEachReactorAsync(w => _backends.CloseIdle(w.Number));
+        Task closed = OnEachReactorAsync(w =>
+        {
+            _backends.CloseIdle(w.Number);
+            w.Files.Close();
+        });
         Task written = Task.WhenAll(closed, _retiringLogs, WriteOutAsync([.. _logs.Values]));
         await Task.WhenAny(written, Task.Delay(RetireTimeout));
         Array.ForEach(_reactors, r => r.Dispose());

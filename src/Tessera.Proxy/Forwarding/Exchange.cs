@@ -1,5 +1,6 @@
 using Tessera.Linux;
 using Tessera.Linux.Net;
+using Tessera.Proxy.Compression;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
@@ -148,6 +149,9 @@ internal sealed partial class Exchange
 
     public BodyReader ReplyBody;
 
+    /// <summary>What the response is compressed with on its way.</summary>
+    public ContentCoding ReplyCoding { get; set; }
+
     /// <summary>Nothing is left to relay; a tunnel has no such end.</summary>
     public bool IsReplyComplete =>
         ReplyBody.IsComplete && Status != HttpStatus.SwitchingProtocols;
@@ -208,6 +212,9 @@ internal sealed partial class Exchange
     /// Field lines, each with its CRLF, that are added to the response whoever gives it.
     /// </summary>
     public ReadOnlySpan<byte> AddedFields => _addedFields.AsSpan(0, _addedLength);
+
+    /// <summary>Lines of so many bytes together can still be added.</summary>
+    public bool HasRoomForFields(int bytes) => _addedLength + bytes <= MaxAddedBytes;
 
     /// <summary>Bytes to leave free before a response, so that its head can be edited.</summary>
     public int ReplyHeadroom =>
@@ -422,6 +429,7 @@ internal sealed partial class Exchange
         ReplyEnd = 0;
         ReplyBodyStart = 0;
         ReplyBody = default;
+        ReplyCoding = ContentCoding.Identity;
         HasExcess = false;
         KeepsClient = false;
         HasReachedClient = false;

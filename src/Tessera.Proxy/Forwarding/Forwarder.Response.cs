@@ -1,5 +1,6 @@
 using Tessera.Linux;
 using Tessera.Linux.Net;
+using Tessera.Proxy.Compression;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
@@ -152,10 +153,17 @@ internal sealed partial class Forwarder
 
         // Chunks mean nothing to an HTTP/1.0 client (RFC 9112 section 6.1): it gets the data alone,
         // and the end of the connection as its end.
-        bool keepsChunks = request.MinorVersion == 1;
+        if (exchange.Route?.Compression is { } compression)
+        {
+            exchange.ReplyCoding = ReplyCompression.Prepare(
+                exchange, compression, framing, _shard.Compressors.HasRoom);
+        }
+
+        bool isCompressed = exchange.ReplyCoding != ContentCoding.Identity;
+        bool keepsChunks = request.MinorVersion == 1 && !isCompressed;
         bool isUnchunked = framing == BodyFraming.Chunked && !keepsChunks;
         ConnectionOption option = exchange.Client.DecideConnection(
-            exchange, framing != BodyFraming.UntilClose && !isUnchunked);
+            exchange, isCompressed || (framing != BodyFraming.UntilClose && !isUnchunked));
         exchange.NoteReplyHead(_reactor.NowMs);
         exchange.ReplyStart = ResponseEditor.Edit(
             head,
@@ -165,7 +173,7 @@ internal sealed partial class Forwarder
             keepsChunks,
             exchange.AddedFields);
         exchange.HasReachedClient = true;
-        if (isUnchunked)
+        if (isUnchunked || isCompressed)
         {
             return headEnd - exchange.ReplyStart;
         }
@@ -201,6 +209,11 @@ internal sealed partial class Forwarder
         if (exchange.Status == HttpStatus.SwitchingProtocols)
         {
             return await TunnelAsync(exchange);
+        }
+
+        if (exchange.ReplyCoding != ContentCoding.Identity)
+        {
+            return await RelayCompressedAsync(exchange);
         }
 
         if (exchange.ReplyBody.Framing == BodyFraming.Chunked

@@ -38,6 +38,9 @@ internal enum ProxyErrorKind : byte
 
     /// <summary>The request's body breaks its framing.</summary>
     InvalidBody,
+
+    /// <summary>A file became another one while it was sent.</summary>
+    FileChanged,
 }
 
 /// <summary>On which side it went wrong.</summary>
@@ -100,6 +103,7 @@ internal readonly record struct ProxyError(
         ProxyErrorKind.ClientGone => "the client closed the connection",
         ProxyErrorKind.ClientTimeout => "the client did not send its request in time",
         ProxyErrorKind.InvalidBody => "the request's body is not valid",
+        ProxyErrorKind.FileChanged => "the file changed while it was sent",
         _ => "",
     };
 }
