@@ -164,7 +164,9 @@ internal sealed partial class Forwarder
             keepsChunks,
             exchange.AddedFields);
         exchange.HasReachedClient = true;
-        if (isUnchunked)
+        bool isPaced = exchange.Pacer.IsLimited && !exchange.IsReplyComplete
+            && head.StatusCode != HttpStatus.SwitchingProtocols;
+        if (isUnchunked || isPaced)
         {
             return headEnd - exchange.ReplyStart;
         }
@@ -206,6 +208,11 @@ internal sealed partial class Forwarder
             && exchange.Request.MinorVersion == 0)
         {
             return await RelayUnchunkedAsync(exchange);
+        }
+
+        if (exchange.Pacer.IsLimited)
+        {
+            return await RelayPacedAsync(exchange);
         }
 
         ReturnReply(exchange);
@@ -263,9 +270,7 @@ internal sealed partial class Forwarder
         while (true)
         {
             int length = Unchunk(exchange, start);
-            SyscallResult sent = await client.SendAsync(
-                exchange.Reply, start, length, _options.SendTimeoutMs);
-            exchange.BodyBytesSent += client.Sent;
+            SyscallResult sent = await SendPacedAsync(exchange, exchange.Reply, start, length);
             if (!sent.IsSuccess)
             {
                 return ClientSendFailed(sent);

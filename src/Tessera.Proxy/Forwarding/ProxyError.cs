@@ -35,6 +35,9 @@ internal enum ProxyErrorKind : byte
 
     /// <summary>The request's body breaks its framing.</summary>
     InvalidBody,
+
+    /// <summary>The request's body is larger than its route takes.</summary>
+    BodyTooLarge,
 }
 
 /// <summary>On which side it went wrong.</summary>
@@ -69,6 +72,7 @@ internal readonly record struct ProxyError(
             or ProxyErrorKind.Unavailable => 503,
         ProxyErrorKind.ClientTimeout => 408,
         ProxyErrorKind.InvalidBody => 400,
+        ProxyErrorKind.BodyTooLarge => 413,
         ProxyErrorKind.ClientGone => 0,
         _ => 502,
     };
@@ -95,6 +99,7 @@ internal readonly record struct ProxyError(
         ProxyErrorKind.ClientGone => "the client closed the connection",
         ProxyErrorKind.ClientTimeout => "the client did not send its request in time",
         ProxyErrorKind.InvalidBody => "the request's body is not valid",
+        ProxyErrorKind.BodyTooLarge => "the request's body is too large",
         _ => "",
     };
 }

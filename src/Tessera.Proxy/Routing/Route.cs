@@ -1,4 +1,5 @@
 using Tessera.Proxy.Access;
+using Tessera.Proxy.Flow;
 
 namespace Tessera.Proxy.Routing;
 
@@ -9,8 +10,9 @@ namespace Tessera.Proxy.Routing;
 internal sealed class Route
 {
     /// <param name="backend">Null when the route answers by itself.</param>
-    public Route(RouteConfig config, Backend? backend)
+    public Route(RouteConfig config, Backend? backend, RouteFlow? flow = null)
     {
+        Flow = flow;
         Config = config;
         Backend = backend;
         Gate = config.Access is null ? null : new AccessGate(config.Access);
@@ -30,6 +32,8 @@ internal sealed class Route
     public Backend? Backend { get; }
 
     public AccessGate? Gate { get; }
+
+    public RouteFlow? Flow { get; }
 
     /// <summary>Forwards and does nothing else, which is the shortest way through.</summary>
     public bool IsPlain { get; }
