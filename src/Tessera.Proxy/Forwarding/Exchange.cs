@@ -1,6 +1,7 @@
 using Tessera.Linux;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Compression;
+using Tessera.Proxy.Flow;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
@@ -53,6 +54,8 @@ internal sealed partial class Exchange
     private byte[] _addedFields = [];
     private int _addedLength;
     private Try[] _tries = new Try[4];
+    private (ConnectionZone Zone, int Slot)[] _occupied = [];
+    private int _occupiedCount;
     private int _replays;
     private bool _hasMetStale;
 
@@ -68,7 +71,7 @@ internal sealed partial class Exchange
 
     public ResponseHead Response { get; }
 
-    /// <summary>For waiting in a hold queue.</summary>
+    /// <summary>For waiting in a hold queue, or until a limit lets it go on.</summary>
     public IoOperation Wait { get; }
 
     public ClientConnection Client { get; private set; } = null!;
@@ -106,6 +109,12 @@ internal sealed partial class Exchange
     public bool NeedsNewConnection { get; set; }
 
     public BodyReader RequestBody;
+
+    /// <summary>How slowly the body may come.</summary>
+    public RateFloor BodyFloor;
+
+    /// <summary>How quickly the response may leave.</summary>
+    public Pacer Pacer;
 
     /// <summary>Bytes of the body that lie behind the head in the client's buffer.</summary>
     public int BodyInBuffer { get; private set; }
@@ -256,6 +265,22 @@ internal sealed partial class Exchange
         Backend = route.Backend!;
     }
 
+    /// <summary>The body is larger than the route takes, as far as is known by now.</summary>
+    public bool IsBodyTooLarge =>
+        Route?.Config.Flow is { MaxBodyBytes: > 0 and long max }
+        && Math.Max(Request.ContentLength, RequestBody.AnnouncedBytes) > max;
+
+    /// <summary>The slot of a connection limit is its own until it ends.</summary>
+    public void Occupy(ConnectionZone zone, int slot)
+    {
+        if (_occupiedCount == _occupied.Length)
+        {
+            Array.Resize(ref _occupied, _occupiedCount + 1);
+        }
+
+        _occupied[_occupiedCount++] = (zone, slot);
+    }
+
     /// <summary>
     /// Adds a line to the response: name, value. False when there is no room left for it.
     /// </summary>
@@ -391,11 +416,13 @@ internal sealed partial class Exchange
         Upstream = null;
         Endpoint?.End();
         Endpoint = null;
+        LeaveZones();
     }
 
     /// <summary>Everything back to its initial state; buffers must have been returned.</summary>
     public void Reset()
     {
+        LeaveZones();
         Request.Reset();
         Response.Reset();
         _tried.Clear();
@@ -412,6 +439,8 @@ internal sealed partial class Exchange
         IsReused = false;
         NeedsNewConnection = false;
         RequestBody = default;
+        BodyFloor = default;
+        Pacer = default;
         Piece = [];
         PieceStart = 0;
         PieceEnd = 0;
@@ -460,6 +489,18 @@ internal sealed partial class Exchange
         && ReplyBody.Framing != BodyFraming.UntilClose
         && !HasExcess
         && Endpoint!.State == EndpointState.Active;
+
+    private void LeaveZones()
+    {
+        for (int i = 0; i < _occupiedCount; i++)
+        {
+            _occupied[i].Zone.Leave(_occupied[i].Slot);
+        }
+
+        // A zone that no route uses any more must not live on in an exchange.
+        Array.Clear(_occupied, 0, _occupiedCount);
+        _occupiedCount = 0;
+    }
 
     private void AddTry(long nowMs)
     {
