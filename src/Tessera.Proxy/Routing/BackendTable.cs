@@ -148,7 +148,7 @@ internal sealed class BackendTable
         endpoint.Failures)
     {
         Weight = endpoint.Weight,
-        IsAvoided = endpoint.IsAvoided(Reactor.Clock()),
+        IsAvoided = endpoint.IsAvoided(Reactor.ClockMs()),
     };
 
     private void Update(Backend backend, BackendConfig config)
@@ -159,7 +159,7 @@ internal sealed class BackendTable
         BackendSet set = CreateSet(config, before);
         foreach (Endpoint gone in before.Endpoints.Except(set.Endpoints))
         {
-            gone.Update(gone.Config with { State = EndpointState.Out }, Reactor.Clock());
+            gone.Update(gone.Config with { State = EndpointState.Out }, Reactor.ClockMs());
             _leaving.Add((backend.Name, gone));
         }
 
@@ -168,7 +168,7 @@ internal sealed class BackendTable
 
     private BackendSet CreateSet(BackendConfig config, BackendSet? before)
     {
-        long nowMs = Reactor.Clock();
+        long nowMs = Reactor.ClockMs();
         var endpoints = new Endpoint[config.Endpoints.Length];
         for (int i = 0; i < endpoints.Length; i++)
         {
