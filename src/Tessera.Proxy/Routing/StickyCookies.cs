@@ -12,6 +12,8 @@ namespace Tessera.Proxy.Routing;
 /// </summary>
 internal sealed class StickyCookies
 {
+    public const int MinKeyBytes = 16;
+
     private const int TagBytes = 16;
 
     private readonly Endpoint[] _endpoints;

@@ -71,6 +71,9 @@ public sealed class StickyTests
             fresh.ShouldNotBeNull(attempt);
         }
 
+        Should.Throw<ArgumentOutOfRangeException>(
+            () => proxy.Apply(proxy.Backend with { Sticky = Sticky with { Key = [1, 2, 3] } }));
+
         // A cookie of other times: signed with a key that is no longer ours.
         proxy.Apply(proxy.Backend with { Sticky = Sticky with { Key = [.. new byte[16]] } });
         (await AskAsync(proxy, cookie)).Cookie.ShouldNotBeNull();
