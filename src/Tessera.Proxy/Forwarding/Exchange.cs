@@ -1,5 +1,7 @@
 using Tessera.Linux;
 using Tessera.Linux.Net;
+using Tessera.Proxy.Compression;
+using Tessera.Proxy.Flow;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
@@ -52,6 +54,8 @@ internal sealed partial class Exchange
     private byte[] _addedFields = [];
     private int _addedLength;
     private Try[] _tries = new Try[4];
+    private (ConnectionZone Zone, int Slot)[] _occupied = [];
+    private int _occupiedCount;
     private int _replays;
     private bool _hasMetStale;
 
@@ -67,7 +71,7 @@ internal sealed partial class Exchange
 
     public ResponseHead Response { get; }
 
-    /// <summary>For waiting in a hold queue.</summary>
+    /// <summary>For waiting in a hold queue, or until a limit lets it go on.</summary>
     public IoOperation Wait { get; }
 
     public ClientConnection Client { get; private set; } = null!;
@@ -105,6 +109,12 @@ internal sealed partial class Exchange
     public bool NeedsNewConnection { get; set; }
 
     public BodyReader RequestBody;
+
+    /// <summary>How slowly the body may come.</summary>
+    public RateFloor BodyFloor;
+
+    /// <summary>How quickly the response may leave.</summary>
+    public Pacer Pacer;
 
     /// <summary>Bytes of the body that lie behind the head in the client's buffer.</summary>
     public int BodyInBuffer { get; private set; }
@@ -147,6 +157,9 @@ internal sealed partial class Exchange
     public int ReplyBodyStart { get; set; }
 
     public BodyReader ReplyBody;
+
+    /// <summary>What the response is compressed with on its way.</summary>
+    public ContentCoding ReplyCoding { get; set; }
 
     /// <summary>Nothing is left to relay; a tunnel has no such end.</summary>
     public bool IsReplyComplete =>
@@ -209,6 +222,9 @@ internal sealed partial class Exchange
     /// </summary>
     public ReadOnlySpan<byte> AddedFields => _addedFields.AsSpan(0, _addedLength);
 
+    /// <summary>Lines of so many bytes together can still be added.</summary>
+    public bool HasRoomForFields(int bytes) => _addedLength + bytes <= MaxAddedBytes;
+
     /// <summary>Bytes to leave free before a response, so that its head can be edited.</summary>
     public int ReplyHeadroom =>
         Route is null or { IsPlain: true } && _addedLength == 0 && _binding is null
@@ -247,6 +263,22 @@ internal sealed partial class Exchange
     {
         Route = route;
         Backend = route.Backend!;
+    }
+
+    /// <summary>The body is larger than the route takes, as far as is known by now.</summary>
+    public bool IsBodyTooLarge =>
+        Route?.Config.Flow is { MaxBodyBytes: > 0 and long max }
+        && Math.Max(Request.ContentLength, RequestBody.AnnouncedBytes) > max;
+
+    /// <summary>The slot of a connection limit is its own until it ends.</summary>
+    public void Occupy(ConnectionZone zone, int slot)
+    {
+        if (_occupiedCount == _occupied.Length)
+        {
+            Array.Resize(ref _occupied, _occupiedCount + 1);
+        }
+
+        _occupied[_occupiedCount++] = (zone, slot);
     }
 
     /// <summary>
@@ -384,11 +416,13 @@ internal sealed partial class Exchange
         Upstream = null;
         Endpoint?.End();
         Endpoint = null;
+        LeaveZones();
     }
 
     /// <summary>Everything back to its initial state; buffers must have been returned.</summary>
     public void Reset()
     {
+        LeaveZones();
         Request.Reset();
         Response.Reset();
         _tried.Clear();
@@ -405,6 +439,8 @@ internal sealed partial class Exchange
         IsReused = false;
         NeedsNewConnection = false;
         RequestBody = default;
+        BodyFloor = default;
+        Pacer = default;
         Piece = [];
         PieceStart = 0;
         PieceEnd = 0;
@@ -422,6 +458,7 @@ internal sealed partial class Exchange
         ReplyEnd = 0;
         ReplyBodyStart = 0;
         ReplyBody = default;
+        ReplyCoding = ContentCoding.Identity;
         HasExcess = false;
         KeepsClient = false;
         HasReachedClient = false;
@@ -452,6 +489,18 @@ internal sealed partial class Exchange
         && ReplyBody.Framing != BodyFraming.UntilClose
         && !HasExcess
         && Endpoint!.State == EndpointState.Active;
+
+    private void LeaveZones()
+    {
+        for (int i = 0; i < _occupiedCount; i++)
+        {
+            _occupied[i].Zone.Leave(_occupied[i].Slot);
+        }
+
+        // A zone that no route uses any more must not live on in an exchange.
+        Array.Clear(_occupied, 0, _occupiedCount);
+        _occupiedCount = 0;
+    }
 
     private void AddTry(long nowMs)
     {

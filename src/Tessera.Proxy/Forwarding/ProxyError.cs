@@ -38,6 +38,12 @@ internal enum ProxyErrorKind : byte
 
     /// <summary>The request's body breaks its framing.</summary>
     InvalidBody,
+
+    /// <summary>A file became another one while it was sent.</summary>
+    FileChanged,
+
+    /// <summary>The request's body is larger than its route takes.</summary>
+    BodyTooLarge,
 }
 
 /// <summary>On which side it went wrong.</summary>
@@ -73,6 +79,7 @@ internal readonly record struct ProxyError(
             or ProxyErrorKind.Unavailable => 503,
         ProxyErrorKind.ClientTimeout => 408,
         ProxyErrorKind.InvalidBody => 400,
+        ProxyErrorKind.BodyTooLarge => 413,
         ProxyErrorKind.ClientGone => 0,
         _ => 502,
     };
@@ -100,6 +107,8 @@ internal readonly record struct ProxyError(
         ProxyErrorKind.ClientGone => "the client closed the connection",
         ProxyErrorKind.ClientTimeout => "the client did not send its request in time",
         ProxyErrorKind.InvalidBody => "the request's body is not valid",
+        ProxyErrorKind.FileChanged => "the file changed while it was sent",
+        ProxyErrorKind.BodyTooLarge => "the request's body is too large",
         _ => "",
     };
 }

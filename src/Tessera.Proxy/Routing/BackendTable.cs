@@ -110,7 +110,10 @@ internal sealed class BackendTable
                    select new BackendStatus(
                        backend.Name,
                        backend.Held,
-                       [.. backend.Current.Endpoints.Select(e => StatusOf(backend, e))]),
+                       [.. backend.Current.Endpoints.Select(e => StatusOf(backend, e))])
+                   {
+                       UnavailableReason = backend.Current.Config.UnavailableReason,
+                   },
             ];
         }
     }
@@ -146,7 +149,11 @@ internal sealed class BackendTable
         endpoint.State,
         endpoint.InFlight,
         endpoint.Requests,
-        endpoint.Failures);
+        endpoint.Failures)
+    {
+        Weight = endpoint.Weight,
+        IsAvoided = endpoint.IsAvoided(Reactor.ClockMs()),
+    };
 
     private void Update(Backend backend, BackendConfig config)
     {
@@ -156,7 +163,7 @@ internal sealed class BackendTable
         BackendSet set = CreateSet(config, before);
         foreach (Endpoint gone in before.Endpoints.Except(set.Endpoints))
         {
-            gone.Update(gone.Config with { State = EndpointState.Out }, Reactor.Clock());
+            gone.Update(gone.Config with { State = EndpointState.Out }, Reactor.ClockMs());
             _leaving.Add((backend.Name, gone));
         }
 
@@ -165,7 +172,7 @@ internal sealed class BackendTable
 
     private BackendSet CreateSet(BackendConfig config, BackendSet? before)
     {
-        long nowMs = Reactor.Clock();
+        long nowMs = Reactor.ClockMs();
         var endpoints = new Endpoint[config.Endpoints.Length];
         for (int i = 0; i < endpoints.Length; i++)
         {

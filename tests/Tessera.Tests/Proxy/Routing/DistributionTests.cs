@@ -13,7 +13,7 @@ public sealed class DistributionTests
 {
     private const int Threads = 4;
 
-    /// <summary>Shares of one of 20,000 by chance differ by less in 99.99999 % of all runs.</summary>
+    /// <summary>More than five standard deviations of a share of 20,000 by chance.</summary>
     private const int Tolerance = 400;
 
     [Theory]
