@@ -119,18 +119,6 @@ internal sealed class Shard
         Leave(connection.IsWelcome);
     }
 
-    private void Leave(bool isWelcome)
-    {
-        if (isWelcome)
-        {
-            _limit.Leave();
-        }
-        else
-        {
-            _limit.LeaveBeyond();
-        }
-    }
-
     public Exchange BeginExchange(ClientConnection client)
     {
         if (!_spare.TryPop(out Exchange? exchange))
@@ -184,6 +172,18 @@ internal sealed class Shard
             {
                 c.Transport.Abort();
             }
+        }
+    }
+
+    private void Leave(bool isWelcome)
+    {
+        if (isWelcome)
+        {
+            _limit.Leave();
+        }
+        else
+        {
+            _limit.LeaveBeyond();
         }
     }
 }
