@@ -30,6 +30,7 @@ public static unsafe partial class SocketCalls
 
     private const int MsgPeek = 0x2;
     private const int MsgNoSignal = 0x4000;
+    private const int MsgMore = 0x8000;
 
     /// <summary>
     /// A non-blocking, close-on-exec TCP socket of the family of <paramref name="address"/>.
@@ -145,13 +146,24 @@ public static unsafe partial class SocketCalls
     /// <summary>
     /// Bytes sent, which may be fewer than given. A lost peer is EPIPE, never a signal.
     /// </summary>
-    public static SyscallResult Send(int descriptor, ReadOnlySpan<byte> buffer)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SyscallResult Send(int descriptor, ReadOnlySpan<byte> buffer) =>
+        Send(descriptor, buffer, MsgNoSignal);
+
+    /// <summary>
+    /// As <see cref="Send(int, ReadOnlySpan{byte})"/>, while more is about to follow: what does not
+    /// fill a segment waits for it.
+    /// </summary>
+    public static SyscallResult SendMore(int descriptor, ReadOnlySpan<byte> buffer) =>
+        Send(descriptor, buffer, MsgNoSignal | MsgMore);
+
+    private static SyscallResult Send(int descriptor, ReadOnlySpan<byte> buffer, int flags)
     {
         fixed (byte* pointer = buffer)
         {
             while (true)
             {
-                nint count = send(descriptor, pointer, (nuint)buffer.Length, MsgNoSignal);
+                nint count = send(descriptor, pointer, (nuint)buffer.Length, flags);
                 if (count >= 0)
                 {
                     return SyscallResult.Success(count);

@@ -12,9 +12,9 @@ public sealed record ProxyOptions
     public int Reactors { get; init; } = Environment.ProcessorCount;
 
     /// <summary>
-    /// Client connections in all; one more gets 503 when it speaks HTTP, and is closed. Fewer when
-    /// the limit of open files (RLIMIT_NOFILE) does not give two descriptors to each, and 512 to
-    /// the rest.
+    /// Client connections in all; one more gets 503 when it speaks HTTP, and is closed. Fewer under
+    /// a low limit of open files (RLIMIT_NOFILE): clients get three quarters of what it leaves
+    /// beyond 512.
     /// </summary>
     public int MaxConnections { get; init; } = 65_536;
 

@@ -41,6 +41,11 @@ internal sealed partial class ClientConnection
             return ProxyError.None;
         }
 
+        if (route.Files is { } site)
+        {
+            return await _shard.Files.ServeAsync(exchange, site);
+        }
+
         return await _shard.Forwarder.ForwardAsync(exchange);
     }
 

@@ -223,7 +223,9 @@ internal sealed partial class ClientConnection
     }
 
     private int IdleTimeoutMs =>
-        Listener.IsRetired ? RetiredIdleTimeoutMs : _options.IdleTimeoutMs;
+        Listener is { IsRetired: true, IsLeft: false }
+            ? RetiredIdleTimeoutMs
+            : _options.IdleTimeoutMs;
 
     private void TakeReceived(int length)
     {

@@ -1,5 +1,6 @@
 using Tessera.Linux;
 using Tessera.Linux.Net;
+using Tessera.Proxy.Compression;
 using Tessera.Proxy.Flow;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Reactors;
@@ -28,7 +29,7 @@ internal struct Try
 /// the access log. Taken from its shard's stock for each request, so that idle connections have
 /// none. Owned by one reactor.
 /// </summary>
-internal sealed class Exchange
+internal sealed partial class Exchange
 {
     /// <summary>
     /// How often a request may be sent anew after an endpoint took some of it and ended without an
@@ -46,6 +47,7 @@ internal sealed class Exchange
     /// <summary>Larger buffers are not kept for the next request.</summary>
     private const int MaxSpareBytes = 1_024;
 
+    private readonly Reactor _reactor;
     private readonly List<Endpoint> _tried = [];
     private byte[] _path = [];
     private int _pathLength = -1;
@@ -59,6 +61,7 @@ internal sealed class Exchange
 
     public Exchange(Reactor reactor, int maxHeaderCount)
     {
+        _reactor = reactor;
         Request = new RequestHead(maxHeaderCount);
         Response = new ResponseHead(maxHeaderCount);
         Wait = new IoOperation(reactor, handle: null);
@@ -155,6 +158,9 @@ internal sealed class Exchange
 
     public BodyReader ReplyBody;
 
+    /// <summary>What the response is compressed with on its way.</summary>
+    public ContentCoding ReplyCoding { get; set; }
+
     /// <summary>Nothing is left to relay; a tunnel has no such end.</summary>
     public bool IsReplyComplete =>
         ReplyBody.IsComplete && Status != HttpStatus.SwitchingProtocols;
@@ -216,8 +222,12 @@ internal sealed class Exchange
     /// </summary>
     public ReadOnlySpan<byte> AddedFields => _addedFields.AsSpan(0, _addedLength);
 
+    /// <summary>Lines of so many bytes together can still be added.</summary>
+    public bool HasRoomForFields(int bytes) => _addedLength + bytes <= MaxAddedBytes;
+
     /// <summary>Bytes to leave free before a response, so that its head can be edited.</summary>
-    public int ReplyHeadroom => Route is null or { IsPlain: true } && _addedLength == 0
+    public int ReplyHeadroom =>
+        Route is null or { IsPlain: true } && _addedLength == 0 && _binding is null
         ? ResponseEditor.Headroom
         : ResponseEditor.Headroom + MaxAddedBytes;
 
@@ -298,13 +308,14 @@ internal sealed class Exchange
 
     /// <summary>
     /// Picks an endpoint that was not tried yet and counts the request in. On failure nothing is
-    /// counted: <see cref="ProxyErrorKind.NoEndpoint"/> or <see cref="ProxyErrorKind.Exhausted"/>.
+    /// counted: <see cref="ProxyErrorKind.NoEndpoint"/>, <see cref="ProxyErrorKind.AllFull"/> or
+    /// <see cref="ProxyErrorKind.Exhausted"/>.
     /// </summary>
     public ProxyError TryPick(long nowMs)
     {
         // A stale idle connection says nothing against its endpoint: the same one once more, unless
         // it gets nothing new any more.
-        if (Endpoint is { State: not EndpointState.Active } left)
+        if (Endpoint is { } left && !left.Takes(isBound: left == _bound))
         {
             left.End();
             Endpoint = null;
@@ -316,19 +327,16 @@ internal sealed class Exchange
             BackendSet set = Backend.Current;
             Limits = Route?.Config.Limits ?? set.Limits;
             Retry = Route?.Config.Retry ?? set.Config.Retry;
-            if (set.Active.Length == 0)
-            {
-                return ProxyError.Of(ProxyErrorKind.NoEndpoint, ProxyErrorSource.Proxy);
-            }
-
             bool mayTry = TryCount < MaxTries
                 && (Retry.Tries <= 0 || _tried.Count < Retry.Tries);
-            Endpoint = mayTry
-                ? Balancer.TryPick(Backend, set, Client.Peer, _tried, nowMs)
-                : null;
+            Endpoint = mayTry ? Pick(set, nowMs) : null;
             if (Endpoint is null)
             {
-                return ProxyError.Of(ProxyErrorKind.Exhausted, ProxyErrorSource.Proxy);
+                ProxyErrorKind kind =
+                    set.Active.Length == 0 ? ProxyErrorKind.NoEndpoint
+                    : mayTry && Balancer.MayWaitForRoom(set, _tried) ? ProxyErrorKind.AllFull
+                    : ProxyErrorKind.Exhausted;
+                return ProxyError.Of(kind, ProxyErrorSource.Proxy);
             }
 
             _tried.Add(Endpoint);
@@ -384,6 +392,7 @@ internal sealed class Exchange
             _hasMetStale |= isStale;
         }
 
+        MeasureTry(nowMs, error);
         NeedsNewConnection = isStale;
         if (isStale)
         {
@@ -442,12 +451,14 @@ internal sealed class Exchange
         HasPassedInterim = false;
         _replays = 0;
         _hasMetStale = false;
+        ForgetPick();
         Rests = 0;
         Reply = [];
         ReplyStart = 0;
         ReplyEnd = 0;
         ReplyBodyStart = 0;
         ReplyBody = default;
+        ReplyCoding = ContentCoding.Identity;
         HasExcess = false;
         KeepsClient = false;
         HasReachedClient = false;
@@ -505,5 +516,6 @@ internal sealed class Exchange
             ConnectedMs = -1,
             EndMs = -1,
         };
+        BeginMeasure();
     }
 }

@@ -1,5 +1,7 @@
 using Tessera.Linux;
 using Tessera.Linux.Net;
+using Tessera.Proxy.Compression;
+using Tessera.Proxy.Files;
 using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Telemetry;
@@ -14,6 +16,14 @@ namespace Tessera.Proxy.Forwarding;
 internal sealed class Shard
 {
     private const int MaxSpareExchanges = 1_024;
+
+    /// <summary>
+    /// Files that all reactors together keep open for the next request, and what they keep in
+    /// memory.
+    /// </summary>
+    private const int MaxOpenFiles = 256;
+
+    private const long MaxFileBytes = 64L * 1_024 * 1_024;
 
     private readonly ConnectionLimit _limit;
     private readonly Stack<Exchange> _spare = new();
@@ -37,6 +47,10 @@ internal sealed class Shard
             : null;
         Clock = new ReactorClock(reactor, TimeProvider.System);
         Forwarder = new Forwarder(this);
+        int reactors = Math.Max(1, options.Reactors);
+        Files = new FileServer(
+            this,
+            new FileCache(Math.Max(1, MaxOpenFiles / reactors), MaxFileBytes / reactors));
     }
 
     /// <summary>0 for the first reactor.</summary>
@@ -51,6 +65,10 @@ internal sealed class Shard
     public ReactorClock Clock { get; }
 
     public Forwarder Forwarder { get; }
+
+    public CompressorStock Compressors { get; } = new();
+
+    public FileServer Files { get; }
 
     /// <summary>The server ends: each connection is closed after its current request.</summary>
     public bool IsClosing { get; private set; }

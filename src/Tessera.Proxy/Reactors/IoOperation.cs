@@ -24,6 +24,14 @@ internal enum IoKind : byte
     /// <summary>All of the given bytes.</summary>
     Send,
 
+    /// <summary>As <see cref="Send"/>, while more is about to follow at once.</summary>
+    SendMore,
+
+    /// <summary>
+    /// Bytes of <see cref="IoOperation.File"/>; fewer than asked for when the file ends before.
+    /// </summary>
+    SendFile,
+
     /// <summary>Outcome of a connect that was begun.</summary>
     Connect,
 
@@ -82,6 +90,12 @@ internal sealed class IoOperation : TimerEntry
     internal int Offset { get; private set; }
 
     internal int Length { get; set; }
+
+    /// <summary>Descriptor to send from; for <see cref="IoKind.SendFile"/>.</summary>
+    internal int File { get; set; }
+
+    /// <summary>Where in <see cref="File"/> to begin.</summary>
+    internal long FileOffset { get; set; }
 
     /// <summary>
     /// Bytes of a send that the kernel has taken; meaningful after a failure as well.
@@ -197,7 +211,8 @@ internal sealed class IoOperation : TimerEntry
         }
     }
 
-    private bool HasFloor => Kind == IoKind.Send && Handle.SendFloor is not null;
+    private bool HasFloor => Kind is IoKind.Send or IoKind.SendMore or IoKind.SendFile
+        && Handle.SendFloor is not null;
 
     private void Arm()
     {

@@ -65,7 +65,9 @@ internal sealed class SendProgress
 {
     public const long Never = -1;
 
-    /// <summary>When it was looked at; <see cref="Never"/> for a send that has just begun.</summary>
+    /// <summary>
+    /// When it was looked at; <see cref="Never"/> for a send that has just begun.
+    /// </summary>
     public long CheckedMs { get; set; } = Never;
 
     public long Unacknowledged { get; set; }

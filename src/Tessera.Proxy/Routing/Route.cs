@@ -1,4 +1,6 @@
 using Tessera.Proxy.Access;
+using Tessera.Proxy.Compression;
+using Tessera.Proxy.Files;
 using Tessera.Proxy.Flow;
 
 namespace Tessera.Proxy.Routing;
@@ -16,6 +18,8 @@ internal sealed class Route
         Config = config;
         Backend = backend;
         Gate = config.Access is null ? null : new AccessGate(config.Access);
+        Files = config.Files is null ? null : new FileSite(config.Files);
+        Compression = config.Compression is null ? null : new CompressionRule(config.Compression);
         IsPlain = backend is not null
             && Gate is null
             && config is
@@ -32,6 +36,12 @@ internal sealed class Route
     public Backend? Backend { get; }
 
     public AccessGate? Gate { get; }
+
+    /// <summary>Null when the route serves no files.</summary>
+    public FileSite? Files { get; }
+
+    /// <summary>Null leaves responses as they are.</summary>
+    public CompressionRule? Compression { get; }
 
     public RouteFlow? Flow { get; }
 

@@ -71,6 +71,39 @@ public sealed class BandwidthTests
     }
 
     [Fact]
+    public async Task Static_files_keep_to_the_rate()
+    {
+        using ScriptedServer server = ScriptedServer.Named("one");
+        DirectoryInfo root = Directory.CreateTempSubdirectory();
+        try
+        {
+            // Larger than what is kept in memory, so that it goes from the disk.
+            int bytes = 2_000_000;
+            File.WriteAllText(Path.Combine(root.FullName, "big.bin"), new string('b', bytes));
+            await using ProxyFixture proxy = ProxyFixture.Start(
+                [server.Address],
+                listener: l => l with
+                {
+                    Routes =
+                    [
+                        new RouteConfig
+                        {
+                            Files = new FilesConfig { Root = root.FullName },
+                            Flow = new FlowConfig { BytesPerSecond = 1_000_000 },
+                        },
+                    ],
+                });
+            var clock = Stopwatch.StartNew();
+            (await proxy.GetAsync("/big.bin")).Length.ShouldBe(bytes);
+            ShouldTake(clock, 1_900);
+        }
+        finally
+        {
+            root.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
     public async Task A_client_that_leaves_meanwhile_frees_its_endpoint()
     {
         using ScriptedServer server = Server(

@@ -66,6 +66,8 @@ public sealed class RateLimitTests
         ScriptedConnection client = await proxy.ConnectAsync();
         await client.SendAsync(FlowFixture.Get);
         await Eventually.BecomesTrueAsync(() => proxy.Server.ConnectionCount == 1);
+        await TurnAsync(proxy);
+        await TurnAsync(proxy);
         if (withReset)
         {
             client.Reset();
@@ -138,6 +140,16 @@ public sealed class RateLimitTests
         static string Fault(RateLimitConfig limit) =>
             new FlowConfig { RateLimits = [limit] }.FindFault().ShouldNotBeNull();
     }
+
+    /// <summary>After two, whatever had arrived before has been seen by its reactor.</summary>
+    private static Task TurnAsync(ProxyFixture proxy) =>
+        Task.WhenAll(proxy.Server.Reactors.Select(reactor =>
+        {
+            var done = new TaskCompletionSource(
+                TaskCreationOptions.RunContinuationsAsynchronously);
+            reactor.Post(done.SetResult);
+            return done.Task;
+        }));
 
     private static RateLimitConfig Limit(double rate, int burst) => new()
     {
