@@ -35,9 +35,8 @@ internal sealed partial class FileServer
         OpenFile file = reply.File;
         if (reply.Content is { } content)
         {
-            SyscallResult sent = await client.SendAsync(
-                content, (int)offset, (int)length, _shard.Options.SendTimeoutMs);
-            exchange.BodyBytesSent += client.Sent;
+            SyscallResult sent = await _shard.Forwarder.SendPacedAsync(
+                exchange, content, (int)offset, (int)length);
             return sent.IsSuccess ? ProxyError.None : SendFailed(sent);
         }
 
@@ -52,10 +51,23 @@ internal sealed partial class FileServer
                 }
             }
 
-            int turn = (int)Math.Min(length - done, TurnBytes);
+            int turn = exchange.Pacer.Allow(
+                (int)Math.Min(length - done, TurnBytes), _reactor.NowMs);
+            if (turn == 0)
+            {
+                int restMs = exchange.Pacer.DelayMs(_reactor.NowMs);
+                if (!await _shard.Forwarder.RestAsync(exchange, restMs, IoWatch.Broken))
+                {
+                    return SendFailed(SyscallResult.Failure(Errno.Canceled));
+                }
+
+                continue;
+            }
+
             SyscallResult sent = await client.SendFileAsync(
                 file.Descriptor, offset + done, turn, _shard.Options.SendTimeoutMs);
             exchange.BodyBytesSent += client.Sent;
+            exchange.Pacer.NoteSent(client.Sent);
             done += client.Sent;
             if (!sent.IsSuccess)
             {
