@@ -123,7 +123,7 @@ internal sealed class Reactor : IDisposable
     /// <summary>Posts whose flag has fallen may be left when one of them threw.</summary>
     private bool HasMail => Volatile.Read(ref _hasMail) != 0 || !_mailbox.IsEmpty;
 
-    private static long Clock() =>
+    internal static long Clock() =>
         Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000);
 
     private void Run()

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Tessera.Proxy.Forwarding;
+using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Transports;
 
 namespace Tessera.Proxy.Routing;
@@ -97,7 +98,10 @@ internal sealed class BackendTable
                    select new BackendStatus(
                        backend.Name,
                        backend.Held,
-                       [.. backend.Current.Endpoints.Select(e => StatusOf(backend, e))]),
+                       [.. backend.Current.Endpoints.Select(e => StatusOf(backend, e))])
+                   {
+                       UnavailableReason = backend.Current.Config.UnavailableReason,
+                   },
             ];
         }
     }
@@ -125,7 +129,11 @@ internal sealed class BackendTable
         endpoint.State,
         endpoint.InFlight,
         endpoint.Requests,
-        endpoint.Failures);
+        endpoint.Failures)
+    {
+        Weight = endpoint.Weight,
+        IsAvoided = endpoint.IsAvoided(Reactor.Clock()),
+    };
 
     private void Update(Backend backend, BackendConfig config)
     {
