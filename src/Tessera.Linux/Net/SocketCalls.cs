@@ -26,6 +26,8 @@ public static unsafe partial class SocketCalls
     private const int IpProtoIPv6 = 41;
     private const int IPv6Only = 26;
 
+    private const nuint SiocOutQ = 0x5411;
+
     private const int MsgPeek = 0x2;
     private const int MsgNoSignal = 0x4000;
     private const int MsgMore = 0x8000;
@@ -176,6 +178,16 @@ public static unsafe partial class SocketCalls
         }
     }
 
+    /// <summary>
+    /// Bytes that were sent and that the peer has not acknowledged: SIOCOUTQ, see tcp(7).
+    /// </summary>
+    public static SyscallResult QueuedBytes(int descriptor)
+    {
+        int bytes = 0;
+        SyscallResult result = From(ioctl(descriptor, SiocOutQ, &bytes));
+        return result.IsSuccess ? SyscallResult.Success(bytes) : result;
+    }
+
     /// <summary>Ends what this side sends; the peer reads an orderly end.</summary>
     public static SyscallResult ShutdownSend(int descriptor) => From(shutdown(descriptor, 1));
 
@@ -269,6 +281,9 @@ public static unsafe partial class SocketCalls
 
     [LibraryImport(Library)]
     private static partial int shutdown(int descriptor, int how);
+
+    [LibraryImport(Library)]
+    private static partial int ioctl(int descriptor, nuint request, int* argument);
 
     [LibraryImport(Library)]
     private static partial int close(int descriptor);

@@ -27,6 +27,7 @@ internal sealed class Shard
 
     private readonly ConnectionLimit _limit;
     private readonly Stack<Exchange> _spare = new();
+    private readonly SendFloor? _sendFloor;
     private ClientConnection? _first;
 
     public Shard(
@@ -41,6 +42,9 @@ internal sealed class Shard
         Options = options;
         ErrorLog = errorLog;
         _limit = limit;
+        _sendFloor = options.MinSendBytesPerSecond > 0
+            ? new SendFloor(options.SendTimeoutMs, options.MinSendBytesPerSecond)
+            : null;
         Clock = new ReactorClock(reactor, TimeProvider.System);
         Forwarder = new Forwarder(this);
         int reactors = Math.Max(1, options.Reactors);
@@ -71,24 +75,37 @@ internal sealed class Shard
 
     public int ConnectionCount { get; private set; }
 
-    /// <summary>Takes over a connection that was accepted, unless there are too many.</summary>
+    /// <summary>
+    /// Takes over a connection that was accepted. When there are too many, some are told so, and
+    /// the rest is closed.
+    /// </summary>
     public void Admit(int descriptor, in InternetAddress peer, Listener listener)
     {
-        if (IsClosing || !_limit.TryEnter())
+        bool isWelcome = !IsClosing && _limit.TryEnter();
+        if (!isWelcome)
         {
-            SocketCalls.Close(descriptor);
-            return;
+            if (IsClosing || !_limit.TryEnterBeyond())
+            {
+                SocketCalls.Close(descriptor);
+                return;
+            }
+
+            ErrorLog.Write("a client is turned away: there are too many connections");
         }
 
         SyscallResult opened = Transport.TryOpen(Reactor, descriptor, out Transport transport);
         if (!opened.IsSuccess)
         {
-            _limit.Leave();
+            Leave(isWelcome);
             ErrorLog.Write($"epoll_ctl: {Errno.Describe(opened.Errno)}");
             return;
         }
 
-        var connection = new ClientConnection(this, listener, transport, peer);
+        transport.Handle.SendFloor = _sendFloor;
+        var connection = new ClientConnection(this, listener, transport, peer)
+        {
+            IsWelcome = isWelcome,
+        };
         connection.Following = _first;
         if (_first is not null)
         {
@@ -97,7 +114,7 @@ internal sealed class Shard
 
         _first = connection;
         ConnectionCount++;
-        connection.RunAsync().Detach(Reactor);
+        (isWelcome ? connection.RunAsync() : connection.TurnAwayAsync()).Detach(Reactor);
     }
 
     internal void Remove(ClientConnection connection)
@@ -117,7 +134,19 @@ internal sealed class Shard
         }
 
         ConnectionCount--;
-        _limit.Leave();
+        Leave(connection.IsWelcome);
+    }
+
+    private void Leave(bool isWelcome)
+    {
+        if (isWelcome)
+        {
+            _limit.Leave();
+        }
+        else
+        {
+            _limit.LeaveBeyond();
+        }
     }
 
     public Exchange BeginExchange(ClientConnection client)

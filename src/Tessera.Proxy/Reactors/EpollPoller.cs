@@ -76,6 +76,13 @@ internal sealed class EpollPoller : IPoller
         SocketCalls.Close(descriptor);
     }
 
+    public void Release(IoHandle handle)
+    {
+        Epoll.Remove(_epoll, handle.Descriptor);
+        _handles[handle.Descriptor] = null;
+        handle.Descriptor = -1;
+    }
+
     public bool TryStart(IoOperation operation)
     {
         IoHandle handle = operation.Handle;

@@ -57,6 +57,9 @@ internal sealed class IoOperation : TimerEntry
     private State _state;
     private int _timeoutMs;
 
+    /// <summary>A look was taken at how slow this send is.</summary>
+    private bool _isSlow;
+
     public IoOperation(Reactor reactor, IoHandle? handle)
     {
         _reactor = reactor;
@@ -113,7 +116,9 @@ internal sealed class IoOperation : TimerEntry
     /// <summary>Sets the deadline of an operation in progress; 0 is none.</summary>
     internal void ExpireAfter(int timeoutMs)
     {
-        _timeoutMs = timeoutMs;
+        _timeoutMs = Kind == IoKind.Send && Handle.SendFloor is { } floor
+            ? Math.Min(timeoutMs, floor.CheckMs)
+            : timeoutMs;
         ExtendDeadline();
     }
 
@@ -156,6 +161,7 @@ internal sealed class IoOperation : TimerEntry
         Length = length;
         Transferred = 0;
         _timeoutMs = 0;
+        _isSlow = false;
     }
 
     /// <summary>Completed within its start, before anyone could await it.</summary>
@@ -198,11 +204,35 @@ internal sealed class IoOperation : TimerEntry
 
     protected internal override void Expire()
     {
-        if (_state == State.Pending)
+        if (_state == State.Pending && !MayGoOn())
         {
             _reactor.Poller.Abandon(this);
             Complete(SyscallResult.Failure(Errno.TimedOut));
         }
+    }
+
+    /// <summary>A send that is slow, but not too slow, gets more time.</summary>
+    private bool MayGoOn()
+    {
+        if (Kind != IoKind.Send || Handle.SendFloor is not { } floor)
+        {
+            return false;
+        }
+
+        SendProgress progress = Handle.SendProgress ??= new SendProgress();
+        if (!_isSlow)
+        {
+            progress.CheckedMs = SendProgress.Never;
+            _isSlow = true;
+        }
+
+        if (!floor.Allows(progress, Handle.Descriptor, Length - Transferred, _reactor.NowMs))
+        {
+            return false;
+        }
+
+        ExpireAfter((int)Math.Min(progress.CreditMs, floor.CheckMs));
+        return true;
     }
 }
 

@@ -1,6 +1,7 @@
 using Tessera.Proxy.Access;
 using Tessera.Proxy.Compression;
 using Tessera.Proxy.Files;
+using Tessera.Proxy.Flow;
 
 namespace Tessera.Proxy.Routing;
 
@@ -11,8 +12,9 @@ namespace Tessera.Proxy.Routing;
 internal sealed class Route
 {
     /// <param name="backend">Null when the route answers by itself.</param>
-    public Route(RouteConfig config, Backend? backend)
+    public Route(RouteConfig config, Backend? backend, RouteFlow? flow = null)
     {
+        Flow = flow;
         Config = config;
         Backend = backend;
         Gate = config.Access is null ? null : new AccessGate(config.Access);
@@ -40,6 +42,8 @@ internal sealed class Route
 
     /// <summary>Null leaves responses as they are.</summary>
     public CompressionRule? Compression { get; }
+
+    public RouteFlow? Flow { get; }
 
     /// <summary>Forwards and does nothing else, which is the shortest way through.</summary>
     public bool IsPlain { get; }
