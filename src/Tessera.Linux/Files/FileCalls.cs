@@ -112,7 +112,8 @@ public static unsafe partial class FileCalls
 
     /// <summary>
     /// sendfile(2): bytes that went from the file into the socket, fewer than asked for when it is
-    /// full or the file ends; 0 at the file's end.
+    /// full or the file ends; 0 at the file's end. It cannot be told to leave SIGPIPE out, as send
+    /// can; .NET's runtime ignores that signal from its start.
     /// </summary>
     public static SyscallResult Send(int socket, int file, long offset, int length)
     {

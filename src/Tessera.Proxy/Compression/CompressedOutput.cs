@@ -3,9 +3,9 @@ using System.Buffers.Text;
 namespace Tessera.Proxy.Compression;
 
 /// <summary>
-/// Gathers what a compressor gives, so that it can be sent as one chunk (RFC 9112 section 7.1): room
-/// for the chunk's size is left before it. It grows with what one step of input can make of it,
-/// which is bounded. Owned by one reactor.
+/// Gathers what a compressor gives, so that it can be sent as one chunk (RFC 9112 section 7.1):
+/// room for the chunk's size is left before it. It grows with what one step of input can make of
+/// it, which is bounded. Owned by one reactor.
 /// </summary>
 internal sealed class CompressedOutput : Stream
 {

@@ -1,8 +1,8 @@
 namespace Tessera.Proxy.Compression;
 
 /// <summary>
-/// The compressors of one reactor, so many at once and no more: a response that finds none left goes
-/// as it is. Owned by one reactor.
+/// The compressors of one reactor, so many at once and no more: a response that finds none left
+/// goes as it is. Owned by one reactor.
 /// </summary>
 internal sealed class CompressorStock
 {

@@ -9,10 +9,10 @@ namespace Tessera.Proxy.Files;
 internal readonly record struct LookUp(OpenFile? File, int Errno, bool IsFolder);
 
 /// <summary>
-/// The files that were asked for lately: small ones with their content, large ones open. What a name
-/// stands for is looked at again once a second; a large file, whose pieces are sent from the disk, at
-/// each request. Bounded in files, descriptors and bytes; the one not used for longest goes first.
-/// Owned by one reactor.
+/// The files that were asked for lately: small ones with their content, large ones open. What a
+/// name stands for is looked at again once a second; a large file, whose pieces are sent from the
+/// disk, at each request. Bounded in files, descriptors and bytes; the one not used for longest
+/// goes first. Owned by one reactor.
 /// </summary>
 internal sealed class FileCache
 {

@@ -34,8 +34,12 @@ internal sealed class FileFinder
 
     public FileMatch Find(Exchange exchange, FileSite site, long nowMs)
     {
+        // "http://host" means the path "/" (RFC 9110 section 4.2.3).
+        RequestHead head = exchange.Request;
+        ReadOnlySpan<byte> path = exchange.Path;
+        path = path.IsEmpty && head.IsAbsoluteForm ? "/"u8 : path;
         FileMatch match = site.Tries.Length == 0
-            ? FindPath(site, exchange.Path, nowMs)
+            ? FindPath(site, path, nowMs)
             : FindFirst(exchange, site, nowMs);
         match.File?.Acquire();
         return match.File is null ? match : ChooseForm(exchange, site, match, nowMs);

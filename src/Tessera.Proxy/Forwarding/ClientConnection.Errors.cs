@@ -77,7 +77,7 @@ internal sealed partial class ClientConnection
         return await AnswerAsync(exchange, reason, option);
     }
 
-    /// <summary>The exchange's status, with a line of words. False when it did not arrive.</summary>
+    /// <summary>The exchange's status and a line of words; false when the client is gone.</summary>
     public async ReactorTask<bool> AnswerAsync(
         Exchange exchange, string reason, ConnectionOption option)
     {

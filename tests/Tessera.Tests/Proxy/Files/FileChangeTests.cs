@@ -62,7 +62,7 @@ public sealed class FileChangeTests
         await using FileFixture site = new FileFixture().With("f", new string('a', 100_000));
         (await site.GetAsync("/f")).Body.Length.ShouldBe(100_000);
         site.With("f", new string('b', 120_000));
-        (await site.GetAsync("/f")).Body.ShouldBe(new string('b', 120_000));
+        ((await site.GetAsync("/f")).Body == new string('b', 120_000)).ShouldBeTrue();
     }
 
     [Theory]

@@ -14,11 +14,14 @@ namespace Tessera.Tests.Proxy.Files;
 internal sealed class FileFixture : IAsyncDisposable
 {
     private readonly string _folder;
+    private readonly Func<ProxyOptions, ProxyServer> _createServer;
     private ScriptedServer? _upstream;
     private ProxyFixture? _proxy;
 
-    public FileFixture()
+    /// <param name="createServer">Makes a server that is not quite like the real one.</param>
+    public FileFixture(Func<ProxyOptions, ProxyServer>? createServer = null)
     {
+        _createServer = createServer ?? (options => new ProxyServer(options));
         _folder = Directory.CreateTempSubdirectory("tessera-files-").FullName;
         Root = Path.Combine(_folder, "site");
         Directory.CreateDirectory(Root);
@@ -52,10 +55,9 @@ internal sealed class FileFixture : IAsyncDisposable
 
     public FileFixture Serving(
         Func<FilesConfig, FilesConfig>? files = null,
-        Func<RouteConfig, RouteConfig>? route = null,
-        ProxyOptions? options = null)
+        Func<RouteConfig, RouteConfig>? route = null)
     {
-        _proxy = Start(files, route, options);
+        _proxy = Start(files, route);
         return this;
     }
 
@@ -83,16 +85,15 @@ internal sealed class FileFixture : IAsyncDisposable
 
     private ProxyFixture Start(
         Func<FilesConfig, FilesConfig>? files = null,
-        Func<RouteConfig, RouteConfig>? route = null,
-        ProxyOptions? options = null)
+        Func<RouteConfig, RouteConfig>? route = null)
     {
-        _upstream = ScriptedServer.Named("upstream");
+        _upstream ??= ScriptedServer.Named("upstream");
         var config = new FilesConfig { Root = Root };
         var served = new RouteConfig { Backend = "web", Files = files?.Invoke(config) ?? config };
         return ProxyFixture.Start(
             [_upstream.Address],
-            options ?? new ProxyOptions { Reactors = 1 },
-            listener: l => l with { Routes = [route?.Invoke(served) ?? served] });
+            listener: l => l with { Routes = [route?.Invoke(served) ?? served] },
+            server: _createServer(new ProxyOptions { Reactors = 1 }));
     }
 }
 

@@ -172,6 +172,7 @@ public sealed class FileServingTests
             .With("empty/x", "");
         site.Serving(f => f with { Index = ["index.html", "index.htm"] });
         (await site.GetAsync("/docs/")).Body.ShouldBe("second");
+        (await site.GetAsync("http://test")).Status.ShouldBe(403);
         (await site.GetAsync("/docs/%C3%B6%20%C3%BC/")).Body.ShouldBe("first");
         (await site.GetAsync("/empty/")).Status.ShouldBe(403);
         (await site.GetAsync("/none/")).Status.ShouldBe(404);

@@ -56,7 +56,8 @@ internal sealed class FaultyPoller : IPoller
     public bool TryStart(IoOperation operation)
     {
         bool isReceive = operation.Kind is IoKind.Receive or IoKind.ReceiveRented;
-        bool isTransfer = isReceive || operation.Kind == IoKind.Send;
+        bool isTransfer = isReceive
+            || operation.Kind is IoKind.Send or IoKind.SendMore or IoKind.SendFile;
         if (operation.Kind == IoKind.Accept && Happens(_faults.TooManyFiles))
         {
             operation.CompleteAtOnce(SyscallResult.Failure(Errno.TooManyFiles));
