@@ -37,10 +37,11 @@ internal static class Daemon
         var store = new ProjectStore(home);
         var catalog = new Catalog();
         var shutdown = new DaemonShutdown(onDemand);
+        var stickyKey = new Lazy<ImmutableArray<byte>>(() => StickyKey.ReadOrCreate(home));
         await using var proxy = new ProxyServer(options);
         await using var ingress = new Ingress(proxy, catalog,
-            project => Path.Combine(store.FolderOf(project), "access.log"), log.Write,
-            TimeProvider.System);
+            project => Path.Combine(store.FolderOf(project), "access.log"),
+            () => stickyKey.Value, log.Write, TimeProvider.System);
         await using var engine = new NativeEngine(
             new NativeEngineOptions
             {
@@ -71,6 +72,7 @@ internal static class Daemon
         {
             // Nothing is worth keeping without a project: the folder is left as it was found.
             log.Delete();
+            File.Delete(home.StickyKey);
             store.DeleteIfEmpty();
         }
 

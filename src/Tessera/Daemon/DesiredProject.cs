@@ -81,10 +81,11 @@ internal static class DesiredProject
                 throw new UserErrorException($"no such service: {name}");
             }
 
-            if (service.IsExternal)
+            if (!service.HasInstances)
             {
-                throw new UserErrorException(
-                    $"service {name} is external (x-tessera.endpoints): it cannot be scaled");
+                throw new UserErrorException(service.IsExternal
+                    ? $"service {name} is external (x-tessera.endpoints): it cannot be scaled"
+                    : $"service {name} has no command: it cannot be scaled");
             }
 
             Service scaled = service with { Scale = count };

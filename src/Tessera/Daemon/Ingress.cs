@@ -19,6 +19,7 @@ internal sealed class Ingress : IAsyncDisposable
     private readonly ProxyServer _proxy;
     private readonly Catalog _catalog;
     private readonly Func<string, string> _accessLogOf;
+    private readonly Func<ImmutableArray<byte>> _stickyKey;
     private readonly Action<string> _log;
     private readonly ExternalHosts _hosts;
     private readonly ITimer _retry;
@@ -28,13 +29,15 @@ internal sealed class Ingress : IAsyncDisposable
         ImmutableSortedDictionary<string, ProjectEntry>.Empty;
     private ImmutableArray<ListenFailure> _failures = [];
 
+    /// <param name="stickyKey">Signs the cookies of sticky services; the same each time.</param>
     public Ingress(
-        ProxyServer proxy, Catalog catalog, Func<string, string> accessLogOf, Action<string> log,
-        TimeProvider time)
+        ProxyServer proxy, Catalog catalog, Func<string, string> accessLogOf,
+        Func<ImmutableArray<byte>> stickyKey, Action<string> log, TimeProvider time)
     {
         _proxy = proxy;
         _catalog = catalog;
         _accessLogOf = accessLogOf;
+        _stickyKey = stickyKey;
         _log = log;
         _hosts = new ExternalHosts(log);
         _retry = time.CreateTimer(_ => RetryListeners(), null, RetryPeriod, RetryPeriod);
@@ -114,8 +117,7 @@ internal sealed class Ingress : IAsyncDisposable
     }
 
     public static IEnumerable<IPEndPoint> Listeners(ProjectEntry entry) =>
-        entry.Published.SelectMany(p => RouteBuilder.ListenAddresses(p.Mapping)
-            .Select(address => new IPEndPoint(address, entry.PublishedPort(p.Service, p.Mapping))));
+        Publication.Of(entry).Select(published => published.Address).Distinct();
 
     /// <summary>
     /// Called by observers and timers, on whose threads an exception would be the daemon's end: a
@@ -128,7 +130,8 @@ internal sealed class Ingress : IAsyncDisposable
             try
             {
                 _failures = _proxy.Apply(RouteBuilder.Build(
-                    _projects.Values, _catalog.Current, _hosts.AddressesOf, _accessLogOf));
+                    _projects.Values, _catalog.Current, _hosts.AddressesOf, _accessLogOf,
+                    _stickyKey));
             }
             catch (Exception e)
             {

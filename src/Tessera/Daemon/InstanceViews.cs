@@ -4,6 +4,7 @@ using System.Net;
 using Tessera.Proxy;
 using Tessera.Stack;
 using Tessera.Stack.Discovery;
+using Tessera.Stack.Routing;
 
 namespace Tessera.Daemon;
 
@@ -67,8 +68,8 @@ internal static class InstanceViews
     private static string? ListenFault(
         ProjectEntry entry, Service service, ImmutableArray<ListenFailure> failures)
     {
-        HashSet<IPEndPoint> own = [.. service.Ports.SelectMany(m => RouteBuilder.ListenAddresses(m)
-            .Select(a => new IPEndPoint(a, entry.PublishedPort(service, m))))];
+        HashSet<IPEndPoint> own = [.. Publication.Of(entry)
+            .Where(p => p.Service.Name == service.Name).Select(p => p.Address)];
         ListenFailure? failure = failures.FirstOrDefault(f => own.Contains(f.Address));
         return failure is null ? null : $"cannot listen on {failure.Address}: {failure.Reason}";
     }

@@ -5,6 +5,7 @@ using Tessera.Daemon;
 using Tessera.Proxy;
 using Tessera.Stack;
 using Tessera.Stack.Discovery;
+using Tessera.Stack.Routing;
 using Xunit;
 using static Tessera.Tests.Stack.Planning.PlanFixture;
 
@@ -30,7 +31,8 @@ public class RouteBuilderTests
     private static ProxyConfig Build(ProjectEntry entry, params Instance[] instances) =>
         RouteBuilder.Build([entry],
             new CatalogSnapshot(1, instances.ToImmutableSortedDictionary(i => i.Id, i => i)),
-            host => [IPAddress.Parse(host)], project => $"/log/{project}");
+            host => [IPAddress.Parse(host)],
+            project => $"/log/{project}/access.log", () => [.. new byte[32]]);
 
     private static ProjectEntry Entry(Service service) => new()
     {
