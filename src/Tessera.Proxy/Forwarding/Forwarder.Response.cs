@@ -148,6 +148,7 @@ internal sealed partial class Forwarder
         int headEnd = exchange.ReplyStart + head.Length;
         exchange.ReplyBodyStart = headEnd;
         exchange.Status = head.StatusCode;
+        exchange.AddRouteFields();
         exchange.ReplyBody = new BodyReader(framing, head.ContentLength);
 
         // Chunks mean nothing to an HTTP/1.0 client (RFC 9112 section 6.1): it gets the data alone,
@@ -162,6 +163,7 @@ internal sealed partial class Forwarder
             exchange.ReplyStart,
             option,
             keepsChunks,
+            exchange.Route?.ResponseFields,
             exchange.AddedFields);
         exchange.HasReachedClient = true;
         if (isUnchunked)

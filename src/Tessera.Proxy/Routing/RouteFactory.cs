@@ -13,10 +13,29 @@ internal sealed class RouteFactory
     public RouteTable CreateTable(IEnumerable<RouteConfig> routes) =>
         new(routes.Select(TryCreate).OfType<Route>());
 
-    /// <summary>Null for a route to a backend that does not exist.</summary>
+    /// <summary>What is wrong with a route, as a sentence; null when nothing is.</summary>
+    public static string? ProblemOf(RouteConfig config)
+    {
+        try
+        {
+            _ = new Route(config, backend: null);
+            return null;
+        }
+        catch (Exception e) when (e is FormatException or ArgumentException)
+        {
+            return e.Message.TrimEnd('.') + '.';
+        }
+    }
+
+    /// <summary>
+    /// Null for a route to a backend that does not exist, and for one that is not right: whoever
+    /// applies it was told before (<see cref="ProxyServer.FindProblems"/>).
+    /// </summary>
     private Route? TryCreate(RouteConfig config)
     {
         Backend? backend = config.Backend is null ? null : _backends.Find(config.Backend);
-        return config.Backend is not null && backend is null ? null : new Route(config, backend);
+        bool isServed = (config.Backend is null || backend is not null)
+            && ProblemOf(config) is null;
+        return isServed ? new Route(config, backend) : null;
     }
 }

@@ -5,6 +5,9 @@ namespace Tessera.Stack.Routing;
 /// </summary>
 public static class RouteKey
 {
+    /// <summary>Of a route that takes every request.</summary>
+    public const string Everything = "/";
+
     /// <summary>One for each host: <c>GET a.example.com/api</c>.</summary>
     public static IEnumerable<string> Of(RouteOptions route)
     {

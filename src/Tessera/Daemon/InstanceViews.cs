@@ -75,8 +75,18 @@ internal static class InstanceViews
     }
 
     private static ImmutableArray<PublisherView> Publishers(ProjectEntry entry, Service service) =>
-        [.. service.Ports.Select(m => new PublisherView(
-            m.HostIp ?? "0.0.0.0", m.Target, entry.PublishedPort(service, m), m.Protocol))];
+    [
+        .. service.Ports.Select(m => new PublisherView(
+            m.HostIp ?? "0.0.0.0", m.Target, entry.PublishedPort(service, m), m.Protocol)),
+
+        // Routes that none of its ports serves.
+        .. Publication.Of(entry)
+            .Where(p => p.Service.Name == service.Name
+                && service.Ports.All(m => entry.PublishedPort(service, m) != p.Address.Port))
+            .DistinctBy(p => p.Address.Port)
+            .Select(p => new PublisherView(
+                p.Address.Address.ToString(), p.Targets.FirstOrDefault(), p.Address.Port, "tcp")),
+    ];
 
     private static IEnumerable<InstanceView> External(
         ProjectEntry entry, Service service, ImmutableArray<BackendStatus> backends)

@@ -76,6 +76,12 @@ internal sealed record Publication(
     public IEnumerable<int> Targets =>
         Routes.Select(route => TargetOf(route, Service)).OfType<int>().Distinct();
 
+    /// <summary>For people: every address of the machine is <c>localhost</c>.</summary>
+    public string AddressText =>
+        Address.Address.Equals(IPAddress.Any) || Address.Address.Equals(IPAddress.IPv6Any)
+            ? $"localhost:{Address.Port}"
+            : Address.ToString();
+
     /// <summary>
     /// Null for a route of a service that has nobody to forward to. An external service's
     /// endpoints have ports of their own: any will do.

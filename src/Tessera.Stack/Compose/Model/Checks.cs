@@ -30,7 +30,7 @@ internal sealed class Checks(MappingNode document, Problems problems)
 
         CheckSecrets();
         DependencyCycles.Check(_services, problems);
-        PublishedPorts.Check(_services, problems);
+        PublishedPorts.Check(document, problems);
     }
 
     /// <summary>True for a service that only a container engine can run.</summary>
