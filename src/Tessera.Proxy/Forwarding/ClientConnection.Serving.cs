@@ -38,7 +38,8 @@ internal sealed partial class ClientConnection
 
         if (route.ReplyBody is not null)
         {
-            await ReplyAsync(exchange, route.Config.Reply!.Status, route.ReplyBody, route.ReplyType);
+            await ReplyAsync(
+                exchange, route.Config.Reply!.Status, route.ReplyBody, route.ReplyType);
             return ProxyError.None;
         }
 

@@ -95,7 +95,8 @@ internal sealed class RouteTable
         Route? route = _exact.Find(name)?.Find(request);
         if (!_leading.IsEmpty)
         {
-            for (int dot = NextDot(name, 0); dot >= 0 && route is null; dot = NextDot(name, dot + 1))
+            for (int dot = NextDot(name, 0); dot >= 0 && route is null;
+                dot = NextDot(name, dot + 1))
             {
                 route = _leading.Find(name[dot..])?.Find(request);
             }

@@ -112,7 +112,12 @@ public class RouteBuilderTests
                 Routes =
                 [
                     new RouteOptions { Name = "a", Hosts = ["a", "b"], Port = 80 },
-                    new RouteOptions { Name = "c", Path = new(RoutePathKind.Exact, "/c"), Port = 90 },
+                    new RouteOptions
+                    {
+                        Name = "c",
+                        Path = new(RoutePathKind.Exact, "/c"),
+                        Port = 90,
+                    },
                 ],
             },
         };
@@ -138,7 +143,8 @@ public class RouteBuilderTests
             Name = "api",
             Options = new ServiceOptions
             {
-                Routes = [new RouteOptions { Path = new(RoutePathKind.Segments, "/api"), Port = 80 }],
+                Routes =
+                    [new RouteOptions { Path = new(RoutePathKind.Segments, "/api"), Port = 80 }],
             },
         };
         ProxyConfig config = RouteBuilder.Build(
@@ -167,7 +173,8 @@ public class RouteBuilderTests
               send_timeout: 3s
               max_fails: 0
               access: { allow: [10.0.0.0/8], deny: 10.0.0.13 }
-              limits: { rate: { requests: 60/m, burst: 5, nodelay: true }, connections: 9, body: 1m }
+              limits:
+                { rate: { requests: 60/m, burst: 5, nodelay: true }, connections: 9, body: 1m }
               headers: { response: { Server: "", X-A: b }, add: { Link: l } }
               routes: { slow: { path: /slow, read_timeout: 9s, limits: {} } }
             """);

@@ -36,7 +36,10 @@ public class PathRewriteTests
 
     [Fact]
     public void Puts_a_prefix_before_what_is_left() => Rewrite(
-        new RewriteConfig { StripPrefix = "/a", Pattern = "b", Replacement = "c", AddPrefix = "/z/" },
+        new RewriteConfig
+        {
+            StripPrefix = "/a", Pattern = "b", Replacement = "c", AddPrefix = "/z/",
+        },
         "/a/b", "").ShouldBe("/z/c");
 
     [Theory]

@@ -17,7 +17,7 @@ public class RouteRuleTests
     [InlineData("limits: { connections: 0 }", "must be 1 to 1000000000, not 0")]
     [InlineData("access: { allow: somewhere }", "has \"somewhere\", which is neither")]
     [InlineData("access: { basic_auth: {} }", "nobody could log in")]
-    [InlineData("access: { basic_auth: { file: users } }", "the file of users users does not exist")]
+    [InlineData("access: { basic_auth: { file: none } }", "the file of users none does not exist")]
     [InlineData("headers: { request: { Connection: x } }", "belongs to the connection")]
     [InlineData("headers: { request: { \"a b\": x } }", "no name of a header field")]
     [InlineData("headers: { response: { A: \"b\\nc\" } }", "with a line break")]
@@ -62,7 +62,7 @@ public class RouteRuleTests
             """);
         folder.Write("htpasswd", "# staff\nbob:$6$x$y\n\n");
         folder.Load().Project.Services["web"].Options.Rules.Access!.BasicAuth!.Users.ShouldBe(
-            ["eve:{PLAIN}secret", "bob:$6$x$y"]);
+            ["bob:$6$x$y", "eve:{PLAIN}secret"]);
         folder.Write("htpasswd", "bob:rqXexS6ZhobKA");
         folder.Error().ShouldContain("too weak to take");
     }
