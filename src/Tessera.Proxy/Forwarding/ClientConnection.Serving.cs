@@ -1,5 +1,4 @@
 using Tessera.Linux;
-using Tessera.Proxy.Access;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Variables;
@@ -21,11 +20,10 @@ internal sealed partial class ClientConnection
     {
         Route route = exchange.Route!;
 
-        // (1) Who asks?
-        if (route.Gate?.Check(Peer) is { } verdict && verdict != GateVerdict.Pass)
+        // (1) Is there room for it, and may it?
+        if ((route.Flow is not null || route.Gate is not null)
+            && !await TryAdmitAsync(exchange, route))
         {
-            exchange.Status = verdict == GateVerdict.Unauthorized ? 401 : 403;
-            await RefuseAsync(exchange);
             return ProxyError.None;
         }
 
@@ -50,6 +48,11 @@ internal sealed partial class ClientConnection
             exchange.Status = 414;
             await RefuseAsync(exchange);
             return ProxyError.None;
+        }
+
+        if (route.Files is { } site)
+        {
+            return await _shard.Files.ServeAsync(exchange, site);
         }
 
         return await _shard.Forwarder.ForwardAsync(exchange);

@@ -1,5 +1,8 @@
 using System.Text;
 using Tessera.Proxy.Access;
+using Tessera.Proxy.Compression;
+using Tessera.Proxy.Files;
+using Tessera.Proxy.Flow;
 using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Routing;
@@ -13,11 +16,14 @@ internal sealed class Route
     /// <param name="backend">Null when the route answers by itself.</param>
     /// <exception cref="FormatException">A text of it names no variable.</exception>
     /// <exception cref="ArgumentException">An expression of it is none.</exception>
-    public Route(RouteConfig config, Backend? backend)
+    public Route(RouteConfig config, Backend? backend, RouteFlow? flow = null)
     {
+        Flow = flow;
         Config = config;
         Backend = backend;
         Gate = config.Access is null ? null : new AccessGate(config.Access);
+        Files = config.Files is null ? null : new FileSite(config.Files);
+        Compression = config.Compression is null ? null : new CompressionRule(config.Compression);
         Conditions = RouteConditions.Of(config);
         PathPattern = config.Path.Kind switch
         {
@@ -52,6 +58,13 @@ internal sealed class Route
 
     public AccessGate? Gate { get; }
 
+    /// <summary>Null when the route serves no files.</summary>
+    public FileSite? Files { get; }
+
+    /// <summary>Null leaves responses as they are.</summary>
+    public CompressionRule? Compression { get; }
+
+    public RouteFlow? Flow { get; }
     /// <summary>Null when host and path alone decide.</summary>
     public RouteConditions? Conditions { get; }
 

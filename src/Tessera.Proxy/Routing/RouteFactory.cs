@@ -1,3 +1,5 @@
+using Tessera.Proxy.Flow;
+
 namespace Tessera.Proxy.Routing;
 
 /// <summary>
@@ -6,6 +8,7 @@ namespace Tessera.Proxy.Routing;
 /// </summary>
 internal sealed class RouteFactory
 {
+    private readonly ZoneTable _zones = new();
     private readonly BackendTable _backends;
 
     public RouteFactory(BackendTable backends) => _backends = backends;
@@ -19,7 +22,7 @@ internal sealed class RouteFactory
         try
         {
             _ = new Route(config, backend: null);
-            return null;
+            return config.Flow?.FindFault() ?? config.Access?.BasicAuth?.FindFault();
         }
         catch (Exception e) when (e is FormatException or ArgumentException)
         {
@@ -27,15 +30,13 @@ internal sealed class RouteFactory
         }
     }
 
-    /// <summary>
-    /// Null for a route to a backend that does not exist, and for one that is not right: whoever
-    /// applies it was told before (<see cref="ProxyServer.FindProblems"/>).
-    /// </summary>
+    /// <summary>Null for a route to a backend that does not exist.</summary>
     private Route? TryCreate(RouteConfig config)
     {
         Backend? backend = config.Backend is null ? null : _backends.Find(config.Backend);
-        bool isServed = (config.Backend is null || backend is not null)
-            && ProblemOf(config) is null;
-        return isServed ? new Route(config, backend) : null;
+        RouteFlow? flow = config.Flow is null ? null : new RouteFlow(config.Flow, _zones);
+        return config.Backend is not null && backend is null
+            ? null
+            : new Route(config, backend, flow);
     }
 }

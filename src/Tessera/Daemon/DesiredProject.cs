@@ -5,6 +5,7 @@ using Tessera.Proxy;
 using Tessera.Stack;
 using Tessera.Stack.Compose;
 using Tessera.Stack.Discovery;
+using Tessera.Stack.Planning;
 using Tessera.Stack.Routing;
 
 namespace Tessera.Daemon;
@@ -22,11 +23,7 @@ internal static class DesiredProject
     public static Project FromRequest(UpRequest request)
     {
         Project project = WithScale(ComposeLoader.Bind(request.CanonicalProject), request.Scale);
-        foreach (string name in request.Services.Where(n => !project.Services.ContainsKey(n)))
-        {
-            throw new UserErrorException($"no such service: {name}");
-        }
-
+        project.Require(request.Services);
         foreach (Service service in project.Services.Values.Where(
             s => request.Services.IsEmpty || request.Services.Contains(s.Name)))
         {
@@ -77,13 +74,10 @@ internal static class DesiredProject
     public static Project WithScale(
         Project project, ImmutableSortedDictionary<string, int> scale)
     {
+        project.Require(scale.Keys);
         foreach ((string name, int count) in scale)
         {
-            if (!project.Services.TryGetValue(name, out Service? service))
-            {
-                throw new UserErrorException($"no such service: {name}");
-            }
-
+            Service service = project.Services[name];
             if (!service.HasInstances)
             {
                 throw new UserErrorException(service.IsExternal
@@ -107,7 +101,8 @@ internal static class DesiredProject
     {
         if (!request.Services.IsEmpty && previous is not null)
         {
-            HashSet<string> named = Closure(project, request);
+            HashSet<string> named = [.. ServiceGraph.InOrder(
+                project, request.Services, withDependencies: !request.NoDeps).Select(s => s.Name)];
             project = project with
             {
                 Services = project.Services.SetItems(previous.Project.Services
@@ -157,7 +152,7 @@ internal static class DesiredProject
     public static void RefuseProblems(ProjectEntry desired)
     {
         ProxyConfig config = RouteBuilder.Build(
-            [desired], new CatalogSnapshot(0, ImmutableSortedDictionary<string, Instance>.Empty),
+            [desired], new CatalogSnapshot(ImmutableSortedDictionary<string, Instance>.Empty),
             _ => [], _ => "access.log", () => []);
         string[] problems = [.. ProxyServer.FindProblems(config).Distinct()];
         if (problems.Length > 0)
@@ -186,22 +181,6 @@ internal static class DesiredProject
             + $"of project {project}{what}. Nothing was changed. Publish another port, give both "
             + "services routes that differ (x-tessera.routes), or take that project down.",
             UserErrorException.Failed);
-    }
-
-    private static HashSet<string> Closure(Project project, UpRequest request)
-    {
-        var names = new HashSet<string>(request.Services, StringComparer.Ordinal);
-        var open = new Queue<string>(request.NoDeps ? [] : names);
-        while (open.TryDequeue(out string? name))
-        {
-            foreach (Dependency dependency in project.Services[name].DependsOn.Where(
-                d => project.Services.ContainsKey(d.Service) && names.Add(d.Service)))
-            {
-                open.Enqueue(dependency.Service);
-            }
-        }
-
-        return names;
     }
 
     private static int FreePort()

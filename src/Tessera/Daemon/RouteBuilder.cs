@@ -8,9 +8,8 @@ using Tessera.Stack.Routing;
 namespace Tessera.Daemon;
 
 /// <summary>
-/// The one seam between what runs and what is routed: (projects, catalog) → <see
-/// cref="ProxyConfig"/>.
-/// Pure: equal input gives an equal configuration.
+/// The one seam between what runs and what is routed: (projects, catalog) →
+/// <see cref="ProxyConfig"/>. Pure: equal input gives an equal configuration.
 /// </summary>
 internal static class RouteBuilder
 {
@@ -68,7 +67,7 @@ internal static class RouteBuilder
     /// <summary>
     /// What <paramref name="instance"/> gets from the balancer, and why not more.
     /// </summary>
-    public static (EndpointState State, string Reason) Verdict(Instance instance) =>
+    public static (EndpointState State, string Reason) TrafficOf(Instance instance) =>
         instance.State switch
         {
             InstanceState.Running when instance.IsReady => (EndpointState.Active, ""),
@@ -147,6 +146,10 @@ internal static class RouteBuilder
                 ? [.. options.Endpoints.SelectMany(e => ExternalEndpoints(e, options, resolve))]
                 : [.. instances.Where(i => i.IsAlive).SelectMany(
                     i => InstanceEndpoints(i, service, targetPort))],
+            Places = service.IsExternal
+                ? []
+                : [.. Enumerable.Range(1, Math.Max(service.Scale, 0)).Select(
+                    slot => new PlaceConfig(PlaceOf(slot), WeightOf(service, slot)))],
             IsManaged = !service.IsExternal,
             UnavailableReason = UnavailableReason(entry, service, instances),
             Limits = RuleTranslation.Limits(options),
@@ -172,7 +175,8 @@ internal static class RouteBuilder
                 Id = instance.Id,
                 Address = address,
                 Weight = WeightOf(service, instance.Slot.Number),
-                State = Verdict(instance).State,
+                State = TrafficOf(instance).State,
+                Place = PlaceOf(instance.Slot.Number),
             };
             yield return RuleTranslation.Limited(endpoint, service.Options.EndpointLimits);
         }
@@ -191,6 +195,12 @@ internal static class RouteBuilder
                 State = endpoint.IsDown ? EndpointState.Out : EndpointState.Active,
             },
             endpoint.Limits ?? options.EndpointLimits));
+
+    /// <summary>
+    /// The hash algorithms choose a slot, so that whoever runs in it next gets its clients, and
+    /// those of the other slots stay where they are.
+    /// </summary>
+    private static string PlaceOf(int slot) => $"slot-{slot}";
 
     private static int WeightOf(Service service, int slot)
     {
@@ -228,6 +238,6 @@ internal static class RouteBuilder
             return null;
         }
 
-        return $"{newest[0].Name}: {Verdict(newest[0]).Reason}";
+        return $"{newest[0].Name}: {TrafficOf(newest[0]).Reason}";
     }
 }

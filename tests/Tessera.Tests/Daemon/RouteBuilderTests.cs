@@ -30,7 +30,7 @@ public class RouteBuilderTests
 
     private static ProxyConfig Build(ProjectEntry entry, params Instance[] instances) =>
         RouteBuilder.Build([entry],
-            new CatalogSnapshot(1, instances.ToImmutableSortedDictionary(i => i.Id, i => i)),
+            new CatalogSnapshot(instances.ToImmutableSortedDictionary(i => i.Id, i => i)),
             host => [IPAddress.Parse(host)],
             project => $"/log/{project}/access.log", () => [.. new byte[32]]);
 
@@ -53,6 +53,23 @@ public class RouteBuilderTests
             .Select(e => (e.Address.Port, e.State)).ShouldBe([
                 (1, EndpointState.Active), (2, EndpointState.Out), (3, EndpointState.Out),
                 (4, EndpointState.Draining)]);
+    }
+
+    [Fact]
+    public void Keeps_the_place_of_a_slot_while_nothing_lives_in_it()
+    {
+        Service web = Web() with { Scale = 3 };
+        BackendConfig whole = Build(web,
+            At(1, Instance("web", 1)), At(2, Instance("web", 2)), At(3, Instance("web", 3)))
+            .Backends[0];
+        BackendConfig crashed = Build(web,
+            At(1, Instance("web", 1)),
+            At(2, Instance("web", 2, InstanceState.Exited)),
+            At(3, Instance("web", 3))).Backends[0];
+        crashed.Places.ShouldBe(whole.Places);
+        whole.Places.Select(p => p.Name).ShouldBe(whole.Endpoints.Select(e => e.Place));
+        crashed.Endpoints.Select(e => e.Place)
+            .ShouldBe([whole.Endpoints[0].Place, whole.Endpoints[2].Place]);
     }
 
     [Fact]
@@ -149,7 +166,7 @@ public class RouteBuilderTests
         };
         ProxyConfig config = RouteBuilder.Build(
             [Entry(api), Entry(Web())],
-            new CatalogSnapshot(1, ImmutableSortedDictionary<string, Instance>.Empty),
+            new CatalogSnapshot(ImmutableSortedDictionary<string, Instance>.Empty),
             _ => [], _ => "/log/access.log", () => []);
         config.Listeners.Select(l => l.Address).ShouldBeUnique();
         config.Listeners.ShouldAllBe(l => l.Protocol == ListenerProtocol.Http);
