@@ -33,7 +33,8 @@ public class InstanceViewsTests
         })];
         var catalog = new CatalogSnapshot(placed.ToImmutableSortedDictionary(i => i.Id, i => i));
         ProxyConfig config = RouteBuilder.Build(
-            [entry], catalog, host => host == "nowhere" ? [] : [IPAddress.Loopback], _ => "");
+            [entry], catalog, host => host == "nowhere" ? [] : [IPAddress.Loopback], _ => "",
+            () => []);
         ImmutableArray<BackendStatus> backends = [.. config.Backends.Select(b => new BackendStatus(
             b.Name, 0, [.. b.Endpoints.Select(e => new EndpointStatus(
                 b.Name, e.Id, e.State, 2, 5, 0) { Weight = e.Weight })
