@@ -5,7 +5,7 @@ namespace Tessera.Bench.Fuzz;
 
 /// <summary>
 /// "fuzz SEEDS SECONDS [SEED]": gives each parser damaged input for that long. What fails is
-/// written beside its seeds, so that the next run begins with it. Ends with 0, or 1 after a failure.
+/// written beside its seeds, so that the next run begins with it. Ends with 0, or with 1.
 /// </summary>
 internal static class FuzzCommand
 {
