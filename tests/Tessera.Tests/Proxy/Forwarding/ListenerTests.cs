@@ -25,7 +25,7 @@ public sealed class ListenerTests
     }
 
     [Fact]
-    public async Task Listens_again_on_an_address_that_was_just_taken_out()
+    public async Task Waits_for_no_listener_that_is_still_closing_and_listens_again_once_it_has()
     {
         IPEndPoint address = ScriptedServer.UnusedAddress();
         await using var server = new ProxyServer(new ProxyOptions { Reactors = 2 });
@@ -34,6 +34,14 @@ public sealed class ListenerTests
         {
             server.Apply(listening).ShouldBeEmpty();
             server.Apply(ProxyConfig.Empty).ShouldBeEmpty();
+
+            // Its handshakes under way get 20 ms to complete; nobody stands still for them.
+            ListenFailure failure = server.Apply(listening).ShouldHaveSingleItem();
+            failure.Reason.ShouldBe("the listener that was there is still closing");
+            await server.WhenRetiredAsync(TestContext.Current.CancellationToken);
+            server.Apply(listening).ShouldBeEmpty();
+            server.Apply(ProxyConfig.Empty).ShouldBeEmpty();
+            await server.WhenRetiredAsync(TestContext.Current.CancellationToken);
         }
     }
 
@@ -120,6 +128,8 @@ public sealed class ListenerTests
                 (await client.ReadResponseAsync()).Body.ShouldBe("ok");
                 client.Dispose();
             }
+
+            await server.WhenRetiredAsync(TestContext.Current.CancellationToken);
         }
     }
 
