@@ -4,7 +4,7 @@ using Tessera.Bench.Peers;
 return args switch
 {
     ["peers", ..] => PeersCommand.Run(args.AsSpan(1)),
-    ["serve", _, _, _] => ServeCommand.Run(args.AsSpan(1)),
+    ["serve", _, _, _, _] => ServeCommand.Run(args.AsSpan(1)),
     ["parse"] => ParseCommand.Run(),
     _ => Usage(),
 };

@@ -5,14 +5,19 @@ using Tessera.Proxy;
 namespace Tessera.Bench;
 
 /// <summary>
-/// "serve LISTEN BACKEND LOG": Tessera's data plane as the daemon hosts it, one reactor, with all
+/// "serve LISTEN BACKEND LOG POLLER": Tessera's data plane as the daemon hosts it, one reactor, with all
 /// time-outs and the access log, until SIGTERM.
 /// </summary>
 internal static class ServeCommand
 {
     public static int Run(ReadOnlySpan<string> arguments)
     {
-        ProxyServer server = new(new ProxyOptions { Reactors = 1 });
+        ProxyServer server = new(new ProxyOptions
+        {
+            Reactors = 1,
+            Poller = Enum.Parse<PollerKind>(arguments[3]),
+            ErrorLog = Console.Error.WriteLine,
+        });
         IEnumerable<ListenFailure> failures =
             server.Apply(Configuration(arguments[0], arguments[1], arguments[2]));
         foreach (ListenFailure failure in failures)

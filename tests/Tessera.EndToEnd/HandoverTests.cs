@@ -8,7 +8,7 @@ namespace Tessera.EndToEnd;
 /// <summary>A daemon is replaced by another one under everything that it does.</summary>
 public sealed class HandoverTests
 {
-    private const int LineCount = 8_000;
+    private const int LineCount = 6_000;
 
     [Fact]
     public async Task Five_replacements_under_load_fail_no_request_and_lose_nothing()
@@ -32,8 +32,8 @@ public sealed class HandoverTests
         await project.UpAsync();
         Dictionary<string, int> before = await project.PidsAsync();
         List<RawHttp> tunnels = [];
-        await using LoadClient kept = LoadClient.Start(port, new LoadOptions(Connections: 40));
-        await using var fresh = NewConnections.Start(port, 8);
+        await using LoadClient kept = LoadClient.Start(port, new LoadOptions(Connections: 16));
+        await using var fresh = NewConnections.Start(port, 4);
         await kept.UntilMoreAnswersAsync(200);
 
         for (int round = 0; round < 5; round++)
@@ -42,7 +42,7 @@ public sealed class HandoverTests
             int old = await DaemonPidAsync(host);
             (await host.RunAsync("daemon", "--replace")).ShouldSucceed();
             (await DaemonPidAsync(host)).ShouldNotBe(old);
-            await kept.UntilMoreAnswersAsync(200);
+            await kept.UntilMoreAnswersAsync(100);
             foreach (RawHttp tunnel in tunnels)
             {
                 await tunnel.SendAsync("still here");
@@ -50,7 +50,7 @@ public sealed class HandoverTests
             }
         }
 
-        (await kept.StopAsync()).ShouldHaveNoFailure(atLeast: 1_000);
+        (await kept.StopAsync()).ShouldHaveNoFailure(atLeast: 500);
         (await fresh.StopAsync()).ShouldBeEmpty();
         (await project.PidsAsync("web", "socket")).ShouldBe(
             before.Where(pair => !pair.Key.Contains("lines", StringComparison.Ordinal)),
@@ -78,9 +78,10 @@ public sealed class HandoverTests
         await project.UpAsync();
         Dictionary<string, int> before = await project.PidsAsync();
         int daemon = await DaemonPidAsync(host);
-        await using LoadClient load = LoadClient.Start(port);
+        await using LoadClient load =
+            LoadClient.Start(port, new LoadOptions(Connections: 10));
         int failures = 0;
-        for (int delayMs = 0; delayMs <= 400; delayMs += 50)
+        for (int delayMs = 0; delayMs <= 400; delayMs += 100)
         {
             await using RunningCommand successor = host.Start("daemon", "--on-demand", "--replace");
             await Eventually.HoldsAsync("the hand-over begins", () => successor.HasExited
@@ -92,7 +93,7 @@ public sealed class HandoverTests
                 (await host.RunAsync("daemon", "status")).ExitCode == 0);
             if (await DaemonPidAsync(host) != daemon)
             {
-                // It had taken over already: a daemon that was killed, which is another story.
+                // It had taken over already: that is the death of a daemon, and no failed hand-over.
                 break;
             }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
 using Tessera.Bench.Load;
+using Tessera.Proxy;
 using Tessera.Proxy.Reactors;
 
 namespace Tessera.Bench.Peers;
@@ -104,7 +105,8 @@ internal sealed class PeersCommand : IDisposable
         "nginx" => new NginxPeer(name, "", _folder, backend),
         "nginx-buffered" => new NginxPeer(name, "buffer=64k flush=1s", _folder, backend),
         "haproxy" => new HaproxyPeer(_folder, backend),
-        "tessera" => new TesseraPeer(_folder, backend),
+        "tessera" => new TesseraPeer(_folder, backend, PollerKind.Epoll),
+        "tessera-uring" => new TesseraPeer(_folder, backend, PollerKind.IoUring),
         _ => throw new InvalidOperationException($"{name} is not a peer."),
     };
 

@@ -25,13 +25,15 @@ internal sealed record PeersOptions
           --seconds S          measured seconds of each round, after a warm-up (4)
           --connections A,B    numbers of connections (1,16,64,512,2000)
           --body BYTES         45 or 65536 (45, and 65536 at 64 connections)
-          --peers A,B          of nginx, nginx-buffered, haproxy, tessera; ratios are to the first
+          --peers A,B          of nginx, nginx-buffered, haproxy, tessera, tessera-uring; ratios
+                               are to the first
           --record FILE        write the report to FILE as well (the script fills in FILE)
         """;
 
     private static readonly int[] AllConnections = [1, 16, 64, 512, 2_000];
 
-    private static readonly string[] AllPeers = ["nginx", "nginx-buffered", "haproxy", "tessera"];
+    private static readonly string[] AllPeers =
+        ["nginx", "nginx-buffered", "haproxy", "tessera", "tessera-uring"];
 
     public int Rounds { get; private init; } = 5;
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Runtime.InteropServices;
+using Tessera.Proxy;
 
 namespace Tessera.Bench.Peers;
 
@@ -8,9 +9,12 @@ namespace Tessera.Bench.Peers;
 /// </summary>
 internal sealed class TesseraPeer : Peer
 {
-    public TesseraPeer(string folder, IPEndPoint backend)
-        : base("tessera", folder, backend)
+    private readonly PollerKind _poller;
+
+    public TesseraPeer(string folder, IPEndPoint backend, PollerKind poller)
+        : base(poller == PollerKind.IoUring ? "tessera-uring" : "tessera", folder, backend)
     {
+        _poller = poller;
     }
 
     public override string Version =>
@@ -19,6 +23,6 @@ internal sealed class TesseraPeer : Peer
 
     protected override IEnumerable<string> Command() =>
     [
-        Environment.ProcessPath!, "serve", $"{EndPoint}", $"{Backend}", AccessLog,
+        Environment.ProcessPath!, "serve", $"{EndPoint}", $"{Backend}", AccessLog, $"{_poller}",
     ];
 }

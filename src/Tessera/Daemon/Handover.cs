@@ -48,6 +48,7 @@ internal sealed class Handover(
     private static readonly TimeSpan KillPause = TimeSpan.FromMilliseconds(5);
 
     private readonly Action<string> _log = parts.Log.Write;
+    private HandoverChannel? _owned = successor;
     private IDisposable? _reaping;
 
     /// <summary>Never cut short by a signal: each of its steps has a limit of its own.</summary>
@@ -117,10 +118,22 @@ internal sealed class Handover(
         }
     }
 
+    /// <summary>After <see cref="HandoverEnd.Done"/> the connection goes on; else null.</summary>
+    public HandoverChannel? TakeSuccessor(HandoverEnd end)
+    {
+        if (end != HandoverEnd.Done)
+        {
+            return null;
+        }
+
+        _owned = null;
+        return successor;
+    }
+
     public void Dispose()
     {
         _reaping?.Dispose();
-        successor.Dispose();
+        _owned?.Dispose();
     }
 
     private async Task RefuseAsync(string reason)

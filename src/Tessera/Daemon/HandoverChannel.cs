@@ -11,7 +11,8 @@ namespace Tessera.Daemon;
 /// </summary>
 internal sealed class HandoverChannel(Socket socket) : IDisposable
 {
-    private const int MaxMessageBytes = 64 * 1024;
+    /// <summary>Below what the kernel takes as one message (net.core.wmem_default).</summary>
+    private const int MaxMessageBytes = 192 * 1024;
 
     /// <summary>A peer that reads nothing for so long hangs.</summary>
     private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(10);

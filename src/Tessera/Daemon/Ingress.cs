@@ -27,6 +27,7 @@ internal sealed class Ingress : IAsyncDisposable
     private ImmutableSortedDictionary<string, ProjectEntry> _projects =
         ImmutableSortedDictionary<string, ProjectEntry>.Empty;
     private ImmutableArray<ListenFailure> _failures = [];
+    private Action<ProxyConfig>? _onApplied;
     private bool _isEnded;
 
     public Ingress(
@@ -107,6 +108,19 @@ internal sealed class Ingress : IAsyncDisposable
     }
 
     /// <summary>
+    /// Calls back with the configuration that is in force, now and after each change, within the
+    /// change: it must be quick.
+    /// </summary>
+    public void Follow(Action<ProxyConfig> onApplied)
+    {
+        lock (_lock)
+        {
+            _onApplied = onApplied;
+            Apply();
+        }
+    }
+
+    /// <summary>
     /// From now on the data plane keeps what it has, whatever late news the catalog gets.
     /// </summary>
     public void End()
@@ -145,8 +159,10 @@ internal sealed class Ingress : IAsyncDisposable
 
             try
             {
-                _failures = _proxy.Apply(RouteBuilder.Build(
-                    _projects.Values, _catalog.Current, _hosts.AddressesOf, _accessLogOf));
+                ProxyConfig config = RouteBuilder.Build(
+                    _projects.Values, _catalog.Current, _hosts.AddressesOf, _accessLogOf);
+                _failures = _proxy.Apply(config);
+                _onApplied?.Invoke(config);
             }
             catch (Exception e)
             {

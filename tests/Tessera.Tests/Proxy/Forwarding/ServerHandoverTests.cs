@@ -27,7 +27,7 @@ public sealed class ServerHandoverTests
     {
         using ScriptedServer upstream = ScriptedServer.Named("ok");
         ProxyConfig config = ConfigOf(upstream);
-        var server = new ProxyServer(new ProxyOptions { Reactors = reactors });
+        var server = ProxyFixture.NewServer(new ProxyOptions { Reactors = reactors });
         server.Apply(config).ShouldBeEmpty();
         using var end = new CancellationTokenSource();
         Task<int>[] clients =
@@ -38,7 +38,7 @@ public sealed class ServerHandoverTests
         List<Task> leaving = [];
         for (int round = 0; round < 10; round++)
         {
-            var next = new ProxyServer(new ProxyOptions
+            var next = ProxyFixture.NewServer(new ProxyOptions
             {
                 Reactors = round % 2 == 0 ? nextReactors : reactors,
             });
@@ -63,9 +63,9 @@ public sealed class ServerHandoverTests
     {
         using ScriptedServer upstream = ScriptedServer.Named("ok");
         ProxyConfig config = ConfigOf(upstream);
-        await using var old = new ProxyServer(new ProxyOptions { Reactors = 2 });
+        await using var old = ProxyFixture.NewServer(new ProxyOptions { Reactors = 2 });
         old.Apply(config).ShouldBeEmpty();
-        await using var next = new ProxyServer(new ProxyOptions { Reactors = 2 });
+        await using var next = ProxyFixture.NewServer(new ProxyOptions { Reactors = 2 });
         next.Inherit(Copies(old));
         next.Apply(config).ShouldBeEmpty();
         old.Leave();
@@ -86,11 +86,11 @@ public sealed class ServerHandoverTests
     {
         using ScriptedServer upstream = ScriptedServer.Named("ok");
         ProxyConfig config = ConfigOf(upstream);
-        await using var old = new ProxyServer(new ProxyOptions { Reactors = 2 });
+        await using var old = ProxyFixture.NewServer(new ProxyOptions { Reactors = 2 });
         old.Apply(config).ShouldBeEmpty();
         for (int round = 0; round < 5; round++)
         {
-            await using (var next = new ProxyServer(new ProxyOptions { Reactors = 3 }))
+            await using (var next = ProxyFixture.NewServer(new ProxyOptions { Reactors = 3 }))
             {
                 next.Inherit(Copies(old));
                 next.Apply(config).ShouldBeEmpty();
@@ -112,7 +112,7 @@ public sealed class ServerHandoverTests
     {
         using ScriptedServer upstream = ScriptedServer.Named("ok");
         ProxyConfig config = ConfigOf(upstream);
-        await using var old = new ProxyServer(new ProxyOptions { Reactors = 2 });
+        await using var old = ProxyFixture.NewServer(new ProxyOptions { Reactors = 2 });
         old.Apply(config).ShouldBeEmpty();
         using ScriptedConnection client =
             await ScriptedConnection.ConnectAsync(config.Listeners[0].Address);
@@ -133,6 +133,27 @@ public sealed class ServerHandoverTests
     }
 
     [Fact]
+    public async Task A_request_that_is_held_goes_where_the_successor_says()
+    {
+        using ScriptedServer upstream = ScriptedServer.Named("ok");
+        ProxyConfig config = ConfigOf(upstream);
+        config = config with
+        {
+            Backends = [config.Backends[0] with { Endpoints = [], IsManaged = true }],
+        };
+        await using var old = ProxyFixture.NewServer(new ProxyOptions { Reactors = 1 });
+        old.Apply(config).ShouldBeEmpty();
+        using ScriptedConnection client =
+            await ScriptedConnection.ConnectAsync(config.Listeners[0].Address);
+        await client.SendAsync(Get);
+        await Eventually.BecomesTrueAsync(() => old.GetStatus()[0].Held == 1);
+        old.Leave();
+        old.Follow("unknown", [], null);
+        old.Follow("web", [ProxyFixture.Endpoint("a", upstream.Address)], null);
+        (await client.ReadResponseAsync()).Body.ShouldBe("ok");
+    }
+
+    [Fact]
     public async Task Lets_a_tunnel_live_until_it_ends_or_the_limit_has_come()
     {
         using ScriptedServer upstream = ScriptedServer.Start(async connection =>
@@ -146,7 +167,7 @@ public sealed class ServerHandoverTests
             }
         });
         ProxyConfig config = ConfigOf(upstream);
-        await using var old = new ProxyServer(new ProxyOptions { Reactors = 2 });
+        await using var old = ProxyFixture.NewServer(new ProxyOptions { Reactors = 2 });
         old.Apply(config).ShouldBeEmpty();
         ScriptedConnection[] clients = await ConnectAsync(config, 2);
         foreach (ScriptedConnection client in clients)
@@ -172,9 +193,9 @@ public sealed class ServerHandoverTests
     {
         using ScriptedServer upstream = ScriptedServer.Named("ok");
         ProxyConfig config = ConfigOf(upstream);
-        var old = new ProxyServer(new ProxyOptions { Reactors = 2 });
+        var old = ProxyFixture.NewServer(new ProxyOptions { Reactors = 2 });
         old.Apply(config).ShouldBeEmpty();
-        await using var next = new ProxyServer(new ProxyOptions { Reactors = 2 });
+        await using var next = ProxyFixture.NewServer(new ProxyOptions { Reactors = 2 });
         next.Inherit(Copies(old));
         await old.DisposeAsync();
         next.Apply(ProxyConfig.Empty);
@@ -188,7 +209,7 @@ public sealed class ServerHandoverTests
     {
         using ScriptedServer upstream = ScriptedServer.Named("ok");
         ProxyConfig config = ConfigOf(upstream);
-        await using var server = new ProxyServer(new ProxyOptions { Reactors = 2 });
+        await using var server = ProxyFixture.NewServer(new ProxyOptions { Reactors = 2 });
         server.Apply(config).ShouldBeEmpty();
         ListenerConfig first = config.Listeners[0];
         string[] before = SocketsOf(server);
