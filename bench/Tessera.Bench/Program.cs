@@ -15,7 +15,7 @@ static int Usage()
         """
         Usage: Tessera.Bench peers [options]              measure beside nginx and HAProxy
                Tessera.Bench parse                        measure the HTTP parsers
-               Tessera.Bench serve LISTEN BACKEND LOG     host the proxy under measurement
+               Tessera.Bench serve LISTEN BACKEND LOG FILES     host the proxy under measurement
 
         Run 'Tessera.Bench peers --help' for its options.
         """);

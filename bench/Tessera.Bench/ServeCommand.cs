@@ -5,8 +5,8 @@ using Tessera.Proxy;
 namespace Tessera.Bench;
 
 /// <summary>
-/// "serve LISTEN BACKEND LOG POLLER": Tessera's data plane as the daemon hosts it, one reactor, with all
-/// time-outs and the access log, until SIGTERM.
+/// "serve LISTEN BACKEND LOG FILES POLLER": Tessera's data plane as the daemon hosts it, one
+/// reactor, with all time-outs, the access log, and a folder of files below /files/, until SIGTERM.
 /// </summary>
 internal static class ServeCommand
 {
@@ -15,11 +15,11 @@ internal static class ServeCommand
         ProxyServer server = new(new ProxyOptions
         {
             Reactors = 1,
-            Poller = Enum.Parse<PollerKind>(arguments[3]),
+            Poller = Enum.Parse<PollerKind>(arguments[4]),
             ErrorLog = Console.Error.WriteLine,
         });
         IEnumerable<ListenFailure> failures =
-            server.Apply(Configuration(arguments[0], arguments[1], arguments[2]));
+            server.Apply(Configuration(arguments));
         foreach (ListenFailure failure in failures)
         {
             Console.Error.WriteLine($"{failure.Address}: {failure.Reason}");
@@ -40,16 +40,24 @@ internal static class ServeCommand
         ended.Set();
     }
 
-    private static ProxyConfig Configuration(string listen, string backend, string log) => new()
+    private static ProxyConfig Configuration(ReadOnlySpan<string> arguments) => new()
     {
         Listeners =
         [
             new ListenerConfig
             {
-                Address = IPEndPoint.Parse(listen),
+                Address = IPEndPoint.Parse(arguments[0]),
                 Protocol = ListenerProtocol.Http,
-                Routes = [new RouteConfig { Backend = "backend" }],
-                AccessLog = new AccessLogConfig { Path = log },
+                Routes =
+                [
+                    new RouteConfig { Backend = "backend" },
+                    new RouteConfig
+                    {
+                        Path = PathMatch.Below("/files"),
+                        Files = new FilesConfig { Root = arguments[3], StripPrefix = "/files" },
+                    },
+                ],
+                AccessLog = new AccessLogConfig { Path = arguments[2] },
             },
         ],
         Backends =
@@ -59,7 +67,7 @@ internal static class ServeCommand
                 Name = "backend",
                 Endpoints =
                 [
-                    new EndpointConfig { Id = "one", Address = IPEndPoint.Parse(backend) },
+                    new EndpointConfig { Id = "one", Address = IPEndPoint.Parse(arguments[1]) },
                 ],
             },
         ],

@@ -17,11 +17,22 @@ public sealed record ListenFailure(IPEndPoint Address, string Reason);
 /// <summary>What one endpoint carries at this moment.</summary>
 public sealed record EndpointStatus(
     string Backend, string Endpoint, EndpointState State, int InFlight, long Requests,
-        long Failures);
+        long Failures)
+{
+    /// <summary>0: it gets no requests.</summary>
+    public int Weight { get; init; } = 1;
+
+    /// <summary>It failed lately: others are tried first.</summary>
+    public bool IsAvoided { get; init; }
+}
 
 /// <summary>What one backend carries at this moment.</summary>
 public sealed record BackendStatus(
-    string Backend, int Held, ImmutableArray<EndpointStatus> Endpoints);
+    string Backend, int Held, ImmutableArray<EndpointStatus> Endpoints)
+{
+    /// <inheritdoc cref="BackendConfig.UnavailableReason"/>
+    public string? UnavailableReason { get; init; }
+}
 
 /// <summary>
 /// The data plane: owns the reactors and applies configurations to them. Safe to call from any
@@ -315,7 +326,11 @@ public sealed partial class ProxyServer : IAsyncDisposable
         await WaitUntilIdleAsync(TimeSpan.FromSeconds(1));
 
         // (3) The last lines, then the threads.
-        Task closed = OnEachReactorAsync(w => _backends.CloseIdle(w.Number));
+        Task closed = OnEachReactorAsync(w =>
+        {
+            _backends.CloseIdle(w.Number);
+            w.Files.Close();
+        });
         Task written = Task.WhenAll(closed, _retiringLogs, WriteOutAsync([.. _logs.Values]));
         await Task.WhenAny(written, Task.Delay(RetireTimeout));
         Array.ForEach(_reactors, r => r.Dispose());

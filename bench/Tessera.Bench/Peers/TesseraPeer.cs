@@ -11,8 +11,8 @@ internal sealed class TesseraPeer : Peer
 {
     private readonly PollerKind _poller;
 
-    public TesseraPeer(string folder, IPEndPoint backend, PollerKind poller)
-        : base(poller == PollerKind.IoUring ? "tessera-uring" : "tessera", folder, backend)
+    public TesseraPeer(string folder, IPEndPoint backend, string files, PollerKind poller)
+        : base(poller == PollerKind.IoUring ? "tessera-uring" : "tessera", folder, backend, files)
     {
         _poller = poller;
     }
@@ -23,6 +23,7 @@ internal sealed class TesseraPeer : Peer
 
     protected override IEnumerable<string> Command() =>
     [
-        Environment.ProcessPath!, "serve", $"{EndPoint}", $"{Backend}", AccessLog, $"{_poller}",
+        Environment.ProcessPath!, "serve", $"{EndPoint}", $"{Backend}", AccessLog, Files,
+        $"{_poller}",
     ];
 }

@@ -1,4 +1,5 @@
 using Tessera.Linux;
+using Tessera.Linux.Files;
 using Tessera.Linux.Net;
 
 namespace Tessera.Proxy.Reactors;
@@ -80,9 +81,7 @@ internal sealed class EpollPoller : IPoller
     public bool TryStart(IoOperation operation)
     {
         IoHandle handle = operation.Handle;
-        bool mayTry = operation.Kind is IoKind.Send or IoKind.Connect
-            ? handle.IsWritable
-            : handle.IsReadable;
+        bool mayTry = ReadyIo.IsWrite(operation) ? handle.IsWritable : handle.IsReadable;
         return mayTry && ReadyIo.Try(operation, _buffers, out SyscallResult result)
             && Finish(operation, result);
 

@@ -25,7 +25,7 @@ internal sealed class Reactor : IDisposable
         Poller = poller;
         Buffers = buffers;
         _onFault = onFault;
-        NowMs = Clock();
+        NowMs = ClockMs();
         Timers = new TimerWheel(NowMs);
         _thread = new Thread(Run) { Name = name, IsBackground = true };
     }
@@ -45,6 +45,10 @@ internal sealed class Reactor : IDisposable
     public long Turns { get; private set; }
 
     public bool IsCurrentThread => Thread.CurrentThread == _thread;
+
+    /// <summary>What <see cref="NowMs"/> counts, read anew. Any thread.</summary>
+    public static long ClockMs() =>
+        Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000);
 
     public void Start() => _thread.Start();
 
@@ -123,9 +127,6 @@ internal sealed class Reactor : IDisposable
     /// <summary>Posts whose flag has fallen may be left when one of them threw.</summary>
     private bool HasMail => Volatile.Read(ref _hasMail) != 0 || !_mailbox.IsEmpty;
 
-    private static long Clock() =>
-        Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000);
-
     private void Run()
     {
         while (!_isStopping)
@@ -152,7 +153,7 @@ internal sealed class Reactor : IDisposable
         // (2) Wait, unless something is known to be due.
         bool isBusy = _scheduled.Count > 0 || HasMail;
         Poller.Wait(isBusy ? 0 : Timers.DelayMs(NowMs));
-        NowMs = Clock();
+        NowMs = ClockMs();
         Turns++;
 
         // (3) Complete what became possible, expire what is due.

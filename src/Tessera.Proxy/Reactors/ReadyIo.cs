@@ -15,6 +15,10 @@ internal static class ReadyIo
 
     private const uint WriteEvents = Epoll.Writable | Epoll.HangUp | Epoll.Error;
 
+    /// <summary>The operation waits for room to write, not for something to read.</summary>
+    public static bool IsWrite(IoOperation operation) => operation.Kind
+        is IoKind.Send or IoKind.SendMore or IoKind.SendFile or IoKind.Connect;
+
     /// <summary>Remembers what epoll(7) or io_uring(7) reported of a socket.</summary>
     public static void Note(IoHandle handle, uint events)
     {
@@ -47,7 +51,10 @@ internal static class ReadyIo
             case IoKind.ReceiveRented:
                 return TryReceiveRented(operation, buffers, out result);
             case IoKind.Send:
+            case IoKind.SendMore:
                 return TrySend(operation, out result);
+            case IoKind.SendFile:
+                return TrySendFile(operation, out result);
             case IoKind.Connect:
                 return TryFinishConnect(operation.Handle, out result);
             case IoKind.Accept:
@@ -138,9 +145,54 @@ internal static class ReadyIo
     {
         int start = operation.Offset + operation.Transferred;
         int left = operation.Length - operation.Transferred;
-        result = SocketCalls.Send(
-            operation.Handle.Descriptor, operation.Buffer.AsSpan(start, left));
+        Span<byte> bytes = operation.Buffer.AsSpan(start, left);
+        result = operation.Kind == IoKind.Send
+            ? SocketCalls.Send(operation.Handle.Descriptor, bytes)
+            : SocketCalls.SendMore(operation.Handle.Descriptor, bytes);
         return NoteSent(operation, ref result);
+    }
+
+    /// <summary>
+    /// A count that is short means a full socket or the end of the file: only the next call tells
+    /// which, and only for a full socket there will be an edge.
+    /// </summary>
+    private static bool TrySendFile(IoOperation operation, out SyscallResult result)
+    {
+        IoHandle handle = operation.Handle;
+        int before = operation.Transferred;
+        while (operation.Transferred < operation.Length)
+        {
+            result = FileCalls.Send(
+                handle.Descriptor,
+                operation.File,
+                operation.FileOffset + operation.Transferred,
+                operation.Length - operation.Transferred);
+            if (result.Errno == Errno.TryAgain)
+            {
+                handle.IsWritable = false;
+                if (operation.Transferred > before)
+                {
+                    operation.ExtendDeadline();
+                }
+
+                return false;
+            }
+
+            if (!result.IsSuccess)
+            {
+                return true;
+            }
+
+            if (result.Value == 0)
+            {
+                break;
+            }
+
+            operation.Transferred += result.IntValue;
+        }
+
+        result = SyscallResult.Success(operation.Transferred);
+        return true;
     }
 
     private static bool TryFinishConnect(IoHandle handle, out SyscallResult result)

@@ -127,9 +127,7 @@ internal sealed unsafe class UringPoller : IPoller
     {
         IoHandle handle = operation.Handle;
         operation.Transfer = -1;
-        bool mayTry = operation.Kind is IoKind.Send or IoKind.Connect
-            ? handle.IsWritable
-            : handle.IsReadable;
+        bool mayTry = ReadyIo.IsWrite(operation) ? handle.IsWritable : handle.IsReadable;
         if (!mayTry || TryQueue(operation)
             || !ReadyIo.Try(operation, _buffers, out SyscallResult result))
         {

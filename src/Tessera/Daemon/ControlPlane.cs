@@ -75,8 +75,7 @@ internal sealed class ControlPlane : IAsyncDisposable
             },
             catalog, _ingress.DrainAsync, TimeProvider.System);
         _controller = new Controller(_engine, catalog, _ingress, parts.Proxy, _store, _shutdown,
-            TimeProvider.System, Describe,
-            entry => _engine.SetBaseEnvironment(entry.Name, entry.BaseEnvironment));
+            TimeProvider.System, Describe);
     }
 
     /// <summary>
@@ -85,14 +84,14 @@ internal sealed class ControlPlane : IAsyncDisposable
     public HandoverChannel? Successor { get; private set; }
 
     /// <summary>
-    /// Takes back what lives, serves until the end, and hands over to a successor that asks.
+    /// Adopts what lives, serves until the end, and hands over to a successor that asks.
     /// </summary>
     /// <param name="predecessor">The daemon that handed over, which still waits for word.</param>
     public async Task<PlaneEnd> RunAsync(
         Predecessor? predecessor, CancellationToken cancellation)
     {
         // (1) Everything that may fail comes before the predecessor lets go for good.
-        await TakeBackAsync();
+        await AdoptAsync();
         await using ControlServer server = await ControlServer.StartAsync(_parts.Home, _controller,
             fault => _log($"fault: {fault}"), cancellation, isPaused: true);
         await using HandoverServer handovers = HandoverServer.Start(_parts.Home, _log);
@@ -210,7 +209,7 @@ internal sealed class ControlPlane : IAsyncDisposable
     /// Listens for every project on disk, adopts what lives and starts what shall run. Requests
     /// that come in between are held.
     /// </summary>
-    private async Task TakeBackAsync()
+    private async Task AdoptAsync()
     {
         using var limit = new CancellationTokenSource(AdoptionLimit);
         foreach (string name in _store.Names)
@@ -219,12 +218,7 @@ internal sealed class ControlPlane : IAsyncDisposable
             if (entry is not null)
             {
                 _engine.SetBaseEnvironment(name, entry.BaseEnvironment);
-                foreach (ListenFailure failure in _ingress.Set(
-                    entry with { Expected = [.. entry.Project.Services.Keys] }))
-                {
-                    _log($"cannot listen on {failure.Address} for {name}: {failure.Reason}; "
-                        + "trying again every second");
-                }
+                entry = TryListen(entry) ? entry : null;
             }
 
             try
@@ -233,13 +227,34 @@ internal sealed class ControlPlane : IAsyncDisposable
             }
             catch (OperationCanceledException)
             {
-                _log($"{name} could not be taken over within {AdoptionLimit.TotalSeconds:0} s");
+                _log($"{name} could not be adopted within {AdoptionLimit.TotalSeconds:0} s");
             }
 
             if (entry is not null)
             {
                 _ingress.Set(entry);
             }
+        }
+    }
+
+    /// <summary>False when its routes cannot be built: what runs of it runs on without.</summary>
+    private bool TryListen(ProjectEntry entry)
+    {
+        try
+        {
+            foreach (ListenFailure failure in _ingress.Set(
+                entry with { Expected = [.. entry.Project.Services.Keys] }))
+            {
+                _log($"cannot listen on {failure.Address} for {entry.Name}: {failure.Reason}; "
+                    + "trying again every second");
+            }
+
+            return true;
+        }
+        catch (Exception e)
+        {
+            _log($"fault: {entry.Name} has no routes; run `tessera up` with its file: {e}");
+            return false;
         }
     }
 }

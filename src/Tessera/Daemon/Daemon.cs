@@ -8,7 +8,7 @@ namespace Tessera.Daemon;
 
 /// <summary>
 /// The composition root: one daemon per state folder, with every part of it made here or in its
-/// <see cref="ControlPlane"/>. It takes back what an earlier daemon left running, or is handed it,
+/// <see cref="ControlPlane"/>. It adopts what an earlier daemon left running, or is handed it,
 /// before it answers its first command.
 /// </summary>
 internal static class Daemon

@@ -33,6 +33,26 @@ public sealed class AllocationTests
         File.Delete(log);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("Accept-Encoding: gzip, br\r\nIf-None-Match: \"other\"\r\n")]
+    [InlineData("Range: bytes=4-\r\nIf-Modified-Since: Mon, 06 May 2002 07:08:09 GMT\r\n")]
+    public async Task Serves_a_small_file_without_allocating(string fields)
+    {
+        await using Files.FileFixture site =
+            new Files.FileFixture().With("index.html", "HTTP\r\n\r\none");
+        site.Serving(
+            f => f with { TryFiles = ["$uri", "$uri/", "=404"], CacheControl = "max-age=1" },
+            r => r with { Compression = new CompressionConfig() });
+        using var client = new TcpClient { NoDelay = true };
+        await client.ConnectAsync(site.Proxy.Address, TestContext.Current.CancellationToken);
+        string request = $"GET / HTTP/1.1\r\nHost: test\r\n{fields}\r\n";
+        await RepeatAsync(client.Client, request, 1_000);
+        long before = await AllocatedAsync(site.Proxy);
+        await RepeatAsync(client.Client, request, 400);
+        (await AllocatedAsync(site.Proxy) - before).ShouldBeLessThan(AllowedBytes);
+    }
+
     private static async Task RepeatAsync(Socket client, string request, int times)
     {
         byte[] bytes = Encoding.ASCII.GetBytes(request);
