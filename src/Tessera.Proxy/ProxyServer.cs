@@ -239,7 +239,8 @@ public sealed partial class ProxyServer : IAsyncDisposable
         // drop the connections that the kernel gives to it. Moments later it is gone.
         if (_retiring.TryGetValue(config.Address, out Task? closing) && !closing.IsCompleted)
         {
-            return new ListenFailure(config.Address, "the listener that was there is still closing");
+            return new ListenFailure(
+                config.Address, "the listener that was there is still closing");
         }
 
         long now = TimeProvider.System.GetTimestamp();

@@ -93,7 +93,7 @@ public sealed class HandoverTests
                 (await host.RunAsync("daemon", "status")).ExitCode == 0);
             if (await DaemonPidAsync(host) != daemon)
             {
-                // It had taken over already: that is the death of a daemon, and no failed hand-over.
+                // It had taken over already: the death of a daemon, and no failed hand-over.
                 break;
             }
 

@@ -188,8 +188,8 @@ public sealed unsafe partial class IoUring : IDisposable
     }
 
     /// <summary>
-    /// Receives what is there: completes within the next <see cref="Enter"/>, with EAGAIN when there
-    /// is nothing. Until then the memory must stay where it is.
+    /// Receives what is there: completes within the next <see cref="Enter"/>, with EAGAIN when
+    /// there is nothing. Until then the memory must stay where it is.
     /// </summary>
     /// <param name="ticket">For <see cref="Annul"/>.</param>
     public bool TryReceive(
@@ -371,7 +371,7 @@ public sealed unsafe partial class IoUring : IDisposable
     /// <summary>struct io_uring_cqe.</summary>
     private readonly record struct CompletionEntry(ulong Data, int Result, uint Flags);
 
-    /// <summary>struct io_sqring_offsets and io_cqring_offsets, whose fields differ by one.</summary>
+    /// <summary>struct io_sqring_offsets and io_cqring_offsets in one.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 40)]
     private struct RingOffsets
     {

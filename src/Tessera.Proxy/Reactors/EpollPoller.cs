@@ -1,5 +1,4 @@
 using Tessera.Linux;
-using Tessera.Linux.Files;
 using Tessera.Linux.Net;
 
 namespace Tessera.Proxy.Reactors;

@@ -1,4 +1,5 @@
 using Tessera.Linux;
+using Tessera.Linux.Files;
 using Tessera.Linux.Net;
 
 namespace Tessera.Proxy.Reactors;

@@ -5,9 +5,10 @@ using Tessera.Linux.Net;
 namespace Tessera.Proxy.Reactors;
 
 /// <summary>
-/// <see cref="IPoller"/> over io_uring(7). Each socket is watched once, by a poll that reports every
-/// change, so that readiness, the peer's end and resets are known as with epoll; receives and sends
-/// are written into the ring and carried out together, with the wait, in one system call a turn.
+/// <see cref="IPoller"/> over io_uring(7). Each socket is watched once, by a poll that reports
+/// every change, so that readiness, the peer's end and resets are known as with epoll; receives
+/// and sends are written into the ring and carried out together, with the wait, in one system call
+/// a turn.
 /// </summary>
 /// <remarks>
 /// No transfer outlives that call: it is made not to wait, and one that could not be carried out
@@ -233,7 +234,7 @@ internal sealed unsafe class UringPoller : IPoller
         handle.Descriptor = -1;
     }
 
-    /// <summary>False when the operation is of a kind, or there are too many, to be queued.</summary>
+    /// <summary>False when it is of a kind, or there are too many, to be queued.</summary>
     private bool TryQueue(IoOperation operation)
     {
         bool isRented = operation.Kind == IoKind.ReceiveRented;

@@ -48,8 +48,8 @@ internal sealed class Handover(
     private static readonly TimeSpan KillPause = TimeSpan.FromMilliseconds(5);
 
     private readonly Action<string> _log = parts.Log.Write;
-    private HandoverChannel? _owned = successor;
     private IDisposable? _reaping;
+    private bool _isTaken;
 
     /// <summary>Never cut short by a signal: each of its steps has a limit of its own.</summary>
     public async Task<HandoverEnd> RunAsync()
@@ -121,19 +121,17 @@ internal sealed class Handover(
     /// <summary>After <see cref="HandoverEnd.Done"/> the connection goes on; else null.</summary>
     public HandoverChannel? TakeSuccessor(HandoverEnd end)
     {
-        if (end != HandoverEnd.Done)
-        {
-            return null;
-        }
-
-        _owned = null;
-        return successor;
+        _isTaken = end == HandoverEnd.Done;
+        return _isTaken ? successor : null;
     }
 
     public void Dispose()
     {
         _reaping?.Dispose();
-        _owned?.Dispose();
+        if (!_isTaken)
+        {
+            successor.Dispose();
+        }
     }
 
     private async Task RefuseAsync(string reason)

@@ -77,7 +77,7 @@ internal sealed class HandoverChannel(Socket socket) : IDisposable
         either.CancelAfter(limit);
         try
         {
-            // Looked at without descriptors, which leaves the message and all of them in the socket.
+            // A look takes neither the message nor its descriptors out of the socket.
             await socket.ReceiveAsync(new byte[1], SocketFlags.Peek, either.Token);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)

@@ -56,8 +56,9 @@ internal static class Lingering
     }
 
     /// <summary>
-    /// Reaps children that end, until disposed. A process that was handed over is watched by its new
-    /// daemon, which can see neither its exit code nor its end while its parent has not reaped it.
+    /// Reaps children that end, until disposed. A process that was handed over is watched by its
+    /// new daemon, which can see neither its exit code nor its end while its parent has not reaped
+    /// it.
     /// </summary>
     public static IDisposable ReapChildren() => new Reaping();
 

@@ -60,7 +60,7 @@ internal sealed class Predecessor : IAsyncDisposable
     }
 
     /// <summary>
-    /// Asks for everything and waits for it. A predecessor that dies meanwhile leaves its listeners,
+    /// Asks for everything and waits for it. A predecessor that dies meanwhile leaves listeners,
     /// as far as they were passed on, and a state folder that is free.
     /// </summary>
     /// <exception cref="UserErrorException">It refused, or hangs; it goes on serving.</exception>
@@ -106,7 +106,7 @@ internal sealed class Predecessor : IAsyncDisposable
     /// that is gone by now has let go as well: one that takes everything back ends its successor
     /// first.
     /// </summary>
-    /// <exception cref="UserErrorException">It says nothing: it may take everything back.</exception>
+    /// <exception cref="UserErrorException">Silence: it may take everything back.</exception>
     public async Task CommitAsync()
     {
         try
