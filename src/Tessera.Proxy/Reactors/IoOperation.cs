@@ -102,6 +102,11 @@ internal sealed class IoOperation : TimerEntry
     /// </summary>
     internal int Transferred { get; set; }
 
+    /// <summary>
+    /// The poller's own: the number of the transfer that carries it out, -1 for none.
+    /// </summary>
+    internal int Transfer { get; set; } = -1;
+
     internal bool IsPending => _state == State.Pending;
 
     internal bool IsScheduled => _state == State.Scheduled;
