@@ -35,14 +35,26 @@ internal sealed partial class FileServer
         OpenFile file = reply.File;
         if (reply.Content is { } content)
         {
-            SyscallResult sent = await client.SendAsync(
-                content, (int)offset, (int)length, _shard.Options.SendTimeoutMs);
-            exchange.BodyBytesSent += client.Sent;
+            SyscallResult sent = await _shard.Forwarder.SendPacedAsync(
+                exchange, content, (int)offset, (int)length);
             return sent.IsSuccess ? ProxyError.None : SendFailed(sent);
         }
 
         for (long done = 0; done < length;)
         {
+            int turn = exchange.Pacer.Allow(
+                (int)Math.Min(length - done, TurnBytes), _reactor.NowMs);
+            if (turn == 0)
+            {
+                int restMs = exchange.Pacer.DelayMs(_reactor.NowMs);
+                if (!await _shard.Forwarder.RestAsync(exchange, restMs))
+                {
+                    return ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client);
+                }
+
+                continue;
+            }
+
             if (done > 0)
             {
                 await _reactor.Yield(client.Handle.Write);
@@ -52,10 +64,10 @@ internal sealed partial class FileServer
                 }
             }
 
-            int turn = (int)Math.Min(length - done, TurnBytes);
             SyscallResult sent = await client.SendFileAsync(
                 file.Descriptor, offset + done, turn, _shard.Options.SendTimeoutMs);
             exchange.BodyBytesSent += client.Sent;
+            exchange.Pacer.NoteSent(client.Sent);
             done += client.Sent;
             if (!sent.IsSuccess)
             {
@@ -125,9 +137,8 @@ internal sealed partial class FileServer
                 {
                     byte[] chunk = compressor.Output.TakeChunk(
                         isLast, out int start, out int length);
-                    SyscallResult sent = await client.SendAsync(
-                        chunk, start, length, _shard.Options.SendTimeoutMs);
-                    exchange.BodyBytesSent += client.Sent;
+                    SyscallResult sent = await _shard.Forwarder.SendPacedAsync(
+                        exchange, chunk, start, length);
                     if (!sent.IsSuccess)
                     {
                         return SendFailed(sent);
@@ -168,8 +179,7 @@ internal sealed partial class FileServer
             : await client.SendAsync(buffer, 0, length, timeoutMs);
         if (sent.IsSuccess && hasBody)
         {
-            sent = await client.SendAsync(page, 0, page.Length, timeoutMs);
-            exchange.BodyBytesSent = client.Sent;
+            sent = await _shard.Forwarder.SendPacedAsync(exchange, page, 0, page.Length);
         }
 
         _reactor.Buffers.Return(buffer);

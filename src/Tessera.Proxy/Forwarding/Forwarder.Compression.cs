@@ -108,11 +108,8 @@ internal sealed partial class Forwarder
             return ProxyError.None;
         }
 
-        Transport client = exchange.Client.Transport;
         byte[] chunk = output.TakeChunk(isLast, out int start, out int length);
-        SyscallResult sent = await client.SendAsync(
-            chunk, start, length, _options.SendTimeoutMs);
-        exchange.BodyBytesSent += client.Sent;
+        SyscallResult sent = await SendPacedAsync(exchange, chunk, start, length);
         return sent.IsSuccess ? ProxyError.None : ClientSendFailed(sent);
     }
 }

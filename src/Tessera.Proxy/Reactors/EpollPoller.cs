@@ -86,9 +86,7 @@ internal sealed class EpollPoller : IPoller
     public bool TryStart(IoOperation operation)
     {
         IoHandle handle = operation.Handle;
-        bool isWrite = operation.Kind
-            is IoKind.Send or IoKind.SendMore or IoKind.SendFile or IoKind.Connect;
-        bool mayTry = isWrite
+        bool mayTry = operation.IsSend || operation.Kind == IoKind.Connect
             ? handle.IsWritable
             : handle.IsReadable;
         return mayTry && Try(operation, out SyscallResult result) && Finish(operation, result);

@@ -102,6 +102,8 @@ internal sealed class IoOperation : TimerEntry
     /// </summary>
     internal int Transferred { get; set; }
 
+    internal bool IsSend => Kind is IoKind.Send or IoKind.SendMore or IoKind.SendFile;
+
     internal bool IsPending => _state == State.Pending;
 
     internal bool IsScheduled => _state == State.Scheduled;
@@ -116,7 +118,7 @@ internal sealed class IoOperation : TimerEntry
     /// <summary>Sets the deadline of an operation in progress; 0 is none.</summary>
     internal void ExpireAfter(int timeoutMs)
     {
-        _timeoutMs = Kind == IoKind.Send && Handle.SendFloor is { } floor
+        _timeoutMs = IsSend && Handle.SendFloor is { } floor
             ? Math.Min(timeoutMs, floor.CheckMs)
             : timeoutMs;
         ExtendDeadline();
@@ -214,7 +216,7 @@ internal sealed class IoOperation : TimerEntry
     /// <summary>A send that is slow, but not too slow, gets more time.</summary>
     private bool MayGoOn()
     {
-        if (Kind != IoKind.Send || Handle.SendFloor is not { } floor)
+        if (!IsSend || Handle.SendFloor is not { } floor)
         {
             return false;
         }
