@@ -82,7 +82,9 @@ internal sealed class AccessGate
         return default;
     }
 
-    /// <summary>quoted-string (RFC 9110 section 5.6.4), without what has no place in a head.</summary>
+    /// <summary>
+    /// quoted-string (RFC 9110 section 5.6.4), without what has no place in a head.
+    /// </summary>
     private static string Quote(string text)
     {
         var quoted = new StringBuilder();

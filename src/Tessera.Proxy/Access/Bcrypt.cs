@@ -74,7 +74,9 @@ internal static class Bcrypt
         return text[..HashBytes];
     }
 
-    /// <summary>Six bits a character, the highest first, in an order of letters of its own.</summary>
+    /// <summary>
+    /// Six bits a character, the highest first, in an order of letters of its own.
+    /// </summary>
     private static byte[] Read(ReadOnlySpan<char> text, int bytes)
     {
         byte[] result = new byte[bytes];

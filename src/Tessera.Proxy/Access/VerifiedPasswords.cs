@@ -34,7 +34,9 @@ internal static class VerifiedPasswords
             ref Entries[SlotOf(code)], new Entry(code, Environment.TickCount64 + LifeMs));
     }
 
-    /// <summary>The lengths go in as well, so that nothing moves from one part to the other.</summary>
+    /// <summary>
+    /// Each part is hashed by itself, so that nothing moves from one to the other.
+    /// </summary>
     private static void Compute(
         PasswordEntry user, ReadOnlySpan<byte> password, Span<byte> code)
     {

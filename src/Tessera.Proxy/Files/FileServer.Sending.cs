@@ -47,7 +47,7 @@ internal sealed partial class FileServer
             if (turn == 0)
             {
                 int restMs = exchange.Pacer.DelayMs(_reactor.NowMs);
-                if (!await _shard.Forwarder.RestAsync(exchange, restMs))
+                if (!await _shard.Forwarder.RestAsync(exchange, restMs, IoWatch.Broken))
                 {
                     return ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client);
                 }

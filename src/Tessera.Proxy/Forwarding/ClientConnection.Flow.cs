@@ -75,9 +75,7 @@ internal sealed partial class ClientConnection
                 return await RefuseAsync(exchange, rule.Status, rule.Reason);
             }
 
-            if (rate.WaitMs > 0
-                && !await _shard.Forwarder.RestAsync(
-                    exchange, (int)Math.Min(rate.WaitMs, int.MaxValue)))
+            if (rate.WaitMs > 0 && !await WaitForTurnAsync(exchange, rate.WaitMs))
             {
                 return Leave(exchange);
             }
@@ -111,6 +109,16 @@ internal sealed partial class ClientConnection
                 return await RefuseAsync(exchange, 403, "access is not allowed");
         }
     }
+
+    /// <summary>
+    /// A client that hangs up now is not waited for; one that had ended its stream before still
+    /// expects its answer. False when it went away.
+    /// </summary>
+    private ReactorTask<bool> WaitForTurnAsync(Exchange exchange, long waitMs) =>
+        _shard.Forwarder.RestAsync(
+            exchange,
+            (int)Math.Min(waitMs, int.MaxValue),
+            Transport.HasPeerClosed ? IoWatch.Broken : IoWatch.PeerClosed);
 
     /// <summary>
     /// A slow hash is computed on another thread; whatever happens to the client, the answer is

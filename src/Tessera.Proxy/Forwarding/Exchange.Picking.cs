@@ -89,12 +89,14 @@ internal sealed partial class Exchange
 
     /// <summary>
     /// For algorithms that go by time: a whole response took it, and so did one that never came.
-    /// What failed at once says nothing about how fast the endpoint is.
+    /// What failed at once says nothing about how fast the endpoint is, nor does the life of a
+    /// tunnel.
     /// </summary>
     private void MeasureTry(long nowMs, ProxyError error)
     {
         bool isWhole = !error.IsError
             && _algorithm == BalanceAlgorithm.LeastTimeLastByte
+            && Route is not null
             && Status != HttpStatus.SwitchingProtocols;
         bool isTimeout = error.Kind
             is ProxyErrorKind.ConnectTimeout or ProxyErrorKind.ReadTimeout

@@ -21,7 +21,8 @@ internal sealed partial class Forwarder
             int allowed = exchange.Pacer.Allow(end - start, _reactor.NowMs);
             if (allowed == 0)
             {
-                if (!await RestAsync(exchange, exchange.Pacer.DelayMs(_reactor.NowMs)))
+                int restMs = exchange.Pacer.DelayMs(_reactor.NowMs);
+                if (!await RestAsync(exchange, restMs, IoWatch.Broken))
                 {
                     return SyscallResult.Failure(Errno.Canceled);
                 }
@@ -44,8 +45,11 @@ internal sealed partial class Forwarder
         return SyscallResult.Success(length);
     }
 
-    /// <summary>Lets the time pass. False when the client went away meanwhile.</summary>
-    public async ReactorTask<bool> RestAsync(Exchange exchange, int restMs)
+    /// <summary>
+    /// Lets the time pass. False when the client went away meanwhile: when
+    /// <paramref name="condition"/> has come about.
+    /// </summary>
+    public async ReactorTask<bool> RestAsync(Exchange exchange, int restMs, IoWatch condition)
     {
         IoHandle client = exchange.Client.Transport.Handle;
         if (client.IsBroken)
@@ -53,7 +57,7 @@ internal sealed partial class Forwarder
             return false;
         }
 
-        client.Watch(IoWatch.Broken, exchange.Wait);
+        client.Watch(condition, exchange.Wait);
         SyscallResult rested = await _reactor.Start(
             exchange.Wait, IoKind.Wait, [], 0, 0, Math.Max(1, restMs));
         client.Unwatch();
@@ -94,7 +98,8 @@ internal sealed partial class Forwarder
             int allowed = exchange.Pacer.Allow(_reactor.Buffers.RelayLength, _reactor.NowMs);
             if (allowed == 0)
             {
-                if (!await RestAsync(exchange, exchange.Pacer.DelayMs(_reactor.NowMs)))
+                int restMs = exchange.Pacer.DelayMs(_reactor.NowMs);
+                if (!await RestAsync(exchange, restMs, IoWatch.Broken))
                 {
                     return ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client);
                 }

@@ -47,7 +47,9 @@ internal sealed partial class Forwarder
                         _options.BodyTimeoutMs, _options.MinBodyBytesPerSecond));
                 upstream.Handle.Unwatch();
                 exchange.BodyFloor.Note(
-                    _reactor.NowMs - startMs, Math.Max(0, received.Value), _options.MinBodyBytesPerSecond);
+                    _reactor.NowMs - startMs,
+                    Math.Max(0, received.Value),
+                    _options.MinBodyBytesPerSecond);
                 if (received.Errno == Errno.Canceled)
                 {
                     continue;

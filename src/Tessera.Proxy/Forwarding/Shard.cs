@@ -137,18 +137,6 @@ internal sealed class Shard
         Leave(connection.IsWelcome);
     }
 
-    private void Leave(bool isWelcome)
-    {
-        if (isWelcome)
-        {
-            _limit.Leave();
-        }
-        else
-        {
-            _limit.LeaveBeyond();
-        }
-    }
-
     public Exchange BeginExchange(ClientConnection client)
     {
         if (!_spare.TryPop(out Exchange? exchange))
@@ -202,6 +190,18 @@ internal sealed class Shard
             {
                 c.Transport.Abort();
             }
+        }
+    }
+
+    private void Leave(bool isWelcome)
+    {
+        if (isWelcome)
+        {
+            _limit.Leave();
+        }
+        else
+        {
+            _limit.LeaveBeyond();
         }
     }
 }

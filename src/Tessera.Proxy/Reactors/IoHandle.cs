@@ -50,7 +50,9 @@ internal sealed class IoHandle
 
     public IoWatch WatchedFor { get; private set; }
 
-    /// <summary>How slowly the peer may take what is sent; null leaves it to the time-out.</summary>
+    /// <summary>
+    /// How slowly the peer may take what is sent; null leaves it to the time-out.
+    /// </summary>
     public SendFloor? SendFloor { get; set; }
 
     /// <summary>Null until a send was slow.</summary>

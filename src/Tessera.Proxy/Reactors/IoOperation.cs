@@ -118,18 +118,18 @@ internal sealed class IoOperation : TimerEntry
     /// <summary>Sets the deadline of an operation in progress; 0 is none.</summary>
     internal void ExpireAfter(int timeoutMs)
     {
-        _timeoutMs = IsSend && Handle.SendFloor is { } floor
-            ? Math.Min(timeoutMs, floor.CheckMs)
-            : timeoutMs;
-        ExtendDeadline();
+        _timeoutMs = HasFloor ? Math.Min(timeoutMs, Handle.SendFloor!.CheckMs) : timeoutMs;
+        Arm();
     }
 
-    /// <summary>The time begins anew.</summary>
+    /// <summary>
+    /// The time begins anew, unless it is looked at from time to time how far a send has come.
+    /// </summary>
     internal void ExtendDeadline()
     {
-        if (_timeoutMs > 0)
+        if (!HasFloor)
         {
-            _reactor.Timers.Arm(this, _reactor.NowMs + _timeoutMs);
+            Arm();
         }
     }
 
@@ -213,14 +213,25 @@ internal sealed class IoOperation : TimerEntry
         }
     }
 
+    private bool HasFloor => IsSend && Handle.SendFloor is not null;
+
+    private void Arm()
+    {
+        if (_timeoutMs > 0)
+        {
+            _reactor.Timers.Arm(this, _reactor.NowMs + _timeoutMs);
+        }
+    }
+
     /// <summary>A send that is slow, but not too slow, gets more time.</summary>
     private bool MayGoOn()
     {
-        if (!IsSend || Handle.SendFloor is not { } floor)
+        if (!HasFloor)
         {
             return false;
         }
 
+        SendFloor floor = Handle.SendFloor!;
         SendProgress progress = Handle.SendProgress ??= new SendProgress();
         if (!_isSlow)
         {
@@ -228,7 +239,8 @@ internal sealed class IoOperation : TimerEntry
             _isSlow = true;
         }
 
-        if (!floor.Allows(progress, Handle.Descriptor, Length - Transferred, _reactor.NowMs))
+        if (!floor.Allows(
+            progress, Handle.Descriptor, Transferred, Length - Transferred, _reactor.NowMs))
         {
             return false;
         }

@@ -3,14 +3,15 @@ using Tessera.Linux.Net;
 namespace Tessera.Proxy.Reactors;
 
 /// <summary>
-/// How slowly a peer may take what is sent to it. Asked only when a send has not moved for a while,
-/// so it costs a quick peer nothing. What counts is what the peer has acknowledged, not what the
-/// kernel has taken: a large socket buffer that empties slowly moves in leaps far apart.
-/// Immutable; shared by the connections of a shard.
+/// How slowly a peer may take what is sent to it. Asked only when a send takes long, so it costs a
+/// quick peer nothing. What counts is what the peer has acknowledged, not what the kernel has
+/// taken: a large socket buffer that empties slowly moves in leaps far apart. Immutable; shared by
+/// the connections of a shard.
 /// </summary>
 internal sealed class SendFloor
 {
-    private const int MaxCheckMs = 5_000;
+    /// <summary>Looks within a time-out: each is one system call on a slow connection.</summary>
+    private const int Checks = 12;
 
     private readonly int _timeoutMs;
     private readonly int _bytesPerSecond;
@@ -21,23 +22,26 @@ internal sealed class SendFloor
     {
         _timeoutMs = timeoutMs;
         _bytesPerSecond = bytesPerSecond;
-        CheckMs = Math.Min(timeoutMs, MaxCheckMs);
+        CheckMs = Math.Max(1, timeoutMs / Checks);
     }
 
-    /// <summary>A send that has not moved for so long is looked at.</summary>
+    /// <summary>A send that is not over after so long is looked at.</summary>
     public int CheckMs { get; }
 
     /// <summary>
     /// False when the peer is too slow. Otherwise the send is to be looked at again after
     /// <see cref="SendProgress.CreditMs"/> or <see cref="CheckMs"/>, whichever is less.
     /// </summary>
-    /// <param name="left">Bytes of the send that the kernel has not taken.</param>
-    public bool Allows(SendProgress progress, int descriptor, int left, long nowMs)
+    /// <param name="taken">Bytes of the send that the kernel has taken.</param>
+    /// <param name="left">Bytes of the send that it has not.</param>
+    public bool Allows(SendProgress progress, int descriptor, int taken, int left, long nowMs)
     {
         long unacknowledged = left + Math.Max(0, SocketCalls.QueuedBytes(descriptor).Value);
         if (progress.CheckedMs == SendProgress.Never)
         {
-            progress.CreditMs = _timeoutMs - CheckMs;
+            // The socket was full or nearly so: what went in has made room by going out.
+            long earnedMs = taken * 1_000L / _bytesPerSecond;
+            progress.CreditMs = Math.Min(_timeoutMs, _timeoutMs - CheckMs + earnedMs);
         }
         else
         {
@@ -61,7 +65,9 @@ internal sealed class SendProgress
 {
     public const long Never = -1;
 
-    /// <summary>When it was looked at; <see cref="Never"/> for a send that has just begun.</summary>
+    /// <summary>
+    /// When it was looked at; <see cref="Never"/> for a send that has just begun.
+    /// </summary>
     public long CheckedMs { get; set; } = Never;
 
     public long Unacknowledged { get; set; }

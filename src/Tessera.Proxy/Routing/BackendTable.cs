@@ -51,10 +51,14 @@ internal sealed class BackendTable
     /// </summary>
     public void Apply(ImmutableArray<BackendConfig> configs)
     {
-        // A variable that does not exist is found before anything is changed.
+        // What cannot be made ready is found before anything is changed.
         foreach (BackendConfig config in configs)
         {
             Template.Parse(config.HashKey);
+            ArgumentOutOfRangeException.ThrowIfLessThan(
+                config.Sticky?.Key.Length ?? StickyCookies.MinKeyBytes,
+                StickyCookies.MinKeyBytes,
+                nameof(StickyConfig.Key));
         }
 
         lock (_lock)

@@ -101,7 +101,14 @@ internal sealed class Endpoint
     /// <param name="isBound">The client is bound to this endpoint by a cookie.</param>
     public bool TryBegin(bool isBound = false)
     {
+        // Asked first as well: an attempt that must fail would look like the end of a request to
+        // those who wait for room.
         int limit = Config.MaxConnections;
+        if (!Takes(isBound))
+        {
+            return false;
+        }
+
         if (limit <= 0)
         {
             Interlocked.Increment(ref _inFlight);

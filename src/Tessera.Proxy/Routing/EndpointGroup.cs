@@ -52,7 +52,7 @@ internal sealed class EndpointGroup
     /// <summary>Null unless the algorithm is consistent hashing.</summary>
     public HashRing? Ring { get; }
 
-    /// <summary>The place at a point of the line that the weights make, one after another.</summary>
+    /// <summary>The place at a point of the line that the weights make together.</summary>
     /// <param name="point">0 to less than <see cref="TotalWeight"/>.</param>
     public Place PlaceAt(long point)
     {

@@ -42,14 +42,16 @@ internal sealed class HashRing
     public bool IsOf(Place[] places) =>
         _places.AsSpan().SequenceEqual(Array.ConvertAll(places, p => (p.Name, p.Weight)));
 
-    /// <summary>Index of the first point at or behind a hash; the ring must not be empty.</summary>
+    /// <summary>First point at or behind a hash; the ring must not be empty.</summary>
     public int Find(uint hash)
     {
         int found = Array.BinarySearch(_hashes, hash);
         return (found < 0 ? ~found : found) % _hashes.Length;
     }
 
-    /// <summary>Index of the place to which a point belongs; points count on round the ring.</summary>
+    /// <summary>
+    /// Index of the place to which a point belongs; points count on round the ring.
+    /// </summary>
     public int OwnerOf(int point) => _owners[point % _owners.Length];
 
     /// <summary>
@@ -65,7 +67,7 @@ internal sealed class HashRing
         long count = (long)place.Weight * PointsPerWeight;
         if (totalWeight * PointsPerWeight > MaxPoints)
         {
-            count = Math.Max(count * MaxPoints / (totalWeight * PointsPerWeight), count > 0 ? 1 : 0);
+            count = Math.Max((long)place.Weight * MaxPoints / totalWeight, Math.Min(count, 1));
         }
 
         for (long i = 0; i < count; i++)

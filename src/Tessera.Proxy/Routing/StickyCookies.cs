@@ -12,6 +12,8 @@ namespace Tessera.Proxy.Routing;
 /// </summary>
 internal sealed class StickyCookies
 {
+    public const int MinKeyBytes = 16;
+
     private const int TagBytes = 16;
 
     private readonly Endpoint[] _endpoints;
@@ -28,7 +30,7 @@ internal sealed class StickyCookies
 
     public byte[] Name { get; }
 
-    /// <summary>The endpoint that a cookie's value names; null for what is no value of ours.</summary>
+    /// <summary>The endpoint that a value names; null for one that is not ours.</summary>
     public Endpoint? Find(ReadOnlySpan<byte> value)
     {
         Endpoint? found = null;
@@ -55,8 +57,8 @@ internal sealed class StickyCookies
     private static byte[] FieldOf(StickyConfig config, byte[] value)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{config.Name}={Encoding.ASCII.GetString(value)}");
-        text.Append(CultureInfo.InvariantCulture, $"; Path={config.Path}");
+        text.Append(config.Name).Append('=').Append(Encoding.ASCII.GetString(value));
+        text.Append("; Path=").Append(config.Path);
         if (config.LifetimeSeconds > 0)
         {
             text.Append(CultureInfo.InvariantCulture, $"; Max-Age={config.LifetimeSeconds}");

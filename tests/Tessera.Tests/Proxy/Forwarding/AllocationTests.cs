@@ -33,6 +33,46 @@ public sealed class AllocationTests
         File.Delete(log);
     }
 
+    [Fact]
+    public async Task Holds_a_request_against_limits_without_allocating()
+    {
+        using ScriptedServer server = ScriptedServer.Named("one");
+        var flow = new FlowConfig
+        {
+            RateLimits =
+            [
+                new RateLimitConfig
+                {
+                    Zone = "clients",
+                    Key = "$remote_addr$http_user_agent",
+                    RequestsPerSecond = 100_000,
+                    Burst = 10_000,
+                    BurstWithoutDelay = int.MaxValue,
+                },
+            ],
+            ConnectionLimits = [new ConnectionLimitConfig { Zone = "clients", Max = 4 }],
+            MaxBodyBytes = 1_000,
+        };
+        var access = new AccessConfig
+        {
+            Addresses = [new AddressRule(true, System.Net.IPNetwork.Parse("127.0.0.0/8"))],
+        };
+        await using ProxyFixture proxy = ProxyFixture.Start(
+            [server.Address],
+            new ProxyOptions { Reactors = 1 },
+            listener: l => l with
+            {
+                Routes = [new RouteConfig { Backend = "web", Flow = flow, Access = access }],
+            });
+        using var client = new TcpClient { NoDelay = true };
+        await client.ConnectAsync(proxy.Address, TestContext.Current.CancellationToken);
+        const string Request = "GET / HTTP/1.1\r\nHost: test\r\nUser-Agent: t\r\n\r\n";
+        await RepeatAsync(client.Client, Request, 1_000);
+        long before = await AllocatedAsync(proxy);
+        await RepeatAsync(client.Client, Request, 400);
+        (await AllocatedAsync(proxy) - before).ShouldBeLessThan(AllowedBytes);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("Accept-Encoding: gzip, br\r\nIf-None-Match: \"other\"\r\n")]
