@@ -102,6 +102,16 @@ public sealed partial class ProxyServer : IAsyncDisposable
     internal int ConnectionCount => _connections.Count;
 
     /// <summary>
+    /// What a configuration says that cannot be done: variables that do not exist, expressions
+    /// that are none. Applying it would throw.
+    /// </summary>
+    public static IEnumerable<string> FindProblems(ProxyConfig config) =>
+        from route in config.Listeners.SelectMany(listener => listener.Routes)
+        let problem = RouteFactory.ProblemOf(route)
+        where problem is not null
+        select $"{route.Name}: {problem}";
+
+    /// <summary>
     /// Swaps to <paramref name="config"/> in one step. When it returns, no reactor picks an
     /// endpoint that is not <see cref="EndpointState.Active"/> in it. Listeners that fail to bind
     /// are left out and returned; everything else is in force.

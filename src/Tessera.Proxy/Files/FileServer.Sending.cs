@@ -166,6 +166,7 @@ internal sealed partial class FileServer
         }
 
         exchange.Status = 200;
+        exchange.AddRouteFields();
         ConnectionOption option = exchange.Client.DecideConnection(exchange, isDelimited: true);
         bool hasBody = exchange.Request.Method == HttpMethod.Get;
         byte[] buffer = _reactor.Buffers.Rent(HeadBytes + exchange.AddedFields.Length);

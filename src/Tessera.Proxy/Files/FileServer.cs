@@ -98,6 +98,7 @@ internal sealed partial class FileServer
         }
 
         exchange.Status = reply.Status;
+        exchange.AddRouteFields();
         ConnectionOption option = exchange.Client.DecideConnection(exchange, isDelimited: true);
         bool hasBody = reply.Status != 304 && exchange.Request.Method != HttpMethod.Head;
         bool isCopied = hasBody && reply is { Parts: null, Content: not null }
@@ -322,6 +323,7 @@ internal sealed partial class FileServer
     private async ReactorTask<ProxyError> SendEmptyAsync(
         Exchange exchange, ConnectionOption option)
     {
+        exchange.AddRouteFields();
         byte[] buffer = _reactor.Buffers.Rent(HeadBytes + exchange.AddedFields.Length);
         int length = WriteHead(exchange, buffer, default, -1, option);
         exchange.HasReachedClient = true;

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Tessera.Api;
 using Tessera.Proxy;
 using Tessera.Stack;
@@ -63,9 +64,11 @@ internal sealed class ControlPlane : IAsyncDisposable
         _store = new ProjectStore(parts.Home);
         _shutdown = new DaemonShutdown(parts.OnDemand);
         var catalog = new Catalog();
+        var stickyKey = new Lazy<ImmutableArray<byte>>(
+            () => StickyKey.ReadOrCreate(parts.Home));
         _ingress = new Ingress(parts.Proxy, catalog,
-            project => Path.Combine(_store.FolderOf(project), "access.log"), _log,
-            TimeProvider.System);
+            project => Path.Combine(_store.FolderOf(project), "access.log"),
+            () => stickyKey.Value, _log, TimeProvider.System);
         _engine = new NativeEngine(
             new NativeEngineOptions
             {
@@ -135,6 +138,7 @@ internal sealed class ControlPlane : IAsyncDisposable
         {
             // Nothing is worth keeping without a project: the folder is left as it was found.
             _parts.Log.Delete();
+            File.Delete(_parts.Home.StickyKey);
             _store.DeleteIfEmpty();
         }
 
