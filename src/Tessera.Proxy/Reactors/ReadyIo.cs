@@ -17,8 +17,8 @@ internal static class ReadyIo
     private const uint WriteEvents = Epoll.Writable | Epoll.HangUp | Epoll.Error;
 
     /// <summary>The operation waits for room to write, not for something to read.</summary>
-    public static bool IsWrite(IoOperation operation) => operation.Kind
-        is IoKind.Send or IoKind.SendMore or IoKind.SendFile or IoKind.Connect;
+    public static bool IsWrite(IoOperation operation) =>
+        operation.IsSend || operation.Kind == IoKind.Connect;
 
     /// <summary>Remembers what epoll(7) or io_uring(7) reported of a socket.</summary>
     public static void Note(IoHandle handle, uint events)
