@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Buffers.Text;
+using System.Text;
 
 namespace Tessera.Proxy.Forwarding;
 
@@ -40,6 +42,47 @@ internal ref struct ByteWriter
         {
             HasOverflowed = true;
         }
+    }
+
+    /// <summary>In UTF-8; null is nothing.</summary>
+    public void WriteText(string? text)
+    {
+        if (text is null)
+        {
+            return;
+        }
+
+        if (Encoding.UTF8.TryGetBytes(text, _destination[Length..], out int written))
+        {
+            Length += written;
+        }
+        else
+        {
+            HasOverflowed = true;
+        }
+    }
+
+    /// <summary>Sixteen hexadecimal digits in lower case.</summary>
+    public void WriteHex(ulong value)
+    {
+        if (Utf8Formatter.TryFormat(
+            value, _destination[Length..], out int written, new StandardFormat('x', 16)))
+        {
+            Length += written;
+        }
+        else
+        {
+            HasOverflowed = true;
+        }
+    }
+
+    /// <summary>
+    /// Forgets what was written behind the first <paramref name="length"/> bytes.
+    /// </summary>
+    public void Rewind(int length)
+    {
+        Length = length;
+        HasOverflowed = false;
     }
 
     public void WriteNumber(long value)

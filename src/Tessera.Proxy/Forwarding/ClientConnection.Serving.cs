@@ -61,9 +61,11 @@ internal sealed partial class ClientConnection
             ErrorReplyBytes + exchange.AddedFields.Length + body.Length);
         int length = WriteReply(exchange, reply, body, option, buffer);
         exchange.HasReachedClient = true;
+        exchange.NoteSentHead(buffer.AsSpan(0, length));
         SyscallResult sent = await Transport.SendAsync(buffer, 0, length, _options.SendTimeoutMs);
         _reactor.Buffers.Return(buffer);
         exchange.KeepsClient &= sent.IsSuccess;
+        exchange.IsCut = !sent.IsSuccess;
         return sent.IsSuccess;
     }
 

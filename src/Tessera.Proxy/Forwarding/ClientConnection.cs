@@ -227,6 +227,7 @@ internal sealed partial class ClientConnection
         _buffer = Transport.TakeReceived();
         _start = 0;
         _end = length;
+        _isFresh = true;
     }
 
     /// <summary>
@@ -294,6 +295,7 @@ internal sealed partial class ClientConnection
             return false;
         }
 
+        exchange.Client.Shard.Tracer?.Begin(exchange);
         Route? route = exchange.Client.Listener.Routes.Find(exchange.Host, exchange.Path);
         if (route is null)
         {
@@ -305,7 +307,13 @@ internal sealed partial class ClientConnection
         return true;
     }
 
-    private Exchange BeginExchange() => _exchange = _shard.BeginExchange(this);
+    private Exchange BeginExchange()
+    {
+        IsPipelined = !_isFresh;
+        _isFresh = false;
+        Requests++;
+        return _exchange = _shard.BeginExchange(this);
+    }
 
     private void EndExchange(Exchange exchange)
     {

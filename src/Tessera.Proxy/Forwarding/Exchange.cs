@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Tessera.Linux;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Http;
@@ -18,8 +19,30 @@ internal struct Try
     /// <summary>-1 until there was a connection.</summary>
     public long ConnectedMs;
 
+    /// <summary>-1 until the head of its response was there.</summary>
+    public long HeadMs;
+
     /// <summary>-1 until the try ended.</summary>
     public long EndMs;
+
+    /// <summary>Of the response, or of the error that it failed with; 0 until there is one.</summary>
+    public int Status;
+
+    /// <summary>What the connection had carried before the try.</summary>
+    public long SentBefore;
+    public long ReceivedBefore;
+
+    /// <summary>What the try carried, once it ended.</summary>
+    public long BytesSent;
+    public long BytesReceived;
+
+    /// <summary>Received up to the end of the response's head.</summary>
+    public long HeadBytes;
+
+    /// <summary>For traces; 0 without one. Ticks are <see cref="Stopwatch"/>'s.</summary>
+    public ulong SpanId;
+    public long StartTicks;
+    public long EndTicks;
 }
 
 /// <summary>
@@ -27,7 +50,7 @@ internal struct Try
 /// the access log. Taken from its shard's stock for each request, so that idle connections have
 /// none. Owned by one reactor.
 /// </summary>
-internal sealed class Exchange
+internal sealed partial class Exchange
 {
     /// <summary>
     /// How often a request may be sent anew after an endpoint took some of it and ended without an
@@ -216,6 +239,7 @@ internal sealed class Exchange
     {
         Client = client;
         StartMs = nowMs;
+        BeginCounting();
     }
 
     /// <summary>
@@ -244,6 +268,7 @@ internal sealed class Exchange
     {
         Route = route;
         Backend = route.Backend!;
+        Counters = route.Series?.CountersOf(Client.Shard.Number) ?? Counters;
     }
 
     /// <summary>
@@ -327,7 +352,13 @@ internal sealed class Exchange
         return IsReused;
     }
 
-    public void NoteConnected(long nowMs) => _tries[TryCount - 1].ConnectedMs = nowMs;
+    public void NoteConnected(long nowMs)
+    {
+        ref Try current = ref _tries[TryCount - 1];
+        current.ConnectedMs = nowMs;
+        current.SentBefore = Upstream!.Transport.Handle.Write.TotalBytes;
+        current.ReceivedBefore = Upstream.Transport.Handle.Read.TotalBytes;
+    }
 
     /// <summary>
     /// The try is over. The connection is kept for others when its response was read to the end,
@@ -337,7 +368,7 @@ internal sealed class Exchange
     public void EndTry(int reactor, long nowMs, ProxyError error)
     {
         LastError = error;
-        _tries[TryCount - 1].EndMs = nowMs;
+        NoteTryEnd(ref _tries[TryCount - 1], nowMs, error);
         if (Upstream is { } upstream)
         {
             Upstream = null;
@@ -387,6 +418,7 @@ internal sealed class Exchange
     /// <summary>Everything back to its initial state; buffers must have been returned.</summary>
     public void Reset()
     {
+        ResetTelemetry();
         Request.Reset();
         Response.Reset();
         _tried.Clear();
@@ -462,7 +494,9 @@ internal sealed class Exchange
             Endpoint = Endpoint!,
             StartMs = nowMs,
             ConnectedMs = -1,
+            HeadMs = -1,
             EndMs = -1,
+            StartTicks = Trace.IsSampled ? Stopwatch.GetTimestamp() : 0,
         };
     }
 }

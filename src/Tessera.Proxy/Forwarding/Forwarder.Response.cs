@@ -47,6 +47,11 @@ internal sealed partial class Forwarder
             && head.StatusCode is >= 200 or HttpStatus.SwitchingProtocols;
         bool isUnasked = head.StatusCode == HttpStatus.SwitchingProtocols
             && !(exchange.Request.IsUpgrade && head.IsUpgrade);
+        if (isWhole)
+        {
+            exchange.NoteReplyHead(_reactor.NowMs);
+        }
+
         return status == ParseStatus.Invalid || (isWhole && isUnasked)
             ? ProxyError.Of(ProxyErrorKind.InvalidResponse, ProxyErrorSource.Upstream)
             : ProxyError.None;
@@ -164,6 +169,7 @@ internal sealed partial class Forwarder
             keepsChunks,
             exchange.AddedFields);
         exchange.HasReachedClient = true;
+        exchange.NoteSentHead(exchange.Reply.AsSpan(exchange.ReplyStart..headEnd));
         if (isUnchunked)
         {
             return headEnd - exchange.ReplyStart;

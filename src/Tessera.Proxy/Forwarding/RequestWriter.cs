@@ -16,18 +16,20 @@ internal static class RequestWriter
     /// </summary>
     /// <param name="received">The client's head, from the byte that the parser began at.</param>
     /// <param name="clientAddress">In text.</param>
+    /// <param name="traceParent">In place of the client's; empty passes that on.</param>
     /// <param name="endpointAddress">Stands for the host when a HTTP/1.0 client names none.</param>
     public static int Write(
         RequestHead head,
         ReadOnlySpan<byte> received,
         ReadOnlySpan<byte> clientAddress,
         ReadOnlySpan<byte> endpointAddress,
+        ReadOnlySpan<byte> traceParent,
         Span<byte> destination)
     {
         var writer = new ByteWriter(destination);
         WriteRequestLine(ref writer, head, received);
         WriteHost(ref writer, head, received, endpointAddress);
-        WriteKeptFields(ref writer, head, received);
+        WriteKeptFields(ref writer, head, received, isTraced: !traceParent.IsEmpty);
         if (head.IsChunked)
         {
             writer.Write("Transfer-Encoding: chunked\r\n"u8);
@@ -36,6 +38,13 @@ internal static class RequestWriter
         if (head.IsUpgrade)
         {
             WriteUpgrade(ref writer, head, received);
+        }
+
+        if (!traceParent.IsEmpty)
+        {
+            writer.Write("traceparent: "u8);
+            writer.Write(traceParent);
+            writer.Write("\r\n"u8);
         }
 
         writer.Write("X-Real-IP: "u8);
@@ -80,7 +89,7 @@ internal static class RequestWriter
 
     /// <summary>Copies runs of neighbouring fields that are kept in one piece each.</summary>
     private static void WriteKeptFields(
-        ref ByteWriter writer, RequestHead head, ReadOnlySpan<byte> received)
+        ref ByteWriter writer, RequestHead head, ReadOnlySpan<byte> received, bool isTraced)
     {
         ReadOnlySpan<HeaderField> fields = head.Headers.AsSpan(0, head.HeaderCount);
         int runStart = -1;
@@ -88,7 +97,8 @@ internal static class RequestWriter
         for (int i = 0; i < fields.Length; i++)
         {
             ref readonly HeaderField field = ref fields[i];
-            bool isKept = !field.IsHopByHop && !IsReplaced(field.Kind);
+            bool isKept = !field.IsHopByHop && !IsReplaced(field.Kind)
+                && !(isTraced && field.Kind == HeaderKind.TraceParent);
             if (isKept && runStart < 0)
             {
                 runStart = field.Start;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Tessera.Linux;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Listening;
@@ -32,6 +33,7 @@ internal sealed class Shard
         ErrorLog = errorLog;
         _limit = limit;
         Clock = new ReactorClock(reactor, TimeProvider.System);
+        Tracer = options.Traces is null ? null : new Tracer(options.Traces, RandomBits);
         Forwarder = new Forwarder(this);
     }
 
@@ -48,6 +50,16 @@ internal sealed class Shard
 
     public Forwarder Forwarder { get; }
 
+    /// <summary>Null without tracing.</summary>
+    public Tracer? Tracer { get; }
+
+    public RandomBits RandomBits { get; } = new();
+
+    public ReactorCounters Counters { get; } = new();
+
+    /// <summary>Counts requests that match no route.</summary>
+    public RequestCounters Unrouted { get; } = new();
+
     /// <summary>The server ends: each connection is closed after its current request.</summary>
     public bool IsClosing { get; private set; }
 
@@ -58,6 +70,7 @@ internal sealed class Shard
     {
         if (IsClosing || !_limit.TryEnter())
         {
+            Counters.CountRefused();
             SocketCalls.Close(descriptor);
             return;
         }
@@ -70,7 +83,12 @@ internal sealed class Shard
             return;
         }
 
-        var connection = new ClientConnection(this, listener, transport, peer);
+        Counters.CountAccepted();
+        var connection = new ClientConnection(this, listener, transport, peer)
+        {
+            Serial = ((Counters.Accepted - 1) * Math.Max(Options.Reactors, 1)) + Number + 1,
+            StartMs = Reactor.NowMs,
+        };
         connection.Following = _first;
         if (_first is not null)
         {
@@ -109,6 +127,7 @@ internal sealed class Shard
             exchange = new Exchange(Reactor, Options.MaxHeaderCount);
         }
 
+        Counters.CountBegun();
         exchange.Begin(client, Reactor.NowMs);
         return exchange;
     }
@@ -116,9 +135,12 @@ internal sealed class Shard
     /// <summary>Writes the access log and takes the exchange back.</summary>
     public void EndExchange(Exchange exchange)
     {
+        Counters.CountEnded();
         if (exchange.Status != 0)
         {
+            exchange.Counters.Add(exchange, Reactor.NowMs);
             exchange.Client.Listener.LogOf(Number)?.Write(exchange, Clock, Reactor.NowMs);
+            Tracer?.End(exchange);
         }
 
         exchange.Reset();
@@ -146,6 +168,17 @@ internal sealed class Shard
 
     /// <summary>Cuts whatever is left.</summary>
     public void AbortAll() => AbortWhere(_ => true);
+
+    /// <summary>For metrics; any thread.</summary>
+    public ReactorTotals ReadTotals() => new(
+        Number,
+        ConnectionCount,
+        Math.Max(0, Counters.Active),
+        Counters.Accepted,
+        Counters.Refused,
+        Counters.Tunnels,
+        Reactor.Turns,
+        (double)Reactor.BusyTicks / Stopwatch.Frequency);
 
     private void AbortWhere(Predicate<ClientConnection> condition)
     {

@@ -44,6 +44,7 @@ public enum HeaderKind : byte
     Authorization,
     ProxyAuthenticate,
     ProxyAuthorization,
+    TraceParent,
 }
 
 /// <summary>Finds the kind of a header name (a token), in any case of letters.</summary>
@@ -61,6 +62,7 @@ internal static class HeaderKinds
         9 when Is(name, "x-real-ip"u8) => HeaderKind.XRealIp,
         9 when Is(name, "forwarded"u8) => HeaderKind.Forwarded,
         10 => Find10(name),
+        11 when Is(name, "traceparent"u8) => HeaderKind.TraceParent,
         12 when Is(name, "content-type"u8) => HeaderKind.ContentType,
         13 when Is(name, "authorization"u8) => HeaderKind.Authorization,
         14 when Is(name, "content-length"u8) => HeaderKind.ContentLength,

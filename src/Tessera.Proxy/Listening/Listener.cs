@@ -58,7 +58,9 @@ internal sealed class Listener
     /// </summary>
     public bool IsRetired => _isRetired;
 
-    public AccessLogBuffer? LogOf(int reactor) => Volatile.Read(ref _log)?.BufferOf(reactor);
+    public AccessLog? Log => Volatile.Read(ref _log);
+
+    public AccessLogBuffer? LogOf(int reactor) => Log?.BufferOf(reactor);
 
     public void Update(ListenerProtocol protocol, RouteTable routes, AccessLog? log)
     {

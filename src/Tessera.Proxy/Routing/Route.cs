@@ -1,4 +1,5 @@
 using Tessera.Proxy.Access;
+using Tessera.Proxy.Telemetry;
 
 namespace Tessera.Proxy.Routing;
 
@@ -8,10 +9,13 @@ namespace Tessera.Proxy.Routing;
 /// </summary>
 internal sealed class Route
 {
+    private readonly string _name;
+
     /// <param name="backend">Null when the route answers by itself.</param>
     public Route(RouteConfig config, Backend? backend)
     {
         Config = config;
+        _name = config.Host + config.Path.Text;
         Backend = backend;
         Gate = config.Access is null ? null : new AccessGate(config.Access);
         IsPlain = backend is not null
@@ -26,6 +30,12 @@ internal sealed class Route
     }
 
     public RouteConfig Config { get; }
+
+    /// <summary>For logs, metrics and traces.</summary>
+    public string Name => Config.Name.Length > 0 ? Config.Name : _name;
+
+    /// <summary>What is counted of its requests; null counts them with those of no route.</summary>
+    public RouteSeries? Series { get; set; }
 
     public Backend? Backend { get; }
 

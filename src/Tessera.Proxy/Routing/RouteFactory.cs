@@ -1,3 +1,5 @@
+using Tessera.Proxy.Telemetry;
+
 namespace Tessera.Proxy.Routing;
 
 /// <summary>
@@ -8,7 +10,13 @@ internal sealed class RouteFactory
 {
     private readonly BackendTable _backends;
 
-    public RouteFactory(BackendTable backends) => _backends = backends;
+    private readonly RouteSeriesTable _series;
+
+    public RouteFactory(BackendTable backends, RouteSeriesTable series)
+    {
+        _backends = backends;
+        _series = series;
+    }
 
     public RouteTable CreateTable(IEnumerable<RouteConfig> routes) =>
         new(routes.Select(TryCreate).OfType<Route>());
@@ -17,6 +25,13 @@ internal sealed class RouteFactory
     private Route? TryCreate(RouteConfig config)
     {
         Backend? backend = config.Backend is null ? null : _backends.Find(config.Backend);
-        return config.Backend is not null && backend is null ? null : new Route(config, backend);
+        return config.Backend is not null && backend is null ? null : Create(config, backend);
+    }
+
+    private Route Create(RouteConfig config, Backend? backend)
+    {
+        var route = new Route(config, backend);
+        route.Series = _series.SeriesOf(route.Name, config.Backend ?? "");
+        return route;
     }
 }
