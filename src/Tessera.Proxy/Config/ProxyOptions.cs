@@ -12,8 +12,9 @@ public sealed record ProxyOptions
     public int Reactors { get; init; } = Environment.ProcessorCount;
 
     /// <summary>
-    /// Client connections in all; one more is accepted and closed at once. Fewer when the limit of
-    /// open files (RLIMIT_NOFILE) does not give two descriptors to each, and 512 to the rest.
+    /// Client connections in all; one more gets 503 when it speaks HTTP, and is closed. Fewer under
+    /// a low limit of open files (RLIMIT_NOFILE): clients get three quarters of what it leaves
+    /// beyond 512.
     /// </summary>
     public int MaxConnections { get; init; } = 65_536;
 
@@ -32,8 +33,20 @@ public sealed record ProxyOptions
     /// <summary>Between two reads of a request body; nginx's client_body_timeout.</summary>
     public int BodyTimeoutMs { get; init; } = 60_000;
 
-    /// <summary>Between two writes to a client; nginx's send_timeout.</summary>
+    /// <summary>Without a byte that reaches the client; nginx's send_timeout.</summary>
     public int SendTimeoutMs { get; init; } = 60_000;
+
+    /// <summary>
+    /// Bytes a second at which a request body must come, on average over
+    /// <see cref="BodyTimeoutMs"/> of waiting for it; 0 sets no rate. A slower one gets 408.
+    /// </summary>
+    public int MinBodyBytesPerSecond { get; init; } = 240;
+
+    /// <summary>
+    /// Bytes a second at which a client must take its response, on average over
+    /// <see cref="SendTimeoutMs"/> of waiting for it; 0 sets no rate. A slower one is cut off.
+    /// </summary>
+    public int MinSendBytesPerSecond { get; init; } = 240;
 
     /// <summary>Idle upstream connections kept per endpoint and reactor.</summary>
     public int MaxIdleUpstreamConnections { get; init; } = 256;
@@ -70,7 +83,9 @@ public sealed record ProxyOptions
 /// <summary>How much a line of the error log weighs.</summary>
 public enum ErrorLevel
 {
-    /// <summary>A client's doing: it went away, was too slow, or sent what makes no sense.</summary>
+    /// <summary>
+    /// A client's doing: it went away, was too slow, or sent what makes no sense.
+    /// </summary>
     Notice,
 
     /// <summary>Something failed and may still end well.</summary>

@@ -25,6 +25,12 @@ internal struct BodyReader
     /// <summary>Bytes of the body that were taken so far, chunk framing included.</summary>
     public long Taken { get; private set; }
 
+    /// <summary>
+    /// Data of the chunks that have begun, those bytes included that are still to come; 0 for other
+    /// bodies.
+    /// </summary>
+    public readonly long AnnouncedBytes => _chunks.AnnouncedBytes;
+
     /// <summary>The chunk framing is broken: what follows means nothing.</summary>
     public bool IsInvalid { get; private set; }
 

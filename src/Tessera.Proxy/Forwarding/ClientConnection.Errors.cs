@@ -80,7 +80,8 @@ internal sealed partial class ClientConnection
         return await AnswerAsync(exchange, reason, option);
     }
 
-    private async ReactorTask<bool> AnswerAsync(
+    /// <summary>The exchange's status, with a line of words. False when it did not arrive.</summary>
+    public async ReactorTask<bool> AnswerAsync(
         Exchange exchange, string reason, ConnectionOption option)
     {
         byte[] buffer = _reactor.Buffers.Rent(ErrorReplyBytes + exchange.AddedFields.Length);

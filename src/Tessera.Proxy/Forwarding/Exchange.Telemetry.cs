@@ -83,7 +83,7 @@ internal sealed partial class Exchange
     public void NoteHeld(long milliseconds) => HeldMs = Math.Max(HeldMs, 0) + milliseconds;
 
     /// <summary>The head of the final response of this try is parsed, and not edited yet.</summary>
-    public void NoteReplyHead(long nowMs)
+    public void NoteUpstreamHead(long nowMs)
     {
         ref Try current = ref _tries[TryCount - 1];
         current.HeadMs = nowMs;

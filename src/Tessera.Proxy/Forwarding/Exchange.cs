@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using Tessera.Linux;
 using Tessera.Linux.Net;
+using Tessera.Proxy.Compression;
+using Tessera.Proxy.Flow;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
@@ -25,7 +27,9 @@ internal struct Try
     /// <summary>-1 until the try ended.</summary>
     public long EndMs;
 
-    /// <summary>Of the response, or of the error that it failed with; 0 until there is one.</summary>
+    /// <summary>
+    /// Of the response, or of the error that it failed with; 0 until there is one.
+    /// </summary>
     public int Status;
 
     /// <summary>What the connection had carried before the try.</summary>
@@ -68,17 +72,21 @@ internal sealed partial class Exchange
     /// <summary>Larger buffers are not kept for the next request.</summary>
     private const int MaxSpareBytes = 1_024;
 
+    private readonly Reactor _reactor;
     private readonly List<Endpoint> _tried = [];
     private byte[] _path = [];
     private int _pathLength = -1;
     private byte[] _addedFields = [];
     private int _addedLength;
     private Try[] _tries = new Try[4];
+    private (ConnectionZone Zone, int Slot)[] _occupied = [];
+    private int _occupiedCount;
     private int _replays;
     private bool _hasMetStale;
 
     public Exchange(Reactor reactor, int maxHeaderCount)
     {
+        _reactor = reactor;
         Request = new RequestHead(maxHeaderCount);
         Response = new ResponseHead(maxHeaderCount);
         Wait = new IoOperation(reactor, handle: null);
@@ -88,7 +96,7 @@ internal sealed partial class Exchange
 
     public ResponseHead Response { get; }
 
-    /// <summary>For waiting in a hold queue.</summary>
+    /// <summary>For waiting in a hold queue, or until a limit lets it go on.</summary>
     public IoOperation Wait { get; }
 
     public ClientConnection Client { get; private set; } = null!;
@@ -126,6 +134,12 @@ internal sealed partial class Exchange
     public bool NeedsNewConnection { get; set; }
 
     public BodyReader RequestBody;
+
+    /// <summary>How slowly the body may come.</summary>
+    public RateFloor BodyFloor;
+
+    /// <summary>How quickly the response may leave.</summary>
+    public Pacer Pacer;
 
     /// <summary>Bytes of the body that lie behind the head in the client's buffer.</summary>
     public int BodyInBuffer { get; private set; }
@@ -168,6 +182,9 @@ internal sealed partial class Exchange
     public int ReplyBodyStart { get; set; }
 
     public BodyReader ReplyBody;
+
+    /// <summary>What the response is compressed with on its way.</summary>
+    public ContentCoding ReplyCoding { get; set; }
 
     /// <summary>Nothing is left to relay; a tunnel has no such end.</summary>
     public bool IsReplyComplete =>
@@ -230,8 +247,12 @@ internal sealed partial class Exchange
     /// </summary>
     public ReadOnlySpan<byte> AddedFields => _addedFields.AsSpan(0, _addedLength);
 
+    /// <summary>Lines of so many bytes together can still be added.</summary>
+    public bool HasRoomForFields(int bytes) => _addedLength + bytes <= MaxAddedBytes;
+
     /// <summary>Bytes to leave free before a response, so that its head can be edited.</summary>
-    public int ReplyHeadroom => Route is null or { IsPlain: true } && _addedLength == 0
+    public int ReplyHeadroom =>
+        Route is null or { IsPlain: true } && _addedLength == 0 && _binding is null
         ? ResponseEditor.Headroom
         : ResponseEditor.Headroom + MaxAddedBytes;
 
@@ -271,6 +292,22 @@ internal sealed partial class Exchange
         Counters = route.Series?.CountersOf(Client.Shard.Number) ?? Counters;
     }
 
+    /// <summary>The body is larger than the route takes, as far as is known by now.</summary>
+    public bool IsBodyTooLarge =>
+        Route?.Config.Flow is { MaxBodyBytes: > 0 and long max }
+        && Math.Max(Request.ContentLength, RequestBody.AnnouncedBytes) > max;
+
+    /// <summary>The slot of a connection limit is its own until it ends.</summary>
+    public void Occupy(ConnectionZone zone, int slot)
+    {
+        if (_occupiedCount == _occupied.Length)
+        {
+            Array.Resize(ref _occupied, _occupiedCount + 1);
+        }
+
+        _occupied[_occupiedCount++] = (zone, slot);
+    }
+
     /// <summary>
     /// Adds a line to the response: name, value. False when there is no room left for it.
     /// </summary>
@@ -298,13 +335,14 @@ internal sealed partial class Exchange
 
     /// <summary>
     /// Picks an endpoint that was not tried yet and counts the request in. On failure nothing is
-    /// counted: <see cref="ProxyErrorKind.NoEndpoint"/> or <see cref="ProxyErrorKind.Exhausted"/>.
+    /// counted: <see cref="ProxyErrorKind.NoEndpoint"/>, <see cref="ProxyErrorKind.AllFull"/> or
+    /// <see cref="ProxyErrorKind.Exhausted"/>.
     /// </summary>
     public ProxyError TryPick(long nowMs)
     {
         // A stale idle connection says nothing against its endpoint: the same one once more, unless
         // it gets nothing new any more.
-        if (Endpoint is { State: not EndpointState.Active } left)
+        if (Endpoint is { } left && !left.Takes(isBound: left == _bound))
         {
             left.End();
             Endpoint = null;
@@ -316,19 +354,16 @@ internal sealed partial class Exchange
             BackendSet set = Backend.Current;
             Limits = Route?.Config.Limits ?? set.Limits;
             Retry = Route?.Config.Retry ?? set.Config.Retry;
-            if (set.Active.Length == 0)
-            {
-                return ProxyError.Of(ProxyErrorKind.NoEndpoint, ProxyErrorSource.Proxy);
-            }
-
             bool mayTry = TryCount < MaxTries
                 && (Retry.Tries <= 0 || _tried.Count < Retry.Tries);
-            Endpoint = mayTry
-                ? Balancer.TryPick(Backend, set, Client.Peer, _tried, nowMs)
-                : null;
+            Endpoint = mayTry ? Pick(set, nowMs) : null;
             if (Endpoint is null)
             {
-                return ProxyError.Of(ProxyErrorKind.Exhausted, ProxyErrorSource.Proxy);
+                ProxyErrorKind kind =
+                    set.Active.Length == 0 ? ProxyErrorKind.NoEndpoint
+                    : mayTry && Balancer.MayWaitForRoom(set, _tried) ? ProxyErrorKind.AllFull
+                    : ProxyErrorKind.Exhausted;
+                return ProxyError.Of(kind, ProxyErrorSource.Proxy);
             }
 
             _tried.Add(Endpoint);
@@ -390,6 +425,7 @@ internal sealed partial class Exchange
             _hasMetStale |= isStale;
         }
 
+        MeasureTry(nowMs, error);
         NeedsNewConnection = isStale;
         if (isStale)
         {
@@ -409,16 +445,19 @@ internal sealed partial class Exchange
     /// </summary>
     public void Abandon()
     {
+        Client.Shard.Counters.CountEnded();
         Upstream?.Transport.Close(withReset: true);
         Upstream = null;
         Endpoint?.End();
         Endpoint = null;
+        LeaveZones();
     }
 
     /// <summary>Everything back to its initial state; buffers must have been returned.</summary>
     public void Reset()
     {
         ResetTelemetry();
+        LeaveZones();
         Request.Reset();
         Response.Reset();
         _tried.Clear();
@@ -435,6 +474,8 @@ internal sealed partial class Exchange
         IsReused = false;
         NeedsNewConnection = false;
         RequestBody = default;
+        BodyFloor = default;
+        Pacer = default;
         Piece = [];
         PieceStart = 0;
         PieceEnd = 0;
@@ -445,12 +486,14 @@ internal sealed partial class Exchange
         HasPassedInterim = false;
         _replays = 0;
         _hasMetStale = false;
+        ForgetPick();
         Rests = 0;
         Reply = [];
         ReplyStart = 0;
         ReplyEnd = 0;
         ReplyBodyStart = 0;
         ReplyBody = default;
+        ReplyCoding = ContentCoding.Identity;
         HasExcess = false;
         KeepsClient = false;
         HasReachedClient = false;
@@ -482,6 +525,18 @@ internal sealed partial class Exchange
         && !HasExcess
         && Endpoint!.State == EndpointState.Active;
 
+    private void LeaveZones()
+    {
+        for (int i = 0; i < _occupiedCount; i++)
+        {
+            _occupied[i].Zone.Leave(_occupied[i].Slot);
+        }
+
+        // A zone that no route uses any more must not live on in an exchange.
+        Array.Clear(_occupied, 0, _occupiedCount);
+        _occupiedCount = 0;
+    }
+
     private void AddTry(long nowMs)
     {
         if (TryCount == _tries.Length)
@@ -498,5 +553,6 @@ internal sealed partial class Exchange
             EndMs = -1,
             StartTicks = Trace.IsSampled ? Stopwatch.GetTimestamp() : 0,
         };
+        BeginMeasure();
     }
 }

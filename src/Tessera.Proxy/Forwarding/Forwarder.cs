@@ -82,7 +82,7 @@ internal sealed partial class Forwarder
                 client.Handle.Watch(IoWatch.Broken, upstream.Handle.Read);
                 exchange.ReplyStart = exchange.ReplyHeadroom;
                 SyscallResult received = await upstream.ReceiveRentedAsync(
-                    _reactor.Buffers.RelayLength - exchange.ReplyStart,
+                    ReplyLength(exchange),
                     exchange.ReplyStart,
                     exchange.Limits.ReadTimeoutMs);
                 client.Handle.Unwatch();

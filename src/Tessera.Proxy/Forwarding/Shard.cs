@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using Tessera.Linux;
 using Tessera.Linux.Net;
+using Tessera.Proxy.Compression;
+using Tessera.Proxy.Files;
 using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Telemetry;
@@ -16,8 +18,17 @@ internal sealed class Shard
 {
     private const int MaxSpareExchanges = 1_024;
 
+    /// <summary>
+    /// Files that all reactors together keep open for the next request, and what they keep in
+    /// memory.
+    /// </summary>
+    private const int MaxOpenFiles = 256;
+
+    private const long MaxFileBytes = 64L * 1_024 * 1_024;
+
     private readonly ConnectionLimit _limit;
     private readonly Stack<Exchange> _spare = new();
+    private readonly SendFloor? _sendFloor;
     private ClientConnection? _first;
 
     public Shard(
@@ -32,9 +43,16 @@ internal sealed class Shard
         Options = options;
         ErrorLog = errorLog;
         _limit = limit;
+        _sendFloor = options.MinSendBytesPerSecond > 0
+            ? new SendFloor(options.SendTimeoutMs, options.MinSendBytesPerSecond)
+            : null;
         Clock = new ReactorClock(reactor, TimeProvider.System);
         Tracer = options.Traces is null ? null : new Tracer(options.Traces, RandomBits);
         Forwarder = new Forwarder(this);
+        int reactors = Math.Max(1, options.Reactors);
+        Files = new FileServer(
+            this,
+            new FileCache(Math.Max(1, MaxOpenFiles / reactors), MaxFileBytes / reactors));
     }
 
     /// <summary>0 for the first reactor.</summary>
@@ -60,34 +78,49 @@ internal sealed class Shard
     /// <summary>Counts requests that match no route.</summary>
     public RequestCounters Unrouted { get; } = new();
 
+    public CompressorStock Compressors { get; } = new();
+
+    public FileServer Files { get; }
+
     /// <summary>The server ends: each connection is closed after its current request.</summary>
     public bool IsClosing { get; private set; }
 
     public int ConnectionCount { get; private set; }
 
-    /// <summary>Takes over a connection that was accepted, unless there are too many.</summary>
+    /// <summary>
+    /// Takes over a connection that was accepted. When there are too many, some are told so, and
+    /// the rest is closed.
+    /// </summary>
     public void Admit(int descriptor, in InternetAddress peer, Listener listener)
     {
-        if (IsClosing || !_limit.TryEnter())
+        bool isWelcome = !IsClosing && _limit.TryEnter();
+        if (!isWelcome)
         {
             Counters.CountRefused();
-            SocketCalls.Close(descriptor);
-            return;
+            if (IsClosing || !_limit.TryEnterBeyond())
+            {
+                SocketCalls.Close(descriptor);
+                return;
+            }
+
+            ErrorLog.Write("a client is turned away: there are too many connections");
         }
 
         SyscallResult opened = Transport.TryOpen(Reactor, descriptor, out Transport transport);
         if (!opened.IsSuccess)
         {
-            _limit.Leave();
+            Leave(isWelcome);
             ErrorLog.Write($"epoll_ctl: {Errno.Describe(opened.Errno)}");
             return;
         }
 
         Counters.CountAccepted();
+        transport.Handle.SendFloor = _sendFloor;
         var connection = new ClientConnection(this, listener, transport, peer)
         {
             Serial = ((Counters.Accepted - 1) * Math.Max(Options.Reactors, 1)) + Number + 1,
             StartMs = Reactor.NowMs,
+            IsWelcome = isWelcome,
         };
         connection.Following = _first;
         if (_first is not null)
@@ -97,7 +130,7 @@ internal sealed class Shard
 
         _first = connection;
         ConnectionCount++;
-        connection.RunAsync().Detach(Reactor);
+        (isWelcome ? connection.RunAsync() : connection.TurnAwayAsync()).Detach(Reactor);
     }
 
     internal void Remove(ClientConnection connection)
@@ -117,7 +150,19 @@ internal sealed class Shard
         }
 
         ConnectionCount--;
-        _limit.Leave();
+        Leave(connection.IsWelcome);
+    }
+
+    private void Leave(bool isWelcome)
+    {
+        if (isWelcome)
+        {
+            _limit.Leave();
+        }
+        else
+        {
+            _limit.LeaveBeyond();
+        }
     }
 
     public Exchange BeginExchange(ClientConnection client)

@@ -57,6 +57,10 @@ internal sealed class Reactor : IDisposable
 
     public bool IsCurrentThread => Thread.CurrentThread == _thread;
 
+    /// <summary>What <see cref="NowMs"/> counts, read anew. Any thread.</summary>
+    public static long ClockMs() =>
+        Stopwatch.GetTimestamp() / TicksPerMs;
+
     public void Start() => _thread.Start();
 
     /// <summary>

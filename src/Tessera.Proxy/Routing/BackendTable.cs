@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using Tessera.Proxy.Forwarding;
+using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Transports;
+using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Routing;
 
@@ -49,6 +51,12 @@ internal sealed class BackendTable
     /// </summary>
     public void Apply(ImmutableArray<BackendConfig> configs)
     {
+        // A variable that does not exist is found before anything is changed.
+        foreach (BackendConfig config in configs)
+        {
+            Template.Parse(config.HashKey);
+        }
+
         lock (_lock)
         {
             _leaving.RemoveAll(l => l.Endpoint.InFlight == 0);
@@ -59,7 +67,8 @@ internal sealed class BackendTable
                 _backends.Remove(config.Name, out Backend? backend);
                 if (backend is null)
                 {
-                    backend = new Backend(config.Name, CreateSet(config, []), _shards.Length);
+                    backend = new Backend(
+                        config.Name, CreateSet(config, before: null), _shards.Length);
                 }
                 else if (!HasSameContent(backend.Current.Config, config))
                 {
@@ -97,7 +106,10 @@ internal sealed class BackendTable
                    select new BackendStatus(
                        backend.Name,
                        backend.Held,
-                       [.. backend.Current.Endpoints.Select(e => StatusOf(backend, e))]),
+                       [.. backend.Current.Endpoints.Select(e => StatusOf(backend, e))])
+                   {
+                       UnavailableReason = backend.Current.Config.UnavailableReason,
+                   },
             ];
         }
     }
@@ -117,7 +129,15 @@ internal sealed class BackendTable
     }
 
     private static bool HasSameContent(BackendConfig a, BackendConfig b) =>
-        a with { Endpoints = b.Endpoints } == b && a.Endpoints.SequenceEqual(b.Endpoints);
+        a with { Endpoints = b.Endpoints, Places = b.Places, Sticky = b.Sticky } == b
+        && a.Endpoints.SequenceEqual(b.Endpoints)
+        && a.Places.SequenceEqual(b.Places)
+        && HasSameContent(a.Sticky, b.Sticky);
+
+    private static bool HasSameContent(StickyConfig? a, StickyConfig? b) =>
+        a is null || b is null
+            ? a == b
+            : a with { Key = b.Key } == b && a.Key.SequenceEqual(b.Key);
 
     private static EndpointStatus StatusOf(Backend backend, Endpoint endpoint) => new(
         backend.Name,
@@ -125,45 +145,50 @@ internal sealed class BackendTable
         endpoint.State,
         endpoint.InFlight,
         endpoint.Requests,
-        endpoint.Failures);
+        endpoint.Failures)
+    {
+        Weight = endpoint.Weight,
+        IsAvoided = endpoint.IsAvoided(Reactor.ClockMs()),
+    };
 
     private void Update(Backend backend, BackendConfig config)
     {
-        Endpoint[] before = backend.Current.Endpoints;
+        BackendSet before = backend.Current;
 
         // Endpoints change their state before the set is swapped: the set reads it.
         BackendSet set = CreateSet(config, before);
-        foreach (Endpoint gone in before.Except(set.Endpoints))
+        foreach (Endpoint gone in before.Endpoints.Except(set.Endpoints))
         {
-            gone.Update(EndpointState.Out, gone.Weight);
+            gone.Update(gone.Config with { State = EndpointState.Out }, Reactor.ClockMs());
             _leaving.Add((backend.Name, gone));
         }
 
         backend.Current = set;
     }
 
-    private BackendSet CreateSet(BackendConfig config, Endpoint[] existing)
+    private BackendSet CreateSet(BackendConfig config, BackendSet? before)
     {
+        long nowMs = Reactor.ClockMs();
         var endpoints = new Endpoint[config.Endpoints.Length];
         for (int i = 0; i < endpoints.Length; i++)
         {
             EndpointConfig wanted = config.Endpoints[i];
             Endpoint? endpoint = Array.Find(
-                existing, e =>
+                before?.Endpoints ?? [], e =>
                     e.Id == wanted.Id && e.Address.ToIPEndPoint().Equals(wanted.Address));
             if (endpoint is null)
             {
-                endpoint = new Endpoint(wanted, CreatePools());
+                endpoint = new Endpoint(wanted, CreatePools(), nowMs);
             }
             else
             {
-                endpoint.Update(wanted.State, wanted.Weight);
+                endpoint.Update(wanted, nowMs);
             }
 
             endpoints[i] = endpoint;
         }
 
-        return new BackendSet(config, endpoints);
+        return new BackendSet(config, endpoints, before);
     }
 
     private UpstreamPool[] CreatePools() => Array.ConvertAll(

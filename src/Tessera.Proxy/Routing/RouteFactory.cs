@@ -1,3 +1,4 @@
+using Tessera.Proxy.Flow;
 using Tessera.Proxy.Telemetry;
 
 namespace Tessera.Proxy.Routing;
@@ -8,6 +9,7 @@ namespace Tessera.Proxy.Routing;
 /// </summary>
 internal sealed class RouteFactory
 {
+    private readonly ZoneTable _zones = new();
     private readonly BackendTable _backends;
 
     private readonly RouteSeriesTable _series;
@@ -30,7 +32,8 @@ internal sealed class RouteFactory
 
     private Route Create(RouteConfig config, Backend? backend)
     {
-        var route = new Route(config, backend);
+        RouteFlow? flow = config.Flow is null ? null : new RouteFlow(config.Flow, _zones);
+        var route = new Route(config, backend, flow);
         route.Series = _series.SeriesOf(route.Name, config.Backend ?? "");
         return route;
     }

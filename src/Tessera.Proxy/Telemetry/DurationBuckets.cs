@@ -11,7 +11,9 @@ internal static class DurationBuckets
     /// <summary>Slots of one histogram.</summary>
     public const int Slots = 15;
 
-    /// <summary>Upper bounds, inclusive, in milliseconds: the reactors' clock has no finer.</summary>
+    /// <summary>
+    /// Upper bounds, inclusive, in milliseconds: the reactors' clock has no finer.
+    /// </summary>
     public static readonly ImmutableArray<int> BoundsMs =
         [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
 

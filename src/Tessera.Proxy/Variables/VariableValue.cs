@@ -247,7 +247,9 @@ internal static class VariableValue
         }
     }
 
-    /// <summary>The user's name in Basic credentials (RFC 7617 section 2), checked or not.</summary>
+    /// <summary>
+    /// The user's name in Basic credentials (RFC 7617 section 2), checked or not.
+    /// </summary>
     private static void WriteUser(ref ByteWriter writer, ReadOnlySpan<byte> authorization)
     {
         Span<byte> decoded = stackalloc byte[MaxCredentialBytes];

@@ -4,6 +4,7 @@ using System.IO.Pipelines;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
+using Tessera.Metrics;
 using Tessera.Stack;
 using Tessera.Stack.Engines;
 
@@ -25,15 +26,51 @@ internal sealed class ControlEndpoints(IController controller, Action<Exception>
     private const int MaxUnsentBytes = 32 * 1024;
 
     private readonly CancellationTokenSource _readersEnd = new();
+    private volatile string? _endReason;
 
-    /// <summary>Ends every stream that only reads (logs, events).</summary>
-    public void EndReaders() => _readersEnd.Cancel();
+    public ControlGate Gate { get; } = new();
+
+    /// <summary>
+    /// Ends every stream that only reads (logs, events); its reader is told the reason, if any.
+    /// </summary>
+    public void EndReaders(string? reason)
+    {
+        _endReason = reason;
+        _readersEnd.Cancel();
+    }
 
     public void Dispose() => _readersEnd.Dispose();
 
     public async Task AnswerAsync(HttpContext context)
     {
         context.Response.Headers[ControlProtocol.VersionHeader] = ControlProtocol.Version;
+        try
+        {
+            RequestKind kind = context.Request.Path.Value switch
+            {
+                ControlProtocol.UpPath or ControlProtocol.DownPath or ControlProtocol.ChangePath
+                    or ControlProtocol.DaemonStopPath => RequestKind.Change,
+                ControlProtocol.DaemonPath => RequestKind.Status,
+                _ => RequestKind.Reading,
+            };
+            if (!await Gate.EnterAsync(kind, context.RequestAborted))
+            {
+                // Nothing has begun: the client asks the daemon that answers on the socket now.
+                context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+                context.Response.Headers.Connection = "close";
+                return;
+            }
+
+            await AnswerPassedAsync(context, kind);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // Nobody waits for an answer any more.
+        }
+    }
+
+    private async Task AnswerPassedAsync(HttpContext context, RequestKind kind)
+    {
         try
         {
             if (!IsVersionAccepted(context.Request))
@@ -52,10 +89,18 @@ internal sealed class ControlEndpoints(IController controller, Action<Exception>
                 await WriteErrorAsync(context, fault);
             }
         }
+        finally
+        {
+            if (kind == RequestKind.Change)
+            {
+                Gate.Leave();
+            }
+        }
     }
 
     private static bool IsVersionAccepted(HttpRequest request) =>
         request.Path.Value is ControlProtocol.DaemonPath or ControlProtocol.DaemonStopPath
+            or ControlProtocol.MetricsPath
         || request.Headers[ControlProtocol.VersionHeader] == ControlProtocol.Version;
 
     private async Task DispatchAsync(HttpContext context)
@@ -104,6 +149,11 @@ internal sealed class ControlEndpoints(IController controller, Action<Exception>
             case ("GET", ControlProtocol.DaemonPath):
                 DaemonView daemon = await controller.GetDaemonAsync(end);
                 await WriteAsync(context, daemon, ControlJson.Default.DaemonView);
+                break;
+            case ("GET", ControlProtocol.MetricsPath):
+                string page = await controller.GetMetricsAsync(end);
+                context.Response.ContentType = PrometheusText.ContentType;
+                await context.Response.WriteAsync(page, end);
                 break;
             case ("GET", ControlProtocol.InstancesPath):
                 ImmutableArray<InstanceView> instances = await controller.ListAsync(project, end);
@@ -196,6 +246,12 @@ internal sealed class ControlEndpoints(IController controller, Action<Exception>
         catch (OperationCanceledException) when (IsOver(context))
         {
             // The reader left, or the daemon ends: an end, not a fault.
+            if (_endReason is { } reason)
+            {
+                WriteLine(output,
+                    new ErrorBody(new ErrorDetail(reason, UserErrorException.Failed)),
+                    ControlJson.Default.ErrorBody);
+            }
         }
         catch (Exception fault)
         {

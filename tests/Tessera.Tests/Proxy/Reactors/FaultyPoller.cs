@@ -47,6 +47,12 @@ internal sealed class FaultyPoller : IPoller
         _inner.Close(handle);
     }
 
+    public void Release(IoHandle handle)
+    {
+        _delayed.RemoveAll(o => o.Handle == handle);
+        _inner.Release(handle);
+    }
+
     public bool TryStart(IoOperation operation)
     {
         bool isReceive = operation.Kind is IoKind.Receive or IoKind.ReceiveRented;
