@@ -75,6 +75,31 @@ public sealed record ProxyOptions
     /// threads: it must be quick and must not throw. Null writes none.
     /// </summary>
     public Action<string>? ErrorLog { get; init; }
+
+    /// <summary>The least that is worth a line.</summary>
+    public ErrorLevel ErrorLevel { get; init; } = ErrorLevel.Warning;
+
+    /// <summary>
+    /// Gets the trace of each sampled request, and turns tracing on: the endpoints then get a
+    /// traceparent of ours in place of the client's (W3C Trace Context). Null passes on what
+    /// clients send, and costs nothing.
+    /// </summary>
+    public TraceQueue? Traces { get; init; }
+}
+
+/// <summary>How much a line of the error log weighs.</summary>
+public enum ErrorLevel
+{
+    /// <summary>
+    /// A client's doing: it went away, was too slow, or sent what makes no sense.
+    /// </summary>
+    Notice,
+
+    /// <summary>Something failed and may still end well.</summary>
+    Warning,
+
+    /// <summary>A request failed, or something is out of order.</summary>
+    Error,
 }
 
 /// <summary>What a reactor waits with.</summary>

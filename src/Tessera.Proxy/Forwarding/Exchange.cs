@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using System.Diagnostics;
 using Tessera.Linux;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Compression;
@@ -21,8 +22,32 @@ internal struct Try
     /// <summary>-1 until there was a connection.</summary>
     public long ConnectedMs;
 
+    /// <summary>-1 until the head of its response was there.</summary>
+    public long HeadMs;
+
     /// <summary>-1 until the try ended.</summary>
     public long EndMs;
+
+    /// <summary>
+    /// Of the response, or of the error that it failed with; 0 until there is one.
+    /// </summary>
+    public int Status;
+
+    /// <summary>What the connection had carried before the try.</summary>
+    public long SentBefore;
+    public long ReceivedBefore;
+
+    /// <summary>What the try carried, once it ended.</summary>
+    public long BytesSent;
+    public long BytesReceived;
+
+    /// <summary>Received up to the end of the response's head.</summary>
+    public long HeadBytes;
+
+    /// <summary>For traces; 0 without one. Ticks are <see cref="Stopwatch"/>'s.</summary>
+    public ulong SpanId;
+    public long StartTicks;
+    public long EndTicks;
 }
 
 /// <summary>
@@ -248,6 +273,7 @@ internal sealed partial class Exchange
     {
         Client = client;
         StartMs = nowMs;
+        BeginCounting();
     }
 
     /// <summary>
@@ -277,6 +303,7 @@ internal sealed partial class Exchange
         Route = route;
         Backend = route.Backend!;
         Groups = route.NeedsGroups ? route.PathPattern!.Match(Path)?.Groups : null;
+        Counters = route.Series?.CountersOf(Client.Shard.Number) ?? Counters;
     }
 
     /// <summary>The body is larger than the route takes, as far as is known by now.</summary>
@@ -416,7 +443,13 @@ internal sealed partial class Exchange
         return IsReused;
     }
 
-    public void NoteConnected(long nowMs) => _tries[TryCount - 1].ConnectedMs = nowMs;
+    public void NoteConnected(long nowMs)
+    {
+        ref Try current = ref _tries[TryCount - 1];
+        current.ConnectedMs = nowMs;
+        current.SentBefore = Upstream!.Transport.Handle.Write.TotalBytes;
+        current.ReceivedBefore = Upstream.Transport.Handle.Read.TotalBytes;
+    }
 
     /// <summary>
     /// The try is over. The connection is kept for others when its response was read to the end,
@@ -426,7 +459,7 @@ internal sealed partial class Exchange
     public void EndTry(int reactor, long nowMs, ProxyError error)
     {
         LastError = error;
-        _tries[TryCount - 1].EndMs = nowMs;
+        NoteTryEnd(ref _tries[TryCount - 1], nowMs, error);
         if (Upstream is { } upstream)
         {
             Upstream = null;
@@ -468,6 +501,7 @@ internal sealed partial class Exchange
     /// </summary>
     public void Abandon()
     {
+        Client.Shard.Counters.CountEnded();
         Upstream?.Transport.Close(withReset: true);
         Upstream = null;
         Endpoint?.End();
@@ -478,6 +512,7 @@ internal sealed partial class Exchange
     /// <summary>Everything back to its initial state; buffers must have been returned.</summary>
     public void Reset()
     {
+        ResetTelemetry();
         LeaveZones();
         Request.Reset();
         Response.Reset();
@@ -574,7 +609,9 @@ internal sealed partial class Exchange
             Endpoint = Endpoint!,
             StartMs = nowMs,
             ConnectedMs = -1,
+            HeadMs = -1,
             EndMs = -1,
+            StartTicks = Trace.IsSampled ? Stopwatch.GetTimestamp() : 0,
         };
         BeginMeasure();
     }

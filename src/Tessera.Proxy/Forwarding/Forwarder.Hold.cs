@@ -88,6 +88,7 @@ internal sealed partial class Forwarder
             client.Unwatch();
             queue.Remove(exchange.Wait);
             backend.LeaveHold();
+            exchange.NoteHeld(_reactor.NowMs - nowMs);
         }
 
         // (4) Look again, with every endpoint allowed again: news came, or time has passed. Room

@@ -48,6 +48,11 @@ internal sealed partial class Forwarder
             && head.StatusCode is >= 200 or HttpStatus.SwitchingProtocols;
         bool isUnasked = head.StatusCode == HttpStatus.SwitchingProtocols
             && !(exchange.Request.IsUpgrade && head.IsUpgrade);
+        if (isWhole)
+        {
+            exchange.NoteUpstreamHead(_reactor.NowMs);
+        }
+
         return status == ParseStatus.Invalid || (isWhole && isUnasked)
             ? ProxyError.Of(ProxyErrorKind.InvalidResponse, ProxyErrorSource.Upstream)
             : ProxyError.None;
@@ -175,6 +180,7 @@ internal sealed partial class Forwarder
             exchange.Route?.ResponseFields,
             exchange.AddedFields);
         exchange.HasReachedClient = true;
+        exchange.NoteSentHead(exchange.Reply.AsSpan(exchange.ReplyStart..headEnd));
         bool isPaced = exchange.Pacer.IsLimited && !exchange.IsReplyComplete
             && head.StatusCode != HttpStatus.SwitchingProtocols;
         if (isUnchunked || isCompressed || isPaced)

@@ -2,6 +2,7 @@ using Tessera.Linux;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Transports;
 
 namespace Tessera.Proxy.Forwarding;
@@ -20,6 +21,7 @@ internal sealed partial class Forwarder
     private readonly Shard _shard;
     private readonly Reactor _reactor;
     private readonly ProxyOptions _options;
+    private readonly byte[] _traceParent = new byte[TraceContext.TraceParentBytes];
 
     public Forwarder(Shard shard)
     {
@@ -184,10 +186,19 @@ internal sealed partial class Forwarder
             exchange.Client.PeerText,
             exchange.Endpoint!.AddressText,
             exchange,
+            exchange.Trace.IsOn ? WriteTraceParent(exchange) : default,
             buffer);
         received.Slice(head.Length, exchange.BodyInBuffer).CopyTo(buffer.AsSpan(length));
         length += exchange.BodyInBuffer;
         return buffer;
+    }
+
+    /// <summary>In the shard's own room, for a single use.</summary>
+    private ReadOnlySpan<byte> WriteTraceParent(Exchange exchange)
+    {
+        var writer = new ByteWriter(_traceParent);
+        exchange.Trace.WriteTraceParent(ref writer, exchange.BeginTrySpan());
+        return _traceParent;
     }
 
     private static ProxyError NoteSent(Exchange exchange, SyscallResult sent)

@@ -24,6 +24,9 @@ public static class ControlProtocol
     public const string LogsPath = "/logs";
     public const string EventsPath = "/events";
 
+    /// <summary>Answers every API version, so that a collector can read it.</summary>
+    public const string MetricsPath = "/metrics";
+
     /// <summary>
     /// Answers every API version: it is how a client finds out which one it talks to.
     /// </summary>

@@ -90,6 +90,14 @@ public sealed class RemoteController : IController, IDisposable
     public Task<DaemonView> GetDaemonAsync(CancellationToken cancellation) =>
         GetAsync(ControlProtocol.DaemonPath, ControlJson.Default.DaemonView, cancellation);
 
+    public async Task<string> GetMetricsAsync(CancellationToken cancellation)
+    {
+        using HttpResponseMessage response = await SendAsync(
+            () => new HttpRequestMessage(HttpMethod.Get, ControlProtocol.MetricsPath),
+            cancellation);
+        return await response.Content.ReadAsStringAsync(cancellation);
+    }
+
     public IAsyncEnumerable<Progress> StopDaemonAsync(
         bool keepInstances, CancellationToken cancellation) =>
         StreamAsync(

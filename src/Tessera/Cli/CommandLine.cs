@@ -61,6 +61,7 @@ public static class CommandLine
         root.Subcommands.Add(ChangeCommands.CreateKill(Open));
         root.Subcommands.Add(ConfigCommand.Create(Open));
         root.Subcommands.Add(EventsCommand.Create(Open));
+        root.Subcommands.Add(MetricsCommand.Create(Open));
         root.Subcommands.Add(DaemonCommand.Create(Open));
         root.Subcommands.Add(VersionCommand.Create(Open));
         root.Subcommands.Add(CompletionCommand.Create(Open));

@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
+using System.Net;
 using Tessera.Api;
+using Tessera.Metrics;
 using Tessera.Proxy;
 using Tessera.Stack;
 using Tessera.Stack.Discovery;
@@ -15,7 +17,8 @@ internal sealed record DaemonParts(
     ProxyServer Proxy,
     DaemonLock Lock,
     DaemonLog Log,
-    DateTimeOffset StartedAt);
+    DateTimeOffset StartedAt,
+    IPEndPoint? MetricsAddress);
 
 /// <summary>How a control plane came to its end.</summary>
 internal enum PlaneEnd
@@ -109,6 +112,10 @@ internal sealed class ControlPlane : IAsyncDisposable
         // (2) Serve.
         _parts.Proxy.BeginAccepting();
         server.Resume();
+        await using MetricsServer? metrics = _parts.MetricsAddress is { } address
+            ? MetricsServer.Start(address, () => MetricsPage.Write(_parts.Proxy.GetMetrics()),
+                _log, TimeProvider.System)
+            : null;
         _log($"tessera {ProgramVersion.Text} serves {_parts.Home.Path} with "
             + $"{_parts.Options.Reactors} reactors");
         Task completion = _controller.CompleteAsync(_log);

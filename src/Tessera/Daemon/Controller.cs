@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
+using Tessera.Metrics;
 using Tessera.Proxy;
 using Tessera.Stack;
 using Tessera.Stack.Compose;
@@ -98,6 +99,9 @@ internal sealed class Controller : IController, IDisposable
 
     public Task<DaemonView> GetDaemonAsync(CancellationToken cancellation) =>
         Task.FromResult(_describe());
+
+    public Task<string> GetMetricsAsync(CancellationToken cancellation) =>
+        Task.FromResult(MetricsPage.Write(_proxy.GetMetrics()));
 
     public async IAsyncEnumerable<Progress> StopDaemonAsync(
         bool keepInstances, [EnumeratorCancellation] CancellationToken cancellation)
