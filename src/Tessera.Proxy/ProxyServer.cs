@@ -17,7 +17,11 @@ public sealed record ListenFailure(IPEndPoint Address, string Reason);
 /// <summary>What one endpoint carries at this moment.</summary>
 public sealed record EndpointStatus(
     string Backend, string Endpoint, EndpointState State, int InFlight, long Requests,
-        long Failures);
+        long Failures)
+{
+    /// <summary>What is held against it, and why.</summary>
+    public HealthStatus Health { get; init; } = new(HealthState.Well, "", default);
+}
 
 /// <summary>What one backend carries at this moment.</summary>
 public sealed record BackendStatus(
@@ -298,7 +302,8 @@ public sealed class ProxyServer : IAsyncDisposable
 
     private async Task CloseAsync()
     {
-        // (1) Nothing new.
+        // (1) Nothing new, and no more questions.
+        _backends.StopProbes();
         foreach (IPEndPoint address in _listeners.Keys.ToArray())
         {
             Retire(address);

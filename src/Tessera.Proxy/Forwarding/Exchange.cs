@@ -29,16 +29,6 @@ internal struct Try
 /// </summary>
 internal sealed class Exchange
 {
-    /// <summary>
-    /// How often a request may be sent anew after an endpoint took some of it and ended without an
-    /// answer. Once is enough for an endpoint that was killed; a request that kills its endpoints
-    /// must not reach them all, again and again.
-    /// </summary>
-    private const int MaxReplays = 1;
-
-    /// <summary>Tries of one request in all, those after a wait included.</summary>
-    private const int MaxTries = 1_024;
-
     /// <summary>Of the field lines added to one response.</summary>
     private const int MaxAddedBytes = 4 * 1_024;
 
@@ -51,8 +41,7 @@ internal sealed class Exchange
     private byte[] _addedFields = [];
     private int _addedLength;
     private Try[] _tries = new Try[4];
-    private int _replays;
-    private bool _hasMetStale;
+    private Endpoint? _reserved;
 
     public Exchange(Reactor reactor, int maxHeaderCount)
     {
@@ -79,8 +68,8 @@ internal sealed class Exchange
     /// <summary>The route's, or those of <see cref="Backend"/> as of the last pick.</summary>
     public BackendLimits Limits { get; private set; } = BackendLimits.Default;
 
-    /// <summary>As <see cref="Limits"/>.</summary>
-    public RetryConfig Retry { get; private set; } = RetryConfig.Default;
+    /// <summary>What it may still be tried for; set as <see cref="Limits"/> are.</summary>
+    public RetryPolicy Retries;
 
     /// <summary>Counted in on it while not null.</summary>
     public Endpoint? Endpoint { get; private set; }
@@ -108,7 +97,14 @@ internal sealed class Exchange
     public int BodyInBuffer { get; private set; }
 
     /// <summary>
-    /// Body bytes behind the client's buffer were taken, so the request cannot be sent again.
+    /// What is kept of the body behind <see cref="BodyInBuffer"/>; null until something is, and
+    /// then for all requests of this exchange.
+    /// </summary>
+    public BodyStore? Stored { get; set; }
+
+    /// <summary>
+    /// Body bytes behind the client's buffer were taken and not kept, so the request cannot be sent
+    /// again.
     /// </summary>
     public bool IsStreamed { get; set; }
 
@@ -123,7 +119,8 @@ internal sealed class Exchange
     public int PieceEnd { get; set; }
 
     /// <summary>The endpoint was given all of the request.</summary>
-    public bool IsRequestSent => RequestBody.IsComplete && PieceStart == PieceEnd;
+    public bool IsRequestSent =>
+        RequestBody.IsComplete && PieceStart == PieceEnd && Stored is not { IsSent: false };
 
     /// <summary>Bytes of the request may have reached the endpoint of this try.</summary>
     public bool HasSent { get; set; }
@@ -286,32 +283,44 @@ internal sealed class Exchange
             NeedsNewConnection = false;
         }
 
+        BackendSet set = Backend.Current;
         if (Endpoint is null)
         {
-            BackendSet set = Backend.Current;
             Limits = Route?.Config.Limits ?? set.Limits;
-            Retry = Route?.Config.Retry ?? set.Config.Retry;
-            if (set.Active.Length == 0)
-            {
-                return ProxyError.Of(ProxyErrorKind.NoEndpoint, ProxyErrorSource.Proxy);
-            }
-
-            bool mayTry = TryCount < MaxTries
-                && (Retry.Tries <= 0 || _tried.Count < Retry.Tries);
-            Endpoint = mayTry
-                ? Balancer.TryPick(Backend, set, Client.Peer, _tried, nowMs)
-                : null;
+            Endpoint = _reserved ?? PickUntried(set, nowMs);
+            _reserved = null;
             if (Endpoint is null)
             {
-                return ProxyError.Of(ProxyErrorKind.Exhausted, ProxyErrorSource.Proxy);
+                return ProxyError.Of(
+                    set.Active.Length == 0 ? ProxyErrorKind.NoEndpoint : ProxyErrorKind.Exhausted,
+                    ProxyErrorSource.Proxy);
             }
 
             _tried.Add(Endpoint);
+            Endpoint.Health.NoteBegun(nowMs);
         }
 
+        Retries.NoteTry(Route?.Config.Retry ?? set.Config.Retry, nowMs);
         AddTry(nowMs);
         HasSent = false;
         return ProxyError.None;
+    }
+
+    /// <summary>
+    /// Picks the endpoint of the next try while this one's answer is still at hand, so that it is
+    /// given up only for another. The next <see cref="TryPick"/> takes it.
+    /// </summary>
+    public bool TryReserve(long nowMs)
+    {
+        _reserved = PickUntried(Backend.Current, nowMs);
+        return _reserved is not null;
+    }
+
+    /// <summary>The answer at hand is passed on after all.</summary>
+    public void GiveUpReserve()
+    {
+        _reserved?.End();
+        _reserved = null;
     }
 
     /// <summary>Takes an idle connection to the endpoint, if there is one.</summary>
@@ -352,17 +361,17 @@ internal sealed class Exchange
             }
         }
 
-        bool isStale = error.IsRetryable && IsReused;
-        if (error.IsRetryable && HasSent)
+        bool isStale = error.IsRetryable && RetryPolicy.IsStale(this, error.Kind);
+        NeedsNewConnection = isStale;
+        if (error.IsRetryable)
         {
-            _replays++;
-            _hasMetStale |= isStale;
+            PrepareAnew(isStale, error.Kind);
         }
 
-        NeedsNewConnection = isStale;
         if (isStale)
         {
             TryCount--;
+            Retries.NoteStale();
             return;
         }
 
@@ -382,6 +391,8 @@ internal sealed class Exchange
         Upstream = null;
         Endpoint?.End();
         Endpoint = null;
+        GiveUpReserve();
+        Stored?.Release();
     }
 
     /// <summary>Everything back to its initial state; buffers must have been returned.</summary>
@@ -411,8 +422,7 @@ internal sealed class Exchange
         HasSent = false;
         HasContinued = false;
         HasPassedInterim = false;
-        _replays = 0;
-        _hasMetStale = false;
+        Retries = default;
         Rests = 0;
         Reply = [];
         ReplyStart = 0;
@@ -427,21 +437,6 @@ internal sealed class Exchange
         LastError = default;
     }
 
-    /// <summary>
-    /// Failed before the response began. Nothing sent: any request may be tried again. Sent: only
-    /// one that means the same twice and is still here as a whole (RFC 9110 section 9.2.2), and
-    /// only once more: a connection that was idle may have been closed before it got the request,
-    /// so the first of those does not count.
-    /// </summary>
-    public ProxyError UpstreamFailed(ProxyErrorKind kind, int errno)
-    {
-        int maxReplays = IsReused || _hasMetStale ? MaxReplays + 1 : MaxReplays;
-        bool mayReplay = Request.Method.IsIdempotent() && _replays < maxReplays;
-        bool isRetryable = !HasReachedClient && !HasPassedInterim && !IsStreamed
-            && (!HasSent || mayReplay);
-        return new ProxyError(kind, ProxyErrorSource.Upstream, isRetryable, errno);
-    }
-
     private bool CanKeepUpstream =>
         Response.KeepAlive
         && IsRequestSent
@@ -449,6 +444,21 @@ internal sealed class Exchange
         && ReplyBody.Framing != BodyFraming.UntilClose
         && !HasExcess
         && Endpoint!.State == EndpointState.Active;
+
+    private Endpoint? PickUntried(BackendSet set, long nowMs) =>
+        Balancer.TryPick(Backend, set, Client.Peer, _tried, nowMs);
+
+    /// <summary>The request goes out once more, from its first byte.</summary>
+    private void PrepareAnew(bool isStale, ProxyErrorKind kind)
+    {
+        if (HasSent && kind != ProxyErrorKind.UnwelcomeStatus)
+        {
+            Retries.NoteReplay(isStale);
+        }
+
+        Response.Reset();
+        Stored?.Rewind();
+    }
 
     private void AddTry(long nowMs)
     {

@@ -48,7 +48,7 @@ internal sealed partial class Forwarder
         bool isUnasked = head.StatusCode == HttpStatus.SwitchingProtocols
             && !(exchange.Request.IsUpgrade && head.IsUpgrade);
         return status == ParseStatus.Invalid || (isWhole && isUnasked)
-            ? ProxyError.Of(ProxyErrorKind.InvalidResponse, ProxyErrorSource.Upstream)
+            ? UpstreamFailed(exchange, ProxyErrorKind.InvalidResponse)
             : ProxyError.None;
     }
 
@@ -128,13 +128,12 @@ internal sealed partial class Forwarder
         return ProxyError.None;
     }
 
-    private static ProxyError ReceiveFailed(Exchange exchange, SyscallResult received) =>
+    private ProxyError ReceiveFailed(Exchange exchange, SyscallResult received) =>
         received.Errno switch
         {
             Errno.Canceled => ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client),
-            Errno.TimedOut =>
-                ProxyError.Of(ProxyErrorKind.ReadTimeout, ProxyErrorSource.Upstream),
-            _ => exchange.UpstreamFailed(ProxyErrorKind.Closed, received.Errno),
+            Errno.TimedOut => UpstreamFailed(exchange, ProxyErrorKind.ReadTimeout),
+            _ => UpstreamFailed(exchange, ProxyErrorKind.Closed, received.Errno),
         };
 
     /// <summary>

@@ -43,10 +43,11 @@ internal sealed partial class Forwarder
 
             if (!error.IsError)
             {
+                NoteWell(exchange);
                 error = await TunnelAsync(exchange);
             }
 
-            EndTry(exchange, error);
+            error = EndTry(exchange, error);
             if (!error.IsRetryable)
             {
                 return error;

@@ -12,11 +12,6 @@ namespace Tessera.Proxy.Forwarding;
 /// </summary>
 internal sealed partial class Forwarder
 {
-    /// <summary>
-    /// An endpoint that is not managed here and refused is avoided so long; nginx's fail_timeout.
-    /// </summary>
-    private const int AvoidFailedMs = 10_000;
-
     private readonly Shard _shard;
     private readonly Reactor _reactor;
     private readonly ProxyOptions _options;
@@ -34,19 +29,20 @@ internal sealed partial class Forwarder
     /// </summary>
     public async ReactorTask<ProxyError> ForwardAsync(Exchange exchange)
     {
+        // (0) Of a slow client's body, as much as the route wants to have before it takes anyone.
+        exchange.Backend.RetryBudget.CountRequest(_shard.Number, _reactor.NowMs);
+        ProxyError error = exchange.RequestBody.IsComplete
+            ? ProxyError.None
+            : await BufferBodyAsync(exchange);
+
         // The one retry loop: it runs only while nothing has reached the client.
-        while (true)
+        while (!error.IsError)
         {
             // (1) An endpoint that was not tried yet, or a place in the queue until there is one.
-            ProxyError error = exchange.TryPick(_reactor.NowMs);
+            error = exchange.TryPick(_reactor.NowMs);
             if (error.IsError)
             {
                 error = await HoldAsync(exchange, error);
-                if (error.IsError)
-                {
-                    return error;
-                }
-
                 continue;
             }
 
@@ -66,7 +62,7 @@ internal sealed partial class Forwarder
                 error = NoteSent(exchange, sent);
 
                 // (4) The rest of the body, as it comes.
-                if (!error.IsError && !exchange.RequestBody.IsComplete)
+                if (!error.IsError && !exchange.IsRequestSent)
                 {
                     error = await RelayRequestBodyAsync(exchange);
                 }
@@ -91,8 +87,9 @@ internal sealed partial class Forwarder
                 }
             }
 
-            // (6) Relay it. From here on the answer is decided.
-            if (!error.IsError)
+            // (6) Relay it, unless its status is worth another endpoint. From here on the answer is
+            // decided.
+            if (!error.IsError && IsWelcome(exchange, ref error))
             {
                 int length = EditReply(exchange);
                 SyscallResult sent = await exchange.Client.Transport.SendAsync(
@@ -105,12 +102,16 @@ internal sealed partial class Forwarder
             }
 
             // (7) Done; or another try, or an error reply.
-            EndTry(exchange, error);
+            error = EndTry(exchange, error);
             if (!error.IsRetryable)
             {
                 return error;
             }
+
+            error = ProxyError.None;
         }
+
+        return error;
     }
 
     /// <summary>
@@ -123,7 +124,7 @@ internal sealed partial class Forwarder
             _reactor, exchange.Endpoint!.Address, out Transport transport);
         if (!begun.IsSuccess)
         {
-            return exchange.UpstreamFailed(ProxyErrorKind.ConnectFailed, begun.Errno);
+            return UpstreamFailed(exchange, ProxyErrorKind.ConnectFailed, begun.Errno);
         }
 
         Transport client = exchange.Client.Transport;
@@ -143,8 +144,8 @@ internal sealed partial class Forwarder
         {
             Errno.Canceled => ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client),
             Errno.TimedOut =>
-                exchange.UpstreamFailed(ProxyErrorKind.ConnectTimeout, connected.Errno),
-            _ => exchange.UpstreamFailed(ProxyErrorKind.ConnectFailed, connected.Errno),
+                UpstreamFailed(exchange, ProxyErrorKind.ConnectTimeout, connected.Errno),
+            _ => UpstreamFailed(exchange, ProxyErrorKind.ConnectFailed, connected.Errno),
         };
     }
 
@@ -152,13 +153,13 @@ internal sealed partial class Forwarder
     /// A request that must not be sent twice is not risked on an idle connection that the endpoint
     /// may have closed: the kernel is asked first, which costs one call.
     /// </summary>
-    private static bool IsFitToSend(Exchange exchange, ref ProxyError error)
+    private bool IsFitToSend(Exchange exchange, ref ProxyError error)
     {
         if (exchange.IsReused
             && !(exchange.Request.Method.IsIdempotent() && exchange.RequestBody.IsComplete)
             && !exchange.Upstream!.Transport.IsSilentNow())
         {
-            error = exchange.UpstreamFailed(ProxyErrorKind.Closed, Errno.ConnectionReset);
+            error = UpstreamFailed(exchange, ProxyErrorKind.Closed, Errno.ConnectionReset);
             return false;
         }
 
@@ -182,7 +183,7 @@ internal sealed partial class Forwarder
         return buffer;
     }
 
-    private static ProxyError NoteSent(Exchange exchange, SyscallResult sent)
+    private ProxyError NoteSent(Exchange exchange, SyscallResult sent)
     {
         exchange.HasSent = exchange.Upstream!.Transport.Sent > 0;
         if (sent.IsSuccess)
@@ -190,24 +191,27 @@ internal sealed partial class Forwarder
             return ProxyError.None;
         }
 
-        return exchange.UpstreamFailed(
+        return UpstreamFailed(
+            exchange,
             sent.Errno == Errno.TimedOut ? ProxyErrorKind.SendTimeout : ProxyErrorKind.SendFailed,
             sent.Errno);
     }
 
-    private void EndTry(Exchange exchange, ProxyError error)
+    /// <summary>
+    /// Returns the error as it is after all: one that is retryable is so within the budget only.
+    /// </summary>
+    private ProxyError EndTry(Exchange exchange, ProxyError error)
     {
         ReturnReply(exchange);
         ReturnPiece(exchange);
-        if (error.Source == ProxyErrorSource.Upstream && !(error.IsRetryable && exchange.IsReused))
+        bool isStale = error.IsRetryable && RetryPolicy.IsStale(exchange, error.Kind);
+        if (error.Source == ProxyErrorSource.Upstream && !isStale)
         {
-            bool isAvoided = !exchange.Backend.Current.Config.IsManaged
-                && error.Kind is (ProxyErrorKind.ConnectFailed or ProxyErrorKind.ConnectTimeout);
-            exchange.Endpoint!.CountFailure(isAvoided ? _reactor.NowMs + AvoidFailedMs : 0);
-            _shard.ErrorLog.Write(exchange, error);
+            error = NoteFailure(exchange, error);
         }
 
         exchange.EndTry(_shard.Number, _reactor.NowMs, error);
+        return error;
     }
 
     private void ReturnReply(Exchange exchange)

@@ -32,6 +32,8 @@ internal sealed class Shard
         ErrorLog = errorLog;
         _limit = limit;
         Clock = new ReactorClock(reactor, TimeProvider.System);
+        KeptBodies = new BodyMemory(
+            reactor.Buffers, options.MaxKeptBodyBytes / Math.Clamp(options.Reactors, 1, 256));
         Forwarder = new Forwarder(this);
     }
 
@@ -47,6 +49,11 @@ internal sealed class Shard
     public ReactorClock Clock { get; }
 
     public Forwarder Forwarder { get; }
+
+    public BodyMemory KeptBodies { get; }
+
+    /// <summary>Health probes in progress.</summary>
+    public int ProbeCount { get; set; }
 
     /// <summary>The server ends: each connection is closed after its current request.</summary>
     public bool IsClosing { get; private set; }
@@ -121,6 +128,7 @@ internal sealed class Shard
             exchange.Client.Listener.LogOf(Number)?.Write(exchange, Clock, Reactor.NowMs);
         }
 
+        exchange.Stored?.Release();
         exchange.Reset();
         if (_spare.Count < MaxSpareExchanges)
         {

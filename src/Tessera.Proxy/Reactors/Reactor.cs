@@ -25,7 +25,7 @@ internal sealed class Reactor : IDisposable
         Poller = poller;
         Buffers = buffers;
         _onFault = onFault;
-        NowMs = Clock();
+        NowMs = ClockMs();
         Timers = new TimerWheel(NowMs);
         _thread = new Thread(Run) { Name = name, IsBackground = true };
     }
@@ -43,6 +43,9 @@ internal sealed class Reactor : IDisposable
 
     /// <summary>How often the reactor has waited and gone on.</summary>
     public long Turns { get; private set; }
+
+    /// <summary>The clock of <see cref="NowMs"/>, for other threads.</summary>
+    public static long ClockMs() => Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000);
 
     public bool IsCurrentThread => Thread.CurrentThread == _thread;
 
@@ -123,9 +126,6 @@ internal sealed class Reactor : IDisposable
     /// <summary>Posts whose flag has fallen may be left when one of them threw.</summary>
     private bool HasMail => Volatile.Read(ref _hasMail) != 0 || !_mailbox.IsEmpty;
 
-    private static long Clock() =>
-        Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000);
-
     private void Run()
     {
         while (!_isStopping)
@@ -152,7 +152,7 @@ internal sealed class Reactor : IDisposable
         // (2) Wait, unless something is known to be due.
         bool isBusy = _scheduled.Count > 0 || HasMail;
         Poller.Wait(isBusy ? 0 : Timers.DelayMs(NowMs));
-        NowMs = Clock();
+        NowMs = ClockMs();
         Turns++;
 
         // (3) Complete what became possible, expire what is due.

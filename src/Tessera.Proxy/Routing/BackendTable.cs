@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Tessera.Proxy.Forwarding;
+using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Transports;
 
 namespace Tessera.Proxy.Routing;
@@ -60,6 +61,7 @@ internal sealed class BackendTable
                 if (backend is null)
                 {
                     backend = new Backend(config.Name, CreateSet(config, []), _shards.Length);
+                    backend.Health.Apply(backend.Current, _shards);
                 }
                 else if (!HasSameContent(backend.Current.Config, config))
                 {
@@ -83,6 +85,18 @@ internal sealed class BackendTable
 
             _backends = next;
             Announce(changed);
+        }
+    }
+
+    /// <summary>Ends the probes of all endpoints: the server ends.</summary>
+    public void StopProbes()
+    {
+        lock (_lock)
+        {
+            foreach (Backend backend in _backends.Values)
+            {
+                backend.Health.Stop();
+            }
         }
     }
 
@@ -125,7 +139,10 @@ internal sealed class BackendTable
         endpoint.State,
         endpoint.InFlight,
         endpoint.Requests,
-        endpoint.Failures);
+        endpoint.Failures)
+    {
+        Health = endpoint.Health.GetStatus(Reactor.ClockMs()),
+    };
 
     private void Update(Backend backend, BackendConfig config)
     {
@@ -139,6 +156,7 @@ internal sealed class BackendTable
             _leaving.Add((backend.Name, gone));
         }
 
+        backend.Health.Apply(set, _shards);
         backend.Current = set;
     }
 

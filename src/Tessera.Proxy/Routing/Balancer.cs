@@ -14,7 +14,8 @@ internal static class Balancer
     /// <summary>
     /// An active endpoint that is not among <paramref name="tried"/>, counted in by
     /// <see cref="Endpoint.TryBegin"/>; null when there is none. Endpoints that lately failed are
-    /// taken only when no other is left.
+    /// taken only when no other is left, and those that fail their probe not even then, unless
+    /// nothing was tried yet: a request is not turned away while there is anyone to ask.
     /// </summary>
     public static Endpoint? TryPick(
         Backend backend, BackendSet set, in InternetAddress client, List<Endpoint> tried,
@@ -139,6 +140,7 @@ internal static class Balancer
 
         public bool Has(Endpoint endpoint) =>
             (Tried.Count > 0 && Tried.Contains(endpoint))
-            || (AvoidsFailed && endpoint.IsAvoided(NowMs));
+            || (AvoidsFailed && endpoint.IsAvoided(NowMs))
+            || (Tried.Count > 0 && endpoint.Health.IsShunned);
     }
 }

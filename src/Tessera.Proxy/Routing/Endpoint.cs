@@ -1,5 +1,6 @@
 using System.Text;
 using Tessera.Linux.Net;
+using Tessera.Proxy.Health;
 using Tessera.Proxy.Transports;
 
 namespace Tessera.Proxy.Routing;
@@ -17,7 +18,6 @@ internal sealed class Endpoint
     private int _inFlight;
     private long _requests;
     private long _failures;
-    private long _avoidedUntilMs;
     private TaskCompletionSource? _drained;
 
     /// <param name="pools">One for each reactor, by its number.</param>
@@ -39,6 +39,8 @@ internal sealed class Endpoint
     public byte[] AddressText { get; }
 
     public int Weight => Volatile.Read(ref _weight);
+
+    public EndpointHealth Health { get; } = new();
 
     public EndpointState State => (EndpointState)Volatile.Read(ref _state);
 
@@ -77,20 +79,11 @@ internal sealed class Endpoint
         }
     }
 
-    /// <summary>
-    /// A request failed here; with <paramref name="avoidUntilMs"/> above 0 others are tried first
-    /// until then, on the reactors' clock.
-    /// </summary>
-    public void CountFailure(long avoidUntilMs)
-    {
-        Interlocked.Increment(ref _failures);
-        if (avoidUntilMs > 0)
-        {
-            Volatile.Write(ref _avoidedUntilMs, avoidUntilMs);
-        }
-    }
+    /// <summary>A request failed here.</summary>
+    public void CountFailure() => Interlocked.Increment(ref _failures);
 
-    public bool IsAvoided(long nowMs) => Volatile.Read(ref _avoidedUntilMs) > nowMs;
+    /// <summary>Something is held against it: others go first.</summary>
+    public bool IsAvoided(long nowMs) => Health.IsAvoided(nowMs);
 
     /// <summary>When it returns, no reactor begins a request that the new state forbids.</summary>
     public void Update(EndpointState state, int weight)
