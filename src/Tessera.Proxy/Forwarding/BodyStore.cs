@@ -20,7 +20,9 @@ internal sealed class BodyMemory
     /// <summary>Bytes in use.</summary>
     public long Used { get; private set; }
 
-    /// <summary>A buffer of <see cref="BufferPool.HeadBytes"/>, or null when all is in use.</summary>
+    /// <summary>
+    /// A buffer of <see cref="BufferPool.HeadBytes"/>, or null when all is in use.
+    /// </summary>
     public byte[]? TryRent()
     {
         if (Used + Buffers.HeadBytes > _limit)

@@ -172,6 +172,9 @@ internal sealed class Exchange
 
     public List<Endpoint> Tried => _tried;
 
+    /// <summary>There may be an endpoint that was not tried yet.</summary>
+    public bool HasUntried => _tried.Count < Backend.Current.Active.Length;
+
     public ReadOnlySpan<Try> Tries => _tries.AsSpan(0, TryCount);
 
     public int TryCount { get; private set; }
@@ -316,13 +319,6 @@ internal sealed class Exchange
         return _reserved is not null;
     }
 
-    /// <summary>The answer at hand is passed on after all.</summary>
-    public void GiveUpReserve()
-    {
-        _reserved?.End();
-        _reserved = null;
-    }
-
     /// <summary>Takes an idle connection to the endpoint, if there is one.</summary>
     public bool TryReuse(int reactor, long nowMs)
     {
@@ -391,7 +387,8 @@ internal sealed class Exchange
         Upstream = null;
         Endpoint?.End();
         Endpoint = null;
-        GiveUpReserve();
+        _reserved?.End();
+        _reserved = null;
         Stored?.Release();
     }
 

@@ -47,7 +47,7 @@ internal sealed partial class Forwarder
     }
 
     private void NoteWell(Exchange exchange) => exchange.Endpoint!.Health.NoteSuccess(
-        exchange.Tries[^1].StartMs, _reactor.NowMs);
+        exchange.Tries[^1].StartMs, _reactor.NowMs, isForOutlier: true);
 
     /// <summary>
     /// The response of this status is passed on. As with nginx, a status counts for max_fails where
@@ -67,28 +67,23 @@ internal sealed partial class Forwarder
             exchange.Endpoint!.Health.NoteFailure(
                 nowMs, isFailure, isForOutlier: status >= 500, "its answers are errors");
         }
-        else
+
+        if (!isFailure)
         {
-            NoteWell(exchange);
+            exchange.Endpoint!.Health.NoteSuccess(
+                exchange.Tries[^1].StartMs, nowMs, isForOutlier: status < 500);
         }
 
-        if (!exchange.Retries.AllowsStatus(exchange, status, nowMs) || !exchange.TryReserve(nowMs))
-        {
-            return true;
-        }
-
-        if (IsWithinBudget(exchange))
-        {
-            return false;
-        }
-
-        exchange.GiveUpReserve();
-        return true;
+        return !exchange.Retries.AllowsStatus(exchange, status, nowMs)
+            || !exchange.HasUntried
+            || !IsWithinBudget(exchange)
+            || !exchange.TryReserve(nowMs);
     }
 
     /// <summary>
     /// A try failed at its endpoint. What breaks once the response has begun may be a stream at its
-    /// end: it is counted and told, but not held against the endpoint, as with nginx.
+    /// end: it is counted and told, but not held against the endpoint, as with nginx. Neither is a
+    /// stale connection whose request cannot be sent again.
     /// </summary>
     private ProxyError NoteFailure(Exchange exchange, ProxyError error)
     {
@@ -99,7 +94,7 @@ internal sealed partial class Forwarder
         }
 
         exchange.Endpoint!.CountFailure();
-        if (!exchange.HasReachedClient)
+        if (!exchange.HasReachedClient && !RetryPolicy.IsStale(exchange, error.Kind))
         {
             exchange.Endpoint.Health.NoteFailure(
                 _reactor.NowMs, isForMaxFails: true, isForOutlier: true, error.Describe());

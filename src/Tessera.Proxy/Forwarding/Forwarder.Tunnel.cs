@@ -47,8 +47,7 @@ internal sealed partial class Forwarder
                 error = await TunnelAsync(exchange);
             }
 
-            error = EndTry(exchange, error);
-            if (!error.IsRetryable)
+            if (EndTry(exchange, ref error))
             {
                 return error;
             }
@@ -87,7 +86,7 @@ internal sealed partial class Forwarder
             }
         }
 
-        EndTry(exchange, error);
+        EndTry(exchange, ref error);
         return false;
     }
 

@@ -47,10 +47,9 @@ internal sealed partial class Forwarder
             }
 
             // (2) A connection to it: the idle one that was used last, or a new one.
-            if (!exchange.TryReuse(_shard.Number, _reactor.NowMs))
-            {
-                error = await ConnectAsync(exchange);
-            }
+            error = exchange.TryReuse(_shard.Number, _reactor.NowMs)
+                ? ProxyError.None
+                : await ConnectAsync(exchange);
 
             // (3) The request's head and what is here of its body, in one piece.
             if (!error.IsError && IsFitToSend(exchange, ref error))
@@ -87,8 +86,7 @@ internal sealed partial class Forwarder
                 }
             }
 
-            // (6) Relay it, unless its status is worth another endpoint. From here on the answer is
-            // decided.
+            // (6) Relay it, unless its status calls for another endpoint: the answer is decided.
             if (!error.IsError && IsWelcome(exchange, ref error))
             {
                 int length = EditReply(exchange);
@@ -102,13 +100,10 @@ internal sealed partial class Forwarder
             }
 
             // (7) Done; or another try, or an error reply.
-            error = EndTry(exchange, error);
-            if (!error.IsRetryable)
+            if (EndTry(exchange, ref error))
             {
                 return error;
             }
-
-            error = ProxyError.None;
         }
 
         return error;
@@ -198,9 +193,10 @@ internal sealed partial class Forwarder
     }
 
     /// <summary>
-    /// Returns the error as it is after all: one that is retryable is so within the budget only.
+    /// True when the request is over, with the error it ends with; false when another try follows,
+    /// for which there is no error.
     /// </summary>
-    private ProxyError EndTry(Exchange exchange, ProxyError error)
+    private bool EndTry(Exchange exchange, ref ProxyError error)
     {
         ReturnReply(exchange);
         ReturnPiece(exchange);
@@ -211,7 +207,13 @@ internal sealed partial class Forwarder
         }
 
         exchange.EndTry(_shard.Number, _reactor.NowMs, error);
-        return error;
+        if (!error.IsRetryable)
+        {
+            return true;
+        }
+
+        error = ProxyError.None;
+        return false;
     }
 
     private void ReturnReply(Exchange exchange)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Tessera.Proxy.Forwarding;
+using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Telemetry;
 
@@ -33,10 +34,11 @@ internal sealed class BackendHealth
     /// Called before requests meet the set, so that an endpoint which has to pass its first probe
     /// gets none before.
     /// </summary>
+    /// <param name="shards">Run the probes; none are needed where none is configured.</param>
     public void Apply(BackendSet set, Shard[] shards)
     {
         BackendConfig config = set.Config;
-        _errorLog = shards[0].ErrorLog;
+        _errorLog = shards.FirstOrDefault()?.ErrorLog;
         Volatile.Write(ref _minHealthyPercent, config.Probe?.MinHealthyPercent ?? -1);
         for (int i = 0; i < set.Endpoints.Length; i++)
         {
@@ -176,7 +178,7 @@ internal sealed class BackendHealth
 
         if (!isWanted)
         {
-            endpoint.Health.NoteProbePasses(shards[0].Reactor.NowMs);
+            endpoint.Health.NoteProbePasses(Reactor.ClockMs());
             return;
         }
 

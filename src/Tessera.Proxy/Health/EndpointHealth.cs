@@ -104,7 +104,8 @@ internal sealed class EndpointHealth
     }
 
     /// <summary>An answer that is no failure came to a request that began then.</summary>
-    public void NoteSuccess(long beganMs, long nowMs)
+    /// <param name="isForOutlier">Nor is it one for <see cref="OutlierConfig"/>.</param>
+    public void NoteSuccess(long beganMs, long nowMs, bool isForOutlier)
     {
         Marks marks = Current;
         if ((marks & (Marks.Avoided | Marks.CountsSuccesses)) == Marks.None)
@@ -112,7 +113,7 @@ internal sealed class EndpointHealth
             return;
         }
 
-        if (Volatile.Read(ref _settings).Outlier is { } outlier)
+        if (isForOutlier && Volatile.Read(ref _settings).Outlier is { } outlier)
         {
             _outlier.AddSuccess(outlier, nowMs);
         }
