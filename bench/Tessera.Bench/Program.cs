@@ -4,7 +4,7 @@ using Tessera.Bench.Peers;
 return args switch
 {
     ["peers", ..] => PeersCommand.Run(args.AsSpan(1)),
-    ["serve", _, _, _] => ServeCommand.Run(args.AsSpan(1)),
+    ["serve", _, _, _, _] => ServeCommand.Run(args.AsSpan(1)),
     ["parse"] => ParseCommand.Run(),
     _ => Usage(),
 };
@@ -15,7 +15,7 @@ static int Usage()
         """
         Usage: Tessera.Bench peers [options]              measure beside nginx and HAProxy
                Tessera.Bench parse                        measure the HTTP parsers
-               Tessera.Bench serve LISTEN BACKEND LOG     host the proxy under measurement
+               Tessera.Bench serve LISTEN BACKEND LOG FILES     host the proxy under measurement
 
         Run 'Tessera.Bench peers --help' for its options.
         """);

@@ -5,8 +5,8 @@ using Tessera.Proxy;
 namespace Tessera.Bench;
 
 /// <summary>
-/// "serve LISTEN BACKEND LOG": Tessera's data plane as the daemon hosts it, one reactor, with all
-/// time-outs and the access log, until SIGTERM.
+/// "serve LISTEN BACKEND LOG FILES": Tessera's data plane as the daemon hosts it, one reactor, with
+/// all time-outs, the access log, and a folder of files below /files/, until SIGTERM.
 /// </summary>
 internal static class ServeCommand
 {
@@ -14,7 +14,7 @@ internal static class ServeCommand
     {
         ProxyServer server = new(new ProxyOptions { Reactors = 1 });
         IEnumerable<ListenFailure> failures =
-            server.Apply(Configuration(arguments[0], arguments[1], arguments[2]));
+            server.Apply(Configuration(arguments));
         foreach (ListenFailure failure in failures)
         {
             Console.Error.WriteLine($"{failure.Address}: {failure.Reason}");
@@ -35,16 +35,24 @@ internal static class ServeCommand
         ended.Set();
     }
 
-    private static ProxyConfig Configuration(string listen, string backend, string log) => new()
+    private static ProxyConfig Configuration(ReadOnlySpan<string> arguments) => new()
     {
         Listeners =
         [
             new ListenerConfig
             {
-                Address = IPEndPoint.Parse(listen),
+                Address = IPEndPoint.Parse(arguments[0]),
                 Protocol = ListenerProtocol.Http,
-                Routes = [new RouteConfig { Backend = "backend" }],
-                AccessLog = new AccessLogConfig { Path = log },
+                Routes =
+                [
+                    new RouteConfig { Backend = "backend" },
+                    new RouteConfig
+                    {
+                        Path = PathMatch.Below("/files"),
+                        Files = new FilesConfig { Root = arguments[3], StripPrefix = "/files" },
+                    },
+                ],
+                AccessLog = new AccessLogConfig { Path = arguments[2] },
             },
         ],
         Backends =
@@ -54,7 +62,7 @@ internal static class ServeCommand
                 Name = "backend",
                 Endpoints =
                 [
-                    new EndpointConfig { Id = "one", Address = IPEndPoint.Parse(backend) },
+                    new EndpointConfig { Id = "one", Address = IPEndPoint.Parse(arguments[1]) },
                 ],
             },
         ],

@@ -19,13 +19,23 @@ public sealed record EndpointStatus(
     string Backend, string Endpoint, EndpointState State, int InFlight, long Requests,
         long Failures)
 {
+    /// <summary>0: it gets no requests.</summary>
+    public int Weight { get; init; } = 1;
+
+    /// <summary>It failed lately: others are tried first.</summary>
+    public bool IsAvoided { get; init; }
+
     /// <summary>What is held against it, and why.</summary>
     public HealthStatus Health { get; init; } = new(HealthState.Well, "", default);
 }
 
 /// <summary>What one backend carries at this moment.</summary>
 public sealed record BackendStatus(
-    string Backend, int Held, ImmutableArray<EndpointStatus> Endpoints);
+    string Backend, int Held, ImmutableArray<EndpointStatus> Endpoints)
+{
+    /// <inheritdoc cref="BackendConfig.UnavailableReason"/>
+    public string? UnavailableReason { get; init; }
+}
 
 /// <summary>
 /// The data plane: owns the reactors and applies configurations to them. Safe to call from any

@@ -21,12 +21,26 @@ public sealed record Project
 
     /// <summary>The enabled services by name.</summary>
     public required ImmutableSortedDictionary<string, Service> Services { get; init; }
+
+    /// <exception cref="UserErrorException">It has no service of one of the names.</exception>
+    public void Require(IEnumerable<string> services)
+    {
+        if (services.FirstOrDefault(name => !Services.ContainsKey(name)) is { } missing)
+        {
+            throw new UserErrorException($"no such service: {missing}; project {Name} has "
+                + $"{string.Join(", ", Services.Keys)}");
+        }
+    }
 }
 
 /// <summary>When an instance that ended is started again.</summary>
 public enum RestartCondition
 {
     No,
+
+    /// <summary>
+    /// Whatever ended it, and when the daemon starts; only a stop holds, until the next daemon.
+    /// </summary>
     Always,
     OnFailure,
 
@@ -52,9 +66,8 @@ public enum DependencyCondition
 /// <param name="Restart">
 /// Restart the dependent when the dependency is restarted by a command.
 /// </param>
-/// <param name="Required">False: a missing dependency is only a warning.</param>
 public sealed record Dependency(
-    string Service, DependencyCondition Condition, bool Restart = false, bool Required = true);
+    string Service, DependencyCondition Condition, bool Restart = false);
 
 /// <summary>
 /// One published port: <c>HostIp:Published</c> is a listener, <c>Target</c> the port inside.
@@ -75,7 +88,10 @@ public sealed record PortMapping
     /// <summary><c>tcp</c> or <c>udp</c>.</summary>
     public string Protocol { get; init; } = "tcp";
 
-    /// <summary><c>http</c>, <c>tcp</c>, or null: told from the first bytes.</summary>
+    /// <summary>
+    /// <c>http</c>, <c>tcp</c> for all that is passed on unread, or null: told from the first
+    /// bytes.
+    /// </summary>
     public string? AppProtocol { get; init; }
 }
 
@@ -132,8 +148,7 @@ public sealed record ServiceOptions
 
     /// <summary>
     /// The port that the program always listens on, for programs that cannot be told another. Such
-    /// a
-    /// service has one instance at most, and is replaced stop-first.
+    /// a service has one instance at most, and is replaced stop-first.
     /// </summary>
     public int? FixedPort { get; init; }
 
@@ -141,7 +156,8 @@ public sealed record ServiceOptions
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// How long a new instance may take to become ready before a roll is given up.
+    /// How long a replacement may take to become ready before it is given up, and how long a plan
+    /// waits for the readiness of a service without a healthcheck. A first start has no limit.
     /// </summary>
     public TimeSpan StartTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
@@ -192,6 +208,7 @@ public sealed record Service
 
     public RestartPolicy Restart { get; init; } = new(RestartCondition.No);
 
+    /// <summary>Null without one, and where the file disables it.</summary>
     public Healthcheck? Healthcheck { get; init; }
 
     /// <summary>Name as in signal(7), with SIG.</summary>
@@ -206,8 +223,7 @@ public sealed record Service
 
     /// <summary>
     /// Names the first key that only a container engine can serve (<c>image</c>, <c>build</c>);
-    /// null
-    /// for a service that runs natively.
+    /// null for a service that runs natively.
     /// </summary>
     public string? ContainerKey { get; init; }
 

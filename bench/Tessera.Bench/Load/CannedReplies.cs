@@ -2,31 +2,40 @@ using System.Text;
 
 namespace Tessera.Bench.Load;
 
-/// <summary>The two requests that the load generator sends and the replies they get.</summary>
+/// <summary>The replies of the canned backend, one for each size of a scenario.</summary>
 internal static class CannedReplies
 {
     public const int SmallBodyBytes = 45;
 
-    public const int LargeBodyBytes = 64 * 1_024;
-
     /// <summary>
-    /// Stands first in the path of a request for the large body: the backend looks at nothing else.
+    /// Stands first in the path of a request for that size: the backend looks at nothing else.
     /// </summary>
-    private const char LargeMark = 'L';
+    private static readonly (char Mark, int BodyBytes)[] Sizes =
+    [
+        ('s', SmallBodyBytes), ('k', 1_024), ('L', 64 * 1_024), ('M', 1_024 * 1_024),
+    ];
 
-    public static byte[] Small { get; } = Reply(SmallBodyBytes);
+    private static readonly byte[]?[] Replies = CreateReplies();
 
-    public static byte[] Large { get; } = Reply(LargeBodyBytes);
+    public static IEnumerable<int> BodySizes => Sizes.Select(size => size.BodyBytes);
 
-    public static byte[] Request(int bodyBytes) => Encoding.ASCII.GetBytes(
-        $"GET /{(bodyBytes == LargeBodyBytes ? LargeMark : 's')} HTTP/1.1\r\n"
-        + "Host: bench.example\r\nUser-Agent: tessera-bench\r\nAccept: */*\r\n\r\n");
+    public static string PathOf(int bodyBytes) =>
+        $"/{Sizes.First(size => size.BodyBytes == bodyBytes).Mark}";
 
     /// <param name="request">The beginning of a "GET /…".</param>
     public static byte[] For(ReadOnlySpan<byte> request) =>
-        request.Length > 5 && request[5] == LargeMark ? Large : Small;
+        (request.Length > 5 ? Replies[request[5] & 0x7F] : null) ?? Replies['s']!;
 
-    private static byte[] Reply(int bodyBytes) => Encoding.ASCII.GetBytes(
-        $"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {bodyBytes}\r\n\r\n"
-        + new string('x', bodyBytes));
+    private static byte[]?[] CreateReplies()
+    {
+        var replies = new byte[]?[128];
+        foreach ((char mark, int bodyBytes) in Sizes)
+        {
+            replies[mark] = Encoding.ASCII.GetBytes(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+                + $"Content-Length: {bodyBytes}\r\n\r\n{new string('x', bodyBytes)}");
+        }
+
+        return replies;
+    }
 }

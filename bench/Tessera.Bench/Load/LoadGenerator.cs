@@ -42,6 +42,7 @@ internal sealed class LoadGenerator
 
     private InternetAddress _target;
     private byte[] _request = [];
+    private long _requestsEach;
     private long _failures;
     private long _startedAt;
     private int _running;
@@ -53,8 +54,11 @@ internal sealed class LoadGenerator
     public LoadGenerator(Reactor reactor) => _reactor = reactor;
 
     /// <summary>Opens all connections, one after the other, then sends on all of them.</summary>
-    public void Start(IPEndPoint target, int connections, byte[] request)
+    /// <param name="requestsEach">After as many requests a connection is left idle.</param>
+    public void Start(
+        IPEndPoint target, int connections, byte[] request, long requestsEach = long.MaxValue)
     {
+        _requestsEach = requestsEach;
         _target = new InternetAddress(target);
         _request = request;
         var connected = new TaskCompletionSource();
@@ -203,8 +207,14 @@ internal sealed class LoadGenerator
     private async ReactorTask<bool> ExchangeAsync(Transport connection, ResponseHead head)
     {
         long sentAt = Stopwatch.GetTimestamp();
-        while (!_isStopping)
+        for (long request = 1; !_isStopping; request++)
         {
+            if (request > _requestsEach)
+            {
+                await connection.WaitReadableAsync(timeoutMs: 0);
+                return _isStopping;
+            }
+
             SyscallResult sent =
                 await connection.SendAsync(_request, 0, _request.Length, timeoutMs: 0);
             if (!sent.IsSuccess)

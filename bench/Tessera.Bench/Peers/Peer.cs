@@ -18,9 +18,11 @@ internal abstract class Peer : IDisposable
 
     private Process? _process;
 
-    protected Peer(string name, string folder, IPEndPoint backend)
+    /// <param name="files">Folder of the files that it serves below /files/.</param>
+    protected Peer(string name, string folder, IPEndPoint backend, string files)
     {
         Name = name;
+        Files = files;
         Folder = Directory.CreateDirectory(Path.Combine(folder, name)).FullName;
         Backend = backend;
         EndPoint = FreeEndPoint();
@@ -33,7 +35,11 @@ internal abstract class Peer : IDisposable
     /// <summary>Program and version, for the report.</summary>
     public abstract string Version { get; }
 
+    public virtual bool CanTake(Scenario scenario) => true;
+
     protected string Folder { get; }
+
+    protected string Files { get; }
 
     protected IPEndPoint Backend { get; }
 

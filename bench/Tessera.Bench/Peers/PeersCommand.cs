@@ -21,6 +21,7 @@ internal sealed class PeersCommand : IDisposable
     private readonly PeersOptions _options;
     private readonly CancellationToken _cancellation;
     private readonly string _folder = Directory.CreateTempSubdirectory("tessera-bench-").FullName;
+    private readonly string _files;
     private readonly Reactor _reactor;
     private readonly LoadGenerator _load;
     private readonly List<Peer> _peers = [];
@@ -39,10 +40,13 @@ internal sealed class PeersCommand : IDisposable
         _reactor.Start();
         _load = new LoadGenerator(_reactor);
         var backend = new CannedBackend(_reactor);
+        _files = CreateFiles(options.Scenarios);
         _peers.AddRange(options.Peers.Select(name => Create(name, backend.EndPoint)));
     }
 
-    /// <summary>0, 1 after a failure, 2 for wrong arguments, 130 when interrupted.</summary>
+    /// <summary>
+    /// 0, 1 after a failure, 2 for wrong arguments, 3 after a loss, 130 when interrupted.
+    /// </summary>
     public static int Run(ReadOnlySpan<string> arguments)
     {
         using var cancellation = new CancellationTokenSource();
@@ -59,8 +63,7 @@ internal sealed class PeersCommand : IDisposable
             }
 
             using var command = new PeersCommand(options, cancellation.Token);
-            command.Execute();
-            return 0;
+            return command.Execute();
         }
         catch (FormatException exception)
         {
@@ -101,46 +104,76 @@ internal sealed class PeersCommand : IDisposable
 
     private Peer Create(string name, IPEndPoint backend) => name switch
     {
-        "nginx" => new NginxPeer(name, "", _folder, backend),
-        "nginx-buffered" => new NginxPeer(name, "buffer=64k flush=1s", _folder, backend),
-        "haproxy" => new HaproxyPeer(_folder, backend),
-        "tessera" => new TesseraPeer(_folder, backend),
+        "nginx" => new NginxPeer(name, isTuned: false, _folder, backend, _files),
+        "nginx-tuned" => new NginxPeer(name, isTuned: true, _folder, backend, _files),
+        "haproxy" => new HaproxyPeer(name, isTuned: false, _folder, backend),
+        "haproxy-tuned" => new HaproxyPeer(name, isTuned: true, _folder, backend),
+        "tessera" => new TesseraPeer(_folder, backend, _files),
         _ => throw new InvalidOperationException($"{name} is not a peer."),
     };
 
-    private void Execute()
+    /// <summary>0, or 3 when something got slower than it was recorded.</summary>
+    private int Execute()
     {
         foreach (Peer peer in _peers)
         {
             peer.Start();
-            PutUnderLoad(peer, new Scenario(64, CannedReplies.SmallBodyBytes), FirstWarmUpMs);
+            PutUnderLoad(peer, Scenario.WarmUp, FirstWarmUpMs);
             _load.Stop();
         }
 
         foreach (Scenario scenario in _options.Scenarios)
         {
+            Peer[] peers = [.. _peers.Where(peer => peer.CanTake(scenario))];
             for (int round = 0; round < _options.Rounds; round++)
             {
                 // Each round begins with another peer, so that none always comes after the same.
-                for (int i = 0; i < _peers.Count; i++)
+                for (int i = 0; i < peers.Length; i++)
                 {
-                    Measure(_peers[(round + i) % _peers.Count], scenario, round + 1);
+                    Measure(peers[(round + i) % peers.Length], scenario, round + 1);
                 }
             }
         }
 
-        string table = new PeersReport(_measurements, _options.Peers[0]).Table();
+        var report = new PeersReport(_measurements, _options.Peers[0]);
+        string[] losses = _options.Check is { } recorded
+            ? [.. report.LossesSince(File.ReadAllLines(recorded))]
+            : [];
+        string table = report.Table();
         Console.WriteLine(table);
         if (_options.Record is { } path)
         {
             File.WriteAllText(path, Header() + table);
         }
+
+        Array.ForEach(losses, Console.WriteLine);
+        return losses.Length == 0 ? 0 : 3;
+    }
+
+    /// <summary>The files that scenarios ask for, in a folder that everyone may read.</summary>
+    private string CreateFiles(IEnumerable<Scenario> scenarios)
+    {
+        File.SetUnixFileMode(
+            _folder, File.GetUnixFileMode(_folder) | UnixFileMode.OtherRead
+                | UnixFileMode.OtherExecute);
+        string folder = Directory.CreateDirectory(Path.Combine(_folder, "files")).FullName;
+        foreach (Scenario scenario in scenarios.Where(one => one.Kind == LoadKind.File))
+        {
+            byte[] text = new byte[scenario.BodyBytes];
+            text.AsSpan().Fill((byte)'x');
+            File.WriteAllBytes(Path.Combine(folder, scenario.FileName), text);
+        }
+
+        return folder;
     }
 
     private void PutUnderLoad(Peer peer, Scenario scenario, int milliseconds)
     {
         _load.Start(
-            peer.EndPoint, scenario.Connections, CannedReplies.Request(scenario.BodyBytes));
+            peer.EndPoint,
+            scenario.Connections,
+            scenario.Request(),
+            scenario.Kind == LoadKind.Idle ? 1 : long.MaxValue);
         Sleep(milliseconds);
     }
 
@@ -168,7 +201,7 @@ internal sealed class PeersCommand : IDisposable
         _measurements.Add(one);
         Console.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{scenario.Connections,5} x {scenario.BodyText,-6} round {round}: {peer.Name,-14} "
+            $"{scenario.Name,-10} round {round}: {peer.Name,-14} "
             + $"{sample.RequestsPerSecond,7:F0} requests/s {one.CpuMicroseconds,5:F1} µs/request"));
     }
 
@@ -194,9 +227,15 @@ internal sealed class PeersCommand : IDisposable
             {string.Join(", ", versions)}.
 
             Each proxy has one worker, thread or reactor, pinned to core 0, an access log that is
-            written to a file, and its time-outs on; `nginx-buffered` is nginx with
-            `access_log … buffer=64k flush=1s`. The backend and the load generator share core 1 and
-            send one GET after the other on each keep-alive connection, without ever sleeping.
+            written to a file, and its time-outs on. `nginx` and `haproxy` are as Debian has them;
+            `nginx-tuned` has `access_log … buffer=64k flush=1s`, `proxy_buffers 16 64k`, no
+            temporary files, `keepalive 4096` and an `open_file_cache`; `haproxy-tuned` has buffers
+            of 64 KiB and `splice-auto`. The backend and the load generator share core 1 and never
+            sleep: small-N sends one GET after the other on N keep-alive connections for a reply of
+            45 bytes, 1k, 64k (64 connections) and 1m (16) for longer ones; connect opens a
+            connection for each of 64 requests at a time; file-4k (64) and file-100m (4) are files
+            of the proxy; idle-10000 is memory alone. "best" is the ratio to the best of the others
+            in the same round.
             {_options.Rounds} rounds of {_options.Seconds} s each, interleaved. CPU is user and
             system time of the proxy's processes.
 

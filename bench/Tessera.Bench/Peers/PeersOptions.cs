@@ -1,14 +1,6 @@
 using System.Globalization;
-using Tessera.Bench.Load;
 
 namespace Tessera.Bench.Peers;
-
-/// <summary>How many keep-alive connections ask for a body of which size.</summary>
-internal sealed record Scenario(int Connections, int BodyBytes)
-{
-    public string BodyText =>
-        BodyBytes < 1_024 ? $"{BodyBytes} B" : $"{BodyBytes / 1_024} KiB";
-}
 
 /// <summary>What "peers" is asked to measure.</summary>
 internal sealed record PeersOptions
@@ -20,33 +12,35 @@ internal sealed record PeersOptions
         Measures nginx (one worker), HAProxy (one thread) and Tessera (one reactor) on core 0 in
         interleaved rounds; the backend and the load generator share core 1.
 
-          --quick              64 and 2000 connections, 3 rounds of 2 seconds
+          --quick              small-64 and small-2000, 3 rounds of 2 seconds
           --rounds N           rounds of each scenario (5)
-          --seconds S          measured seconds of each round, after a warm-up (4)
-          --connections A,B    numbers of connections (1,16,64,512,2000)
-          --body BYTES         45 or 65536 (45, and 65536 at 64 connections)
-          --peers A,B          of nginx, nginx-buffered, haproxy, tessera; ratios are to the first
+          --seconds S          measured seconds of each round, after a warm-up (3)
+          --scenarios A,B      of small-1, small-16, small-64, small-512, small-2000 (replies of
+                               45 bytes on as many connections), 1k, 64k, 1m (replies), connect (a
+                               connection for each request), file-4k, file-100m, idle-10000
+          --peers A,B          of nginx, nginx-tuned, haproxy, haproxy-tuned, tessera; ratios are
+                               to the first
           --record FILE        write the report to FILE as well (the script fills in FILE)
+          --check FILE         compare with the ratios in FILE (the script fills in FILE): exit
+                               code 3 when Tessera lost more than 10 % somewhere
         """;
 
-    private static readonly int[] AllConnections = [1, 16, 64, 512, 2_000];
-
-    private static readonly string[] AllPeers = ["nginx", "nginx-buffered", "haproxy", "tessera"];
+    private static readonly string[] AllPeers =
+        ["nginx", "nginx-tuned", "haproxy", "haproxy-tuned", "tessera"];
 
     public int Rounds { get; private init; } = 5;
 
-    public double Seconds { get; private init; } = 4;
+    public double Seconds { get; private init; } = 3;
 
-    public IReadOnlyList<Scenario> Scenarios { get; private init; } =
-    [
-        .. AllConnections.Select(count => new Scenario(count, CannedReplies.SmallBodyBytes)),
-        new Scenario(64, CannedReplies.LargeBodyBytes),
-    ];
+    public IReadOnlyList<Scenario> Scenarios { get; private init; } = Scenario.All;
 
     public IReadOnlyList<string> Peers { get; private init; } = AllPeers;
 
     /// <summary>File that gets the report; null for none.</summary>
     public string? Record { get; private init; }
+
+    /// <summary>File with the report to compare with; null for none.</summary>
+    public string? Check { get; private init; }
 
     public bool IsHelp { get; private init; }
 
@@ -54,8 +48,6 @@ internal sealed record PeersOptions
     public static PeersOptions Parse(ReadOnlySpan<string> arguments)
     {
         var options = new PeersOptions();
-        int[]? connections = null;
-        int? body = null;
         for (int i = 0; i < arguments.Length; i++)
         {
             string name = arguments[i];
@@ -66,9 +58,10 @@ internal sealed record PeersOptions
 
             if (name == "--quick")
             {
-                options = options with { Rounds = 3, Seconds = 2 };
-                connections ??= [64, 2_000];
-                body ??= CannedReplies.SmallBodyBytes;
+                options = options with
+                {
+                    Rounds = 3, Seconds = 2, Scenarios = Named("small-64,small-2000"),
+                };
                 continue;
             }
 
@@ -86,11 +79,8 @@ internal sealed record PeersOptions
                 case "--seconds":
                     options = options with { Seconds = Number(name, value, 1, 60) };
                     break;
-                case "--connections":
-                    connections = [.. value.Split(',').Select(n => Number(name, n, 1, 8_000))];
-                    break;
-                case "--body":
-                    body = Number(name, value, 1, int.MaxValue);
+                case "--scenarios":
+                    options = options with { Scenarios = Named(value) };
                     break;
                 case "--peers":
                     options = options with { Peers = PeerNames(value) };
@@ -98,15 +88,23 @@ internal sealed record PeersOptions
                 case "--record":
                     options = options with { Record = value };
                     break;
+                case "--check":
+                    options = options with { Check = value };
+                    break;
                 default:
                     throw new FormatException($"{name} is unknown.");
             }
         }
 
-        return body is not (null or CannedReplies.SmallBodyBytes or CannedReplies.LargeBodyBytes)
-            ? throw new FormatException("--body is 45 or 65536.")
-            : options.With(connections, body);
+        return options;
     }
+
+    private static Scenario[] Named(string text) =>
+    [
+        .. text.Split(',').Distinct().Select(name =>
+            Scenario.All.FirstOrDefault(scenario => scenario.Name == name)
+                ?? throw new FormatException($"--scenarios: {name} is none of them.")),
+    ];
 
     private static int Number(string name, string text, int least, int most) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
@@ -121,16 +119,4 @@ internal sealed record PeersOptions
             ? throw new FormatException($"--peers: {unknown} is none of them.")
             : names;
     }
-
-    private PeersOptions With(int[]? connections, int? body) =>
-        connections is null && body is null
-            ? this
-            : this with
-            {
-                Scenarios =
-                [
-                    .. (connections ?? AllConnections).Select(
-                        count => new Scenario(count, body ?? CannedReplies.SmallBodyBytes)),
-                ],
-            };
 }

@@ -12,9 +12,14 @@ internal sealed class PeersReport
     /// <summary>Below this share of its core a proxy was waiting for the load.</summary>
     private const double Saturated = 0.95;
 
+    private const string Tessera = "tessera";
+
+    /// <summary>Differences between two runs below this say nothing.</summary>
+    private const double Tolerance = 0.10;
+
     private static readonly string[] Columns =
     [
-        "conns", "body", "proxy", "requests/s", "ratio", "CPU µs/req", "ratio",
+        "scenario", "proxy", "requests/s", "ratio", "best", "CPU µs/req", "ratio", "best",
         "p50 ms", "p99 ms", "RSS MiB", "core",
     ];
 
@@ -34,22 +39,28 @@ internal sealed class PeersReport
         bool hasIdleCore = false;
         foreach (var group in _measurements.GroupBy(one => (one.Scenario, one.Peer)))
         {
+            bool isIdle = group.Key.Scenario.Kind == LoadKind.Idle;
             Measurement[] all = [.. group];
             double busy = Median(all, one => one.Busy);
-            hasIdleCore |= busy < Saturated;
-            rows.Add(
+            hasIdleCore |= busy < Saturated && !isIdle;
+            string[] speed = isIdle ? ["", "", "", "", "", "", "", ""] :
             [
-                Text(group.Key.Scenario.Connections, "0"),
-                group.Key.Scenario.BodyText,
-                group.Key.Peer,
                 Text(Median(all, one => one.Load.RequestsPerSecond), "0"),
                 Text(Ratio(all, one => one.Load.RequestsPerSecond), "0.00"),
+                Best(all, one => one.Load.RequestsPerSecond, others => others.Max()),
                 Text(Median(all, one => one.CpuMicroseconds), "0.0"),
                 Text(Ratio(all, one => one.CpuMicroseconds), "0.00"),
+                Best(all, one => one.CpuMicroseconds, others => others.Min()),
                 Text(Median(all, one => one.Load.P50.TotalMilliseconds), "0.00"),
                 Text(Median(all, one => one.Load.P99.TotalMilliseconds), "0.00"),
+            ];
+            rows.Add(
+            [
+                group.Key.Scenario.Name,
+                group.Key.Peer,
+                .. speed,
                 Text(Median(all, one => one.ResidentBytes / 1_048_576.0), "0"),
-                Text(busy * 100, "0") + (busy < Saturated ? " %*" : " %"),
+                isIdle ? "" : Text(busy * 100, "0") + (busy < Saturated ? " %*" : " %"),
             ]);
         }
 
@@ -69,25 +80,60 @@ internal sealed class PeersReport
         return text.ToString();
     }
 
+    /// <summary>
+    /// What of Tessera's ratios is worse by more than a tenth than in the table of a report.
+    /// </summary>
+    public IEnumerable<string> LossesSince(IEnumerable<string> lines)
+    {
+        const int scenario = 1, proxy = 2, requests = 4, cpu = 7;
+        foreach (string line in lines)
+        {
+            string[] cells = [.. line.Split('|').Select(cell => cell.Trim())];
+            Measurement[] all = cells.Length <= cpu || cells[proxy] != Tessera
+                ? []
+                : [.. _measurements.Where(
+                    one => one.Peer == Tessera && one.Scenario.Name == cells[scenario])];
+            if (all.Length == 0 || !TryParse(cells[requests], out double speed)
+                || !TryParse(cells[cpu], out double cost))
+            {
+                continue;
+            }
+
+            double speedNow = Ratio(all, one => one.Load.RequestsPerSecond);
+            double costNow = Ratio(all, one => one.CpuMicroseconds);
+            if (speedNow < speed * (1 - Tolerance) || costNow > cost * (1 + Tolerance))
+            {
+                yield return string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Lost: {cells[scenario]}: {speedNow:0.00} times the requests at "
+                    + $"{costNow:0.00} of the CPU; recorded are {speed:0.00} at {cost:0.00}");
+            }
+        }
+    }
+
     /// <summary>Replies that failed, and proxies that did not log what they served.</summary>
     private IEnumerable<string> Doubts()
     {
         const int leastBytesPerLine = 40;
         foreach (Measurement one in _measurements)
         {
-            string where = $"{one.Peer}, {one.Scenario.Connections} connections, round {one.Round}";
+            string where = $"{one.Peer}, {one.Scenario.Name}, round {one.Round}";
             if (one.Load.Failures > 0)
             {
                 yield return $"{where}: {one.Load.Failures} failures";
             }
 
-            if (one.LogBytes < one.Load.Requests * leastBytesPerLine)
+            if (one.Scenario.Kind != LoadKind.Idle
+                && one.LogBytes < one.Load.Requests * leastBytesPerLine)
             {
                 yield return
                     $"{where}: {one.LogBytes} bytes logged for {one.Load.Requests} requests";
             }
         }
     }
+
+    private static bool TryParse(string text, out double number) => double.TryParse(
+        text, NumberStyles.Float, CultureInfo.InvariantCulture, out number);
 
     private static double Median(IEnumerable<Measurement> all, Func<Measurement, double> value)
     {
@@ -102,6 +148,22 @@ internal sealed class PeersReport
             other.Peer == _reference
             && other.Scenario == one.Scenario
             && other.Round == one.Round)));
+
+    /// <summary>Of Tessera alone: the ratio to the best of the others in the same round.</summary>
+    private string Best(
+        Measurement[] all,
+        Func<Measurement, double> value,
+        Func<IEnumerable<double>, double> best)
+    {
+        bool hasOthers = _measurements.Any(
+            one => one.Peer != Tessera && one.Scenario == all[0].Scenario);
+        return all[0].Peer != Tessera || !hasOthers ? "" : Text(
+            Median(all, one => value(one) / best(_measurements
+                .Where(other => other.Peer != Tessera
+                    && other.Scenario == one.Scenario && other.Round == one.Round)
+                .Select(value))),
+            "0.00");
+    }
 
     private static string Text(double value, string format) =>
         value.ToString(format, CultureInfo.InvariantCulture);

@@ -8,8 +8,8 @@ namespace Tessera.Bench.Peers;
 /// </summary>
 internal sealed class TesseraPeer : Peer
 {
-    public TesseraPeer(string folder, IPEndPoint backend)
-        : base("tessera", folder, backend)
+    public TesseraPeer(string folder, IPEndPoint backend, string files)
+        : base("tessera", folder, backend, files)
     {
     }
 
@@ -19,6 +19,6 @@ internal sealed class TesseraPeer : Peer
 
     protected override IEnumerable<string> Command() =>
     [
-        Environment.ProcessPath!, "serve", $"{EndPoint}", $"{Backend}", AccessLog,
+        Environment.ProcessPath!, "serve", $"{EndPoint}", $"{Backend}", AccessLog, Files,
     ];
 }

@@ -12,8 +12,8 @@ public sealed record ProxyOptions
     public int Reactors { get; init; } = Environment.ProcessorCount;
 
     /// <summary>
-    /// Client connections in all; one more is accepted and closed at once. Fewer when the limit of
-    /// open files (RLIMIT_NOFILE) does not give two descriptors to each, and 512 to the rest.
+    /// Client connections in all; one more is accepted and closed at once. Fewer under a low limit
+    /// of open files (RLIMIT_NOFILE): clients get three quarters of what it leaves beyond 512.
     /// </summary>
     public int MaxConnections { get; init; } = 65_536;
 

@@ -84,6 +84,10 @@ internal static class ResponseEditor
             bool isKept = !field.IsHopByHop
                 || (field.Kind == HeaderKind.TransferEncoding && keepsChunks)
                 || (field.Kind == HeaderKind.Upgrade && isUpgrade);
+
+            // 204 has no length (RFC 9110 section 8.6), and without chunks there is no trailer.
+            isKept &= !(field.Kind == HeaderKind.ContentLength && head.StatusCode == 204)
+                && !(field.Kind == HeaderKind.Trailer && head.IsChunked && !keepsChunks);
             if (isKept)
             {
                 continue;

@@ -255,9 +255,10 @@ public sealed class RequestHead
             return true;
         }
 
-        if (suffix.SequenceEqual(" HTTP/1.0"u8))
+        // A later minor version means what the last known one means (RFC 9110 section 2.5).
+        if (suffix.StartsWith(" HTTP/1."u8) && char.IsAsciiDigit((char)suffix[8]))
         {
-            MinorVersion = 0;
+            MinorVersion = suffix[8] == '0' ? 0 : 1;
             return true;
         }
 

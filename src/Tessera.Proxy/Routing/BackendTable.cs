@@ -111,7 +111,10 @@ internal sealed class BackendTable
                    select new BackendStatus(
                        backend.Name,
                        backend.Held,
-                       [.. backend.Current.Endpoints.Select(e => StatusOf(backend, e))]),
+                       [.. backend.Current.Endpoints.Select(e => StatusOf(backend, e))])
+                   {
+                       UnavailableReason = backend.Current.Config.UnavailableReason,
+                   },
             ];
         }
     }
@@ -141,6 +144,8 @@ internal sealed class BackendTable
         endpoint.Requests,
         endpoint.Failures)
     {
+        Weight = endpoint.Weight,
+        IsAvoided = endpoint.IsAvoided(Reactor.ClockMs()),
         Health = endpoint.Health.GetStatus(Reactor.ClockMs()),
     };
 

@@ -5,8 +5,8 @@ using Tessera.Stack.Compose.Yaml;
 namespace Tessera.Stack.Compose;
 
 /// <summary>
-/// Prints <see cref="LoadedProject.CanonicalJson"/> for people and programs, as
-/// <c>docker compose config</c> does: without where the project came from.
+/// Prints <see cref="LoadedProject.CanonicalJson"/> for people and programs, as <c>docker compose
+/// config</c> does: without where the project came from.
 /// </summary>
 public static class CanonicalText
 {

@@ -9,8 +9,7 @@ namespace Tessera.Stack.Compose;
 
 /// <summary>What the command line says about the files to load.</summary>
 /// <param name="Files">As given with <c>-f</c>: files or folders, <c>-</c> for stdin; empty looks
-/// in
-/// the working directory and above.</param>
+/// in the working directory and above.</param>
 /// <param name="ProjectName">From <c>-p</c>, before it is normalised.</param>
 /// <param name="ProjectDirectory">From <c>--project-directory</c>.</param>
 /// <param name="EnvFiles">From <c>--env-file</c>; empty means <c>.env</c> beside the first
@@ -25,7 +24,14 @@ public sealed record LoadRequest(
     ImmutableArray<string> EnvFiles,
     ImmutableArray<string> Profiles,
     string WorkingDirectory,
-    ImmutableSortedDictionary<string, string> Environment);
+    ImmutableSortedDictionary<string, string> Environment)
+{
+    /// <summary>
+    /// Named by the command. They take part whatever their profiles are, and so does what they
+    /// depend on. A name that the files do not have is not an error here.
+    /// </summary>
+    public ImmutableArray<string> Services { get; init; } = [];
+}
 
 /// <param name="CanonicalJson">
 /// The whole model, for <see cref="ComposeLoader.Bind"/>. It knows besides where it came from;

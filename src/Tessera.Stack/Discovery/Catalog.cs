@@ -3,15 +3,14 @@ using System.Threading.Channels;
 
 namespace Tessera.Stack.Discovery;
 
-/// <param name="Version">Grows by one with each change.</param>
-public sealed record CatalogSnapshot(
-    long Version, ImmutableSortedDictionary<string, Instance> Instances);
+/// <summary>All instances of one moment, by id.</summary>
+public sealed record CatalogSnapshot(ImmutableSortedDictionary<string, Instance> Instances);
 
 /// <summary>
 /// One change: <paramref name="Before"/> is null for a new instance, <paramref name="After"/> for a
 /// removed one.
 /// </summary>
-public sealed record CatalogChange(long Version, Instance? Before, Instance? After)
+public sealed record CatalogChange(Instance? Before, Instance? After)
 {
     public Instance Subject => After ?? Before!;
 }
@@ -31,7 +30,7 @@ public sealed class Catalog
     private readonly List<Channel<CatalogChange>> _subscribers = [];
     private readonly List<Action<CatalogChange>> _observers = [];
     private CatalogSnapshot _current =
-        new(0, ImmutableSortedDictionary.Create<string, Instance>(StringComparer.Ordinal));
+        new(ImmutableSortedDictionary.Create<string, Instance>(StringComparer.Ordinal));
 
     public CatalogSnapshot Current => Volatile.Read(ref _current);
 
@@ -117,8 +116,8 @@ public sealed class Catalog
     private void Publish(
         ImmutableSortedDictionary<string, Instance> instances, Instance? before, Instance? after)
     {
-        var change = new CatalogChange(_current.Version + 1, before, after);
-        Volatile.Write(ref _current, new CatalogSnapshot(change.Version, instances));
+        var change = new CatalogChange(before, after);
+        Volatile.Write(ref _current, new CatalogSnapshot(instances));
         foreach (Action<CatalogChange> observer in _observers)
         {
             observer(change);

@@ -29,7 +29,13 @@ public enum InstanceState
     /// <summary>Signalled; its end is awaited.</summary>
     Stopping,
 
-    /// <summary>Ended, by itself or because it was told to.</summary>
+    /// <summary>
+    /// Its process ended without being told to: what it left is cleaned up, and its supervisor is
+    /// about to decide what follows.
+    /// </summary>
+    Died,
+
+    /// <summary>Ended, by itself or because it was told to; nothing of it is left.</summary>
     Exited,
 
     /// <summary>
@@ -55,8 +61,8 @@ public readonly record struct SlotName(string Project, string Service, int Numbe
 }
 
 /// <summary>
-/// One process, container or task as the catalog knows it. Immutable: each change of its life is a
-/// new record with the same <see cref="Id"/>.
+/// One process (later also container or task) as the catalog knows it. Immutable: each change of
+/// its life is a new record with the same <see cref="Id"/>.
 /// </summary>
 public sealed record Instance
 {

@@ -5,17 +5,31 @@ using Tessera.Stack.Planning;
 namespace Tessera.Stack.Engines;
 
 /// <summary>
-/// Runs instances: native processes, containers, or Swarm tasks. An engine reports every change of
-/// an instance's life to the <see cref="Catalog"/> it was made with, and knows nothing of routes:
-/// whoever must act before an instance is stopped is asked through a <see cref="DrainInstance"/>.
+/// Runs instances: native processes today, containers and Swarm tasks later. It reports every
+/// change of an instance's life to the <see cref="Catalog"/> it was made with, and knows nothing of
+/// routes: whoever must act before an instance is stopped is asked through a
+/// <see cref="DrainInstance"/>.
 /// </summary>
 public interface IEngine
 {
     /// <summary>
-    /// What really exists of a project, read back from the system, in the order of slots. Alive and
-    /// ended instances alike; each slot's newest instance last.
+    /// What exists of a project, in the order of slots: as reported to the catalog, once every end
+    /// that has happened but was not noticed yet is in it. Alive and ended instances alike; each
+    /// slot's newest instance last.
     /// </summary>
     Task<ImmutableArray<Instance>> ObserveAsync(string project, CancellationToken cancellation);
+
+    /// <summary>
+    /// What a project's instances inherit: the environment of the client that asked for it, never
+    /// the daemon's. Holds for instances that are started from now on. Not kept on disk here.
+    /// </summary>
+    void SetBaseEnvironment(
+        string project, ImmutableSortedDictionary<string, string> environment);
+
+    /// <summary>
+    /// Forgets what was set and defined for a project of which no instance is left.
+    /// </summary>
+    void Forget(string project);
 
     /// <summary>
     /// Carries out one operation of a plan. Returns when it is done; throws

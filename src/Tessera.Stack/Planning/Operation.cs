@@ -16,8 +16,7 @@ public abstract record Operation(string Cause)
 
 /// <summary>
 /// Makes <paramref name="Service"/> the service's definition for everything that an engine can
-/// apply
-/// to running instances (restart policy, stop signal, healthcheck times). Touches no process.
+/// apply to running instances (restart policy, stop signal, healthcheck times). Touches no process.
 /// </summary>
 public sealed record DefineService(string Project, Service Service, string Cause) : Operation(Cause)
 {
@@ -25,17 +24,9 @@ public sealed record DefineService(string Project, Service Service, string Cause
     public override string Subject => Service.Name;
 }
 
-/// <summary>Creates a slot in state Pending without starting it.</summary>
-public sealed record CreateInstance(SlotName Slot, Service Service, string Cause) : Operation(Cause)
-{
-    public override string Verb => "create";
-    public override string Subject => Slot.ToString();
-}
-
 /// <summary>
 /// Starts a slot's instance; done when its process runs (not when it is ready). A slot that is
-/// alive
-/// is left alone.
+/// alive is left alone.
 /// </summary>
 public sealed record StartInstance(SlotName Slot, Service Service, string Cause) : Operation(Cause)
 {

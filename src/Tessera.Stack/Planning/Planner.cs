@@ -36,8 +36,7 @@ public sealed record PlanRequest(
 
 /// <summary>
 /// Desired × observed → <see cref="Plan"/>. Pure: it reads nothing and does nothing, and equal
-/// input
-/// gives an equal plan.
+/// input gives an equal plan.
 /// </summary>
 public static class Planner
 {
@@ -187,14 +186,16 @@ public static class Planner
 
     private static List<int> PlanService(
         PlanRequest request, Service service, Dictionary<string, List<int>> steps,
-            PlanBuilder builder)
+        PlanBuilder builder)
     {
         var own = new List<int>();
         Service? previous = request.Previous?.Services.GetValueOrDefault(service.Name);
         if (previous is null || previous.DefinitionHash != service.DefinitionHash
             || previous.Scale != service.Scale)
         {
-            string cause = previous is null ? "new service" : "its definition has changed";
+            string cause = previous is null ? "new service"
+                : previous.DefinitionHash != service.DefinitionHash ? "its definition has changed"
+                : $"its scale has changed from {previous.Scale} to {service.Scale}";
             own.Add(builder.Add(new DefineService(request.Desired.Name, service, cause), []));
         }
 
@@ -272,7 +273,7 @@ public static class Planner
     /// </summary>
     private static List<int> AwaitDependencies(
         PlanRequest request, Service service, Dictionary<string, List<int>> steps,
-            PlanBuilder builder)
+        PlanBuilder builder)
     {
         var after = new List<int>();
         foreach (Dependency dependency in service.DependsOn)

@@ -3,7 +3,7 @@ namespace Tessera.Stack.Planning;
 /// <summary>
 /// The order that <c>depends_on</c> puts services in. The loader has refused cycles.
 /// </summary>
-internal static class ServiceGraph
+public static class ServiceGraph
 {
     /// <summary>
     /// The named services (all when there are none), each after what it depends on. With
@@ -42,8 +42,8 @@ internal static class ServiceGraph
     }
 
     /// <summary>
-    /// The named services and every one that must be restarted with them
-    /// (<c>depends_on: { db: { restart: true } }</c>), transitively.
+    /// The named services and every one that must be restarted with them (<c>depends_on: { db: {
+    /// restart: true } }</c>), transitively.
     /// </summary>
     public static List<string> WithRestartedDependents(Project project, IEnumerable<string> names)
     {

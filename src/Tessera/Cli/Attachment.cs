@@ -13,8 +13,8 @@ internal enum AbortOn
 }
 
 /// <summary>
-/// What <c>up</c> does after everything is started, unless detached: shows what instances write
-/// until they have all ended, or until Ctrl-C stops them. One use by one command.
+/// What <c>up</c> does unless detached: shows what instances write, from the first start on, until
+/// they have all ended, or until Ctrl-C stops them. One use by one command.
 /// </summary>
 internal sealed class Attachment(
     Session session,
@@ -22,7 +22,8 @@ internal sealed class Attachment(
     Project project,
     ImmutableArray<string> services,
     AbortOn abortOn,
-    string? exitCodeFrom)
+    string? exitCodeFrom,
+    LogPrinter printer) : IAsyncDisposable
 {
     /// <summary>How often instances are looked at when no event says that it is worth it.</summary>
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
@@ -37,20 +38,35 @@ internal sealed class Attachment(
 
     private readonly HashSet<string> _alive = new(StringComparer.Ordinal);
     private readonly HashSet<string> _announced = new(StringComparer.Ordinal);
-    private DateTimeOffset _since;
+    private readonly DateTimeOffset _since = session.Caller.Time.GetUtcNow();
+    private readonly CancellationTokenSource _end = new();
+    private Task? _logs;
 
-    /// <param name="since">When this <c>up</c> began; lines and ends after it are shown.</param>
-    /// <returns>The exit code of the command.</returns>
-    public async Task<int> RunAsync(DateTimeOffset since, LogStyle style)
+    /// <summary>
+    /// Passes on what the start tells, and shows lines from the moment on that the daemon acts:
+    /// only then it is certain to know the project.
+    /// </summary>
+    public async IAsyncEnumerable<Progress> FollowAsync(IAsyncEnumerable<Progress> start)
     {
-        _since = since;
-        using var end = new CancellationTokenSource();
-        var printer = new LogPrinter(session.Output, style);
-        printer.Align(SelectedServices().SelectMany(InstanceNames));
-        var query = new LogQuery(project.Name, services, Follow: true, Since: since);
-        Task logs = PrintLogsAsync(printer, query, end.Token);
-        Task<int> ended = WatchAsync(printer, end.Token);
-        Task interrupted = WhenAsync(session.Cancellation, end.Token);
+        await foreach (Progress progress in start)
+        {
+            if (progress.Kind is ProgressKind.Started or ProgressKind.Done)
+            {
+                BeginLogs();
+            }
+
+            yield return progress;
+        }
+    }
+
+    /// <summary>Stays attached to what was started.</summary>
+    /// <returns>The exit code of the command.</returns>
+    public async Task<int> RunAsync()
+    {
+        BeginLogs();
+        Task logs = _logs!;
+        Task<int> ended = WatchAsync(_end.Token);
+        Task interrupted = WhenAsync(session.Cancellation, _end.Token);
         try
         {
             Task first = await Task.WhenAny(logs, ended, interrupted);
@@ -58,7 +74,7 @@ internal sealed class Attachment(
             {
                 await StopAsync();
                 await Task.WhenAny(ended, Task.Delay(FarewellLimit, session.Caller.Time));
-                await QuietAsync(logs, printer);
+                await QuietAsync(logs);
                 return ExitCode.Interrupted;
             }
 
@@ -76,14 +92,31 @@ internal sealed class Attachment(
                 exitCode = await ChooseExitCodeAsync(exitCode);
             }
 
-            await QuietAsync(logs, printer);
+            await QuietAsync(logs);
             return exitCode;
         }
         finally
         {
-            await end.CancelAsync();
+            await _end.CancelAsync();
             await Task.WhenAll(logs, ended, interrupted)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _end.CancelAsync();
+        await (_logs ?? Task.CompletedTask).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _end.Dispose();
+    }
+
+    private void BeginLogs()
+    {
+        if (_logs is null)
+        {
+            printer.Align(SelectedServices().SelectMany(InstanceNames));
+            _logs = PrintLogsAsync(
+                new LogQuery(project.Name, services, Follow: true, Since: _since), _end.Token);
         }
     }
 
@@ -95,8 +128,7 @@ internal sealed class Attachment(
         Enumerable.Range(1, Math.Max(1, service.Scale)).Select(number =>
             string.Create(CultureInfo.InvariantCulture, $"{service.Name}-{number}"));
 
-    private async Task PrintLogsAsync(
-        LogPrinter printer, LogQuery query, CancellationToken cancellation)
+    private async Task PrintLogsAsync(LogQuery query, CancellationToken cancellation)
     {
         try
         {
@@ -109,7 +141,7 @@ internal sealed class Attachment(
     }
 
     /// <summary>Ends with an exit code when nothing is left to be attached to.</summary>
-    private async Task<int> WatchAsync(LogPrinter printer, CancellationToken cancellation)
+    private async Task<int> WatchAsync(CancellationToken cancellation)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         await using IAsyncEnumerator<InstanceEvent> events =
@@ -117,7 +149,7 @@ internal sealed class Attachment(
         var ahead = new NextEvent(events);
         try
         {
-            return await WatchAsync(printer, ahead, cancellation);
+            return await WatchAsync(ahead, cancellation);
         }
         finally
         {
@@ -127,8 +159,7 @@ internal sealed class Attachment(
         }
     }
 
-    private async Task<int> WatchAsync(
-        LogPrinter printer, NextEvent ahead, CancellationToken cancellation)
+    private async Task<int> WatchAsync(NextEvent ahead, CancellationToken cancellation)
     {
         bool hasExternal = SelectedServices().Any(service => service.IsExternal);
         while (true)
@@ -137,7 +168,7 @@ internal sealed class Attachment(
             // between.
             ImmutableArray<InstanceView> instances = Select(
                 await controller.ListAsync(project.Name, cancellation));
-            if (AnnounceEnded(printer, instances) is { } listed)
+            if (AnnounceEnded(instances) is { } listed)
             {
                 return listed;
             }
@@ -161,7 +192,7 @@ internal sealed class Attachment(
                 throw new UserErrorException("the daemon ended", ExitCode.Failed);
             }
 
-            if (Announce(printer, ahead.Current) is { } exitCode)
+            if (Announce(ahead.Current) is { } exitCode)
             {
                 return exitCode;
             }
@@ -174,7 +205,7 @@ internal sealed class Attachment(
     /// Says which instances of this <c>up</c> ended where their event did not come through yet, or
     /// came before anybody listened.
     /// </summary>
-    private int? AnnounceEnded(LogPrinter printer, ImmutableArray<InstanceView> instances)
+    private int? AnnounceEnded(ImmutableArray<InstanceView> instances)
     {
         _alive.UnionWith(instances.Where(IsAlive).Select(view => view.Id));
         int? first = null;
@@ -183,7 +214,7 @@ internal sealed class Attachment(
             bool isOurs = _alive.Contains(view.Id) || view.CreatedAt >= _since;
             if (!IsAlive(view) && isOurs && _announced.Add(view.Id))
             {
-                int? code = Announce(printer, LogPrinter.ShortName(view), view.ExitCode);
+                int? code = Announce(LogPrinter.ShortName(view), view.ExitCode);
                 first ??= code;
             }
         }
@@ -192,7 +223,7 @@ internal sealed class Attachment(
     }
 
     /// <summary>Says that an instance ended; the exit code when that ends the command.</summary>
-    private int? Announce(LogPrinter printer, InstanceEvent change)
+    private int? Announce(InstanceEvent change)
     {
         if (change.Action is not ("die" or "fail")
             || (!services.IsEmpty && !services.Contains(change.Slot.Service))
@@ -203,10 +234,10 @@ internal sealed class Attachment(
 
         bool isKnown = change.Attributes.TryGetValue("exitCode", out string? text);
         int? exitCode = isKnown ? int.Parse(text!, CultureInfo.InvariantCulture) : null;
-        return Announce(printer, LogPrinter.ShortName(change.Slot), exitCode);
+        return Announce(LogPrinter.ShortName(change.Slot), exitCode);
     }
 
-    private int? Announce(LogPrinter printer, string name, int? exitCode)
+    private int? Announce(string name, int? exitCode)
     {
         printer.Announce(name, exitCode is null
             ? "ended"
@@ -264,7 +295,7 @@ internal sealed class Attachment(
         CancellationToken.None));
 
     /// <summary>Leaves the last lines time to arrive.</summary>
-    private async Task QuietAsync(Task logs, LogPrinter printer)
+    private async Task QuietAsync(Task logs)
     {
         long begin = session.Caller.Time.GetTimestamp();
         long printed;

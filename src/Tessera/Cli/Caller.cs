@@ -17,6 +17,9 @@ public sealed record Caller
     /// <summary>Progress, warnings, errors.</summary>
     public required TextWriter Error { get; init; }
 
+    /// <summary>Whether nobody can read <see cref="Output"/> any more.</summary>
+    public Func<bool> IsReaderGone { get; init; } = () => false;
+
     public bool IsOutputTerminal { get; init; }
 
     public bool IsErrorTerminal { get; init; }
@@ -47,6 +50,7 @@ public sealed record Caller
             {
                 AutoFlush = true,
             },
+            IsReaderGone = () => StandardOutput.IsReaderGone,
             IsOutputTerminal = !Console.IsOutputRedirected,
             IsErrorTerminal = !Console.IsErrorRedirected,
             Environment = ReadEnvironment(),

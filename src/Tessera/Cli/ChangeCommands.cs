@@ -89,7 +89,7 @@ internal static class ChangeCommands
                 Arguments.ParseScale(parse.GetValue(pairs) ?? []);
             return RunAsync(
                 open(parse),
-                scale.Keys,
+                [],
                 new ChangeRequest(ChangeKind.Scale, "", [], scale)
                 {
                     NoDeps = parse.GetValue(noDeps),
@@ -106,7 +106,10 @@ internal static class ChangeCommands
             HelpName = "signal",
             DefaultValueFactory = _ => "SIGKILL",
         };
-        var removeOrphans = new Option<bool>("--remove-orphans") { Hidden = true };
+        var removeOrphans = new Option<bool>("--remove-orphans")
+        {
+            Description = "Accepted for Compose's sake: `up --remove-orphans` removes them",
+        };
         Argument<string[]> services = Arguments.Services(open);
         var command = new Command("kill", "Send a signal to services' process groups")
         {
@@ -127,6 +130,7 @@ internal static class ChangeCommands
     {
         string project = session.ResolveProjectName();
         ImmutableArray<string> names = session.CheckServices(services ?? []);
+        session.CheckServices(change.Scale.Keys);
         IController controller = await session.ConnectIfUsefulAsync()
             ?? throw new UserErrorException(
                 $"no instance found for project \"{project}\"; 'tessera up' makes them",

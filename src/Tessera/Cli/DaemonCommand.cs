@@ -31,7 +31,7 @@ internal static class DaemonCommand
     {
         var keepInstances = new Option<bool>("--keep-instances")
         {
-            Description = "Leave the instances running; the next daemon takes them over",
+            Description = "Leave the instances running; the next daemon adopts them",
         };
         var command = new Command("stop", "End the daemon and everything it runs")
         {

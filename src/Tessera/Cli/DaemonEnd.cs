@@ -1,5 +1,5 @@
-using System.Globalization;
 using System.Text.Json;
+using Tessera.Linux.Processes;
 
 namespace Tessera.Cli;
 
@@ -29,9 +29,9 @@ internal static class DaemonEnd
 
     public static async Task WaitAsync(Session session, int pid)
     {
-        string process = string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}");
+        // Whoever adopted the daemon may take a while to reap it: as a zombie it holds nothing.
         long begin = session.Caller.Time.GetTimestamp();
-        while (Directory.Exists(process))
+        while (ProcessTable.TryRead(pid, out ProcessEntry daemon) && !daemon.IsEnded)
         {
             if (session.Caller.Time.GetElapsedTime(begin) > Limit)
             {

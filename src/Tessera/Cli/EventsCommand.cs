@@ -27,20 +27,34 @@ internal static class EventsCommand
                 return ExitCode.Ok;
             }
 
-            bool isJson = parse.GetValue(json);
-            await foreach (InstanceEvent change in controller.EventsAsync(
-                project, session.Cancellation))
+            using var watch = new ReaderWatch(session);
+            try
             {
-                if (names.IsEmpty || names.Contains(change.Slot.Service))
-                {
-                    await session.Output.WriteLineAsync(isJson ? ToJson(change) : ToText(change));
-                    await session.Output.FlushAsync(CancellationToken.None);
-                }
+                await PrintAsync(
+                    session.Output,
+                    controller.EventsAsync(project, watch.Token)
+                        .Where(change => names.IsEmpty || names.Contains(change.Slot.Service)),
+                    parse.GetValue(json) ? ToJson : ToText);
+            }
+            catch (OperationCanceledException) when (watch.IsReaderGone)
+            {
+                // Whoever read our output has seen enough.
             }
 
             return ExitCode.Ok;
         });
         return command;
+    }
+
+    private static async Task PrintAsync(
+        TextWriter output, IAsyncEnumerable<InstanceEvent> events,
+        Func<InstanceEvent, string> format)
+    {
+        await foreach (InstanceEvent change in events)
+        {
+            await output.WriteLineAsync(format(change));
+            await output.FlushAsync(CancellationToken.None);
+        }
     }
 
     internal static string ToText(InstanceEvent change)

@@ -13,7 +13,11 @@ internal sealed record LogStyle(bool HasPrefix, bool HasTimestamps, bool UsesCol
 /// Prints lines of instances as docker compose does: <c>web-1  | text</c>. One use by one command;
 /// announcements may come from another thread than the lines.
 /// </summary>
-internal sealed class LogPrinter(TextWriter output, LogStyle style)
+/// <param name="writeBeside">
+/// How to write where something else paints on the same terminal; null where nothing does.
+/// </param>
+internal sealed class LogPrinter(
+    TextWriter output, LogStyle style, Action<Action>? writeBeside = null)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<SlotName, string> _prefixes = [];
@@ -55,9 +59,17 @@ internal sealed class LogPrinter(TextWriter output, LogStyle style)
                 return;
             }
 
-            lock (_lock)
+            LogLine line = reader.Current;
+            if (writeBeside is null)
             {
-                Print(reader.Current);
+                lock (_lock)
+                {
+                    Print(line);
+                }
+            }
+            else
+            {
+                writeBeside(() => WriteThrough(() => Print(line)));
             }
         }
     }
@@ -67,10 +79,14 @@ internal sealed class LogPrinter(TextWriter output, LogStyle style)
     /// </summary>
     public void Announce(string name, string text)
     {
-        lock (_lock)
+        void Write() => WriteThrough(() => output.WriteLine($"{name} {text}"));
+        if (writeBeside is null)
         {
-            output.WriteLine($"{name} {text}");
-            output.Flush();
+            Write();
+        }
+        else
+        {
+            writeBeside(Write);
         }
     }
 
@@ -88,6 +104,15 @@ internal sealed class LogPrinter(TextWriter output, LogStyle style)
     {
         lock (_lock)
         {
+            output.Flush();
+        }
+    }
+
+    private void WriteThrough(Action write)
+    {
+        lock (_lock)
+        {
+            write();
             output.Flush();
         }
     }

@@ -80,7 +80,15 @@ internal static class LogsCommand
         printer.Align(instances
             .Where(view => query.Services.IsEmpty || query.Services.Contains(view.Service))
             .Select(LogPrinter.ShortName));
-        await printer.PrintAsync(controller.LogsAsync(query, session.Cancellation));
+        using var watch = new ReaderWatch(session);
+        try
+        {
+            await printer.PrintAsync(controller.LogsAsync(query, watch.Token));
+        }
+        catch (OperationCanceledException) when (watch.IsReaderGone)
+        {
+            // Whoever read our output has seen enough.
+        }
     }
 
     private static int? ParseTail(string text)

@@ -15,17 +15,22 @@ internal enum ProgressStyle
 }
 
 /// <summary>
-/// Shows progress on stderr while it happens, and plans on stdout. One use by one command.
+/// Shows progress on stderr while it happens, and plans on stdout. One use by one command;
+/// <see cref="WriteBeside"/> may be called from any thread.
 /// </summary>
 internal sealed class ProgressView(
     TextWriter output, TextWriter error, ProgressStyle style, bool usesColour, TimeProvider time)
 {
     private static readonly TimeSpan FrameInterval = TimeSpan.FromMilliseconds(100);
 
+    private readonly Lock _painting = new();
     private readonly List<Row> _rows = [];
     private readonly Dictionary<string, Row> _rowsBySubject = new(StringComparer.Ordinal);
     private int _paintedLines;
     private int _frame;
+
+    /// <summary>It paints a list that other output would tear apart.</summary>
+    public bool IsLive => style == ProgressStyle.Live;
 
     /// <summary>
     /// Follows <paramref name="progress"/> to its end; a failure of it is thrown on.
@@ -49,13 +54,33 @@ internal sealed class ProgressView(
         }
         finally
         {
-            Erase();
-            foreach (Row row in _rows)
+            lock (_painting)
             {
-                error.WriteLine(Format(row));
-            }
+                Erase();
+                foreach (Row row in _rows)
+                {
+                    error.WriteLine(Format(row));
+                }
 
-            error.Write(Ansi.ShowCursor);
+                error.Write(Ansi.ShowCursor);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Writes something else to the same terminal: above the list, while it lives.
+    /// </summary>
+    public void WriteBeside(Action write)
+    {
+        lock (_painting)
+        {
+            bool isPainted = _paintedLines > 0;
+            Erase();
+            write();
+            if (isPainted)
+            {
+                Paint();
+            }
         }
     }
 
@@ -89,8 +114,11 @@ internal sealed class ProgressView(
             while (!next.IsCompleted)
             {
                 await Task.WhenAny(next, Task.Delay(FrameInterval, time));
-                _frame++;
-                Paint();
+                lock (_painting)
+                {
+                    _frame++;
+                    Paint();
+                }
             }
 
             if (!await next)
@@ -98,8 +126,11 @@ internal sealed class ProgressView(
                 return;
             }
 
-            Take(reader.Current);
-            Paint();
+            lock (_painting)
+            {
+                Take(reader.Current);
+                Paint();
+            }
         }
     }
 

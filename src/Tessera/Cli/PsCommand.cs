@@ -34,7 +34,10 @@ internal static class PsCommand
         };
         format.AcceptOnlyFromAmong("table", "json");
         var noTrunc = new Option<bool>("--no-trunc") { Description = "Do not shorten commands" };
-        var orphans = new Option<bool>("--orphans") { Hidden = true };
+        var orphans = new Option<bool>("--orphans")
+        {
+            Description = "Accepted for Compose's sake: orphans are always listed",
+        };
         Argument<string[]> services = Arguments.Services(open);
         var command = new Command("ps", "List instances")
         {

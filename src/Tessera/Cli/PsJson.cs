@@ -27,6 +27,8 @@ internal sealed record PsLine
     public required int? PID { get; init; }
     public required int Restarts { get; init; }
     public required string Address { get; init; }
+    public required int InFlight { get; init; }
+    public required long Requests { get; init; }
 }
 
 internal sealed record PsPublisher(string URL, int TargetPort, int PublishedPort, string Protocol);
@@ -57,16 +59,15 @@ internal sealed partial class PsJson : JsonSerializerContext
                 System.Globalization.CultureInfo.InvariantCulture),
             Ports = PsTable.FormatPorts(view.Publishers),
             Publishers = [.. view.Publishers.Select(port => new PsPublisher(
-                port.Url.Length == 0 ? "0.0.0.0" : port.Url,
-                port.TargetPort,
-                port.PublishedPort,
-                port.Protocol))],
+                port.Url, port.TargetPort, port.PublishedPort, port.Protocol))],
             Traffic = view.Traffic,
             TrafficReason = view.TrafficReason,
             Reason = view.Reason,
             PID = view.Pid,
             Restarts = view.Restarts,
             Address = view.Address,
+            InFlight = view.InFlight,
+            Requests = view.Requests,
         },
         Readable.PsLine);
 }

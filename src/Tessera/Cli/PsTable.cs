@@ -53,7 +53,7 @@ internal sealed class PsTable(DateTimeOffset now, bool isWhole)
         view.Name,
         Quote(Shorten(view.Command, CommandWidth)),
         view.Service,
-        view.State == InstanceStates.External ? "" : TimeText.Age(now - view.CreatedAt) + " ago",
+        view.State == InstanceStates.External ? "" : AgeText.Of(now - view.CreatedAt) + " ago",
         FormatStatus(view),
         FormatPorts(view.Publishers),
         FormatTraffic(view),
@@ -71,18 +71,13 @@ internal sealed class PsTable(DateTimeOffset now, bool isWhole)
         : $"{view.Traffic} ({Shorten(view.TrafficReason, ReasonWidth)})";
 
     /// <summary>An IPv6 address needs brackets before its port.</summary>
-    private static string HostOf(PublisherView port) => port.Url switch
-    {
-        "" => "0.0.0.0",
-        _ when port.Url.Contains(':', StringComparison.Ordinal) && port.Url[0] != '[' =>
-            $"[{port.Url}]",
-        _ => port.Url,
-    };
+    private static string HostOf(PublisherView port) =>
+        port.Url.Contains(':', StringComparison.Ordinal) ? $"[{port.Url}]" : port.Url;
 
     private static string Quote(string text) => $"\"{text}\"";
 
     /// <summary>
-    /// The first line of it, cut to <paramref name="width"/> unless all is wanted.
+    /// All lines as one, cut to <paramref name="width"/> unless all is wanted.
     /// </summary>
     private string Shorten(string text, int width)
     {

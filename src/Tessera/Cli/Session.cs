@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using System.CommandLine;
-using System.Text.RegularExpressions;
 using Tessera.Stack;
 using Tessera.Stack.Compose;
+using Tessera.Stack.Compose.Files;
 
 namespace Tessera.Cli;
 
@@ -10,7 +10,7 @@ namespace Tessera.Cli;
 /// One run of one command: its caller, what the global options say, and the steps that commands
 /// share. Used by one command at a time.
 /// </summary>
-internal sealed partial class Session(Caller caller, GlobalOptions globals, ParseResult parse)
+internal sealed class Session(Caller caller, GlobalOptions globals, ParseResult parse)
 {
     private LoadedProject? _loaded;
 
@@ -55,11 +55,7 @@ internal sealed partial class Session(Caller caller, GlobalOptions globals, Pars
             return LoadProject().Project.Name;
         }
 
-        return ProjectNamePattern().IsMatch(name)
-            ? name
-            : throw new UserErrorException(
-                $"invalid project name '{name}': it must consist of lower case letters, digits, "
-                + "hyphens and underscores, and start with a letter or digit");
+        return ProjectName.Require(name);
     }
 
     /// <summary>Loads the project's files, once; warnings go to stderr.</summary>
@@ -84,14 +80,7 @@ internal sealed partial class Session(Caller caller, GlobalOptions globals, Pars
     public ImmutableArray<string> CheckServices(IEnumerable<string> services)
     {
         ImmutableArray<string> names = [.. services.Distinct(StringComparer.Ordinal)];
-        foreach (string name in names)
-        {
-            if (_loaded is not null && !_loaded.Project.Services.ContainsKey(name))
-            {
-                throw new UserErrorException($"no such service: {name}");
-            }
-        }
-
+        _loaded?.Project.Require(names);
         return names;
     }
 
@@ -112,9 +101,10 @@ internal sealed partial class Session(Caller caller, GlobalOptions globals, Pars
 
     /// <summary>Shows what a command does until its end; a failure is thrown on.</summary>
     public Task ShowAsync(IAsyncEnumerable<Progress> progress) =>
-        new ProgressView(
-            Output, Error, ProgressStyle, UsesAnsi(caller.IsErrorTerminal), caller.Time)
-            .ShowAsync(progress);
+        CreateProgressView().ShowAsync(progress);
+
+    public ProgressView CreateProgressView() => new(
+        Output, Error, ProgressStyle, UsesAnsi(caller.IsErrorTerminal), caller.Time);
 
     public void Warn(string text) => Error.WriteLine($"tessera: warning: {text}");
 
@@ -126,7 +116,19 @@ internal sealed partial class Session(Caller caller, GlobalOptions globals, Pars
         [.. parse.GetValue(globals.EnvFile) ?? []],
         [.. parse.GetValue(globals.Profile) ?? []],
         caller.WorkingDirectory,
-        caller.Environment);
+        caller.Environment)
+    {
+        Services = [.. NamedServices()],
+    };
+
+    /// <summary>
+    /// What stands on the command line as <c>SERVICE</c> or <c>SERVICE=N</c>; as words, because a
+    /// line that is being completed has no values yet.
+    /// </summary>
+    private IEnumerable<string> NamedServices() => parse.CommandResult.Command.Arguments
+        .OfType<Argument<string[]>>()
+        .SelectMany(argument => parse.GetResult(argument)?.Tokens ?? [])
+        .Select(token => token.Value.Split('=')[0]);
 
     private bool HasProjectsOnDisk() =>
         Directory.Exists(caller.Home.Projects)
@@ -141,7 +143,4 @@ internal sealed partial class Session(Caller caller, GlobalOptions globals, Pars
             && string.IsNullOrEmpty(caller.Environment.GetValueOrDefault("NO_COLOR"))
             && caller.Environment.GetValueOrDefault("TERM") != "dumb",
     };
-
-    [GeneratedRegex("^[a-z0-9][a-z0-9_-]*$")]
-    private static partial Regex ProjectNamePattern();
 }

@@ -4,7 +4,7 @@ using Tessera.Stack;
 
 namespace Tessera.Cli;
 
-/// <summary>Points in time and ages as docker reads and writes them.</summary>
+/// <summary>Reads points in time as docker does.</summary>
 internal static partial class TimeText
 {
     /// <summary>
@@ -41,30 +41,6 @@ internal static partial class TimeText
 
         throw new UserErrorException(
             $"{option}: '{text}' is neither a time (2026-01-31T13:00:00Z) nor an age (1h30m)");
-    }
-
-    /// <summary>"5 minutes", as docker words ages.</summary>
-    public static string Age(TimeSpan age)
-    {
-        (double count, string unit) = age switch
-        {
-            { TotalSeconds: < 1 } => (0, ""),
-            { TotalMinutes: < 1 } => (age.TotalSeconds, "second"),
-            { TotalHours: < 1 } => (age.TotalMinutes, "minute"),
-            { TotalDays: < 2 } => (age.TotalHours, "hour"),
-            { TotalDays: < 14 } => (age.TotalDays, "day"),
-            { TotalDays: < 60 } => (age.TotalDays / 7, "week"),
-            { TotalDays: < 730 } => (age.TotalDays / 30, "month"),
-            _ => (age.TotalDays / 365, "year"),
-        };
-        return (long)count switch
-        {
-            0 => "Less than a second",
-            1 when unit == "minute" => "About a minute",
-            1 when unit == "hour" => "About an hour",
-            1 => $"1 {unit}",
-            long whole => string.Create(CultureInfo.InvariantCulture, $"{whole} {unit}s"),
-        };
     }
 
     /// <summary>The last second of the year 9999.</summary>

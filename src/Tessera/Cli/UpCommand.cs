@@ -111,35 +111,65 @@ internal sealed class UpCommand
         CheckCombinations(parse);
         LoadedProject loaded = session.LoadProject();
         UpRequest request = ToRequest(parse, session, loaded);
-        IController controller = await session.ConnectAsync();
-        DateTimeOffset since = session.Caller.Time.GetUtcNow();
-        try
-        {
-            await session.ShowAsync(controller.UpAsync(request, session.Cancellation));
-        }
-        catch (DaemonUnreachableException)
-        {
-            // It was just ending when it was found, and had not begun to answer.
-            controller = await session.ConnectAsync();
-            await session.ShowAsync(controller.UpAsync(request, session.Cancellation));
-        }
-
         if (request.DryRun || request.Wait || parse.GetValue(_detach))
         {
+            await ConnectedAsync(session, async controller =>
+            {
+                await session.ShowAsync(controller.UpAsync(request, session.Cancellation));
+                return controller;
+            });
             return ExitCode.Ok;
         }
 
+        await using Attachment attachment = await ConnectedAsync(
+            session, controller => AttachAsync(parse, session, controller, loaded, request));
+        return await attachment.RunAsync();
+    }
+
+    /// <summary>Starts everything; lines are shown from the first start on.</summary>
+    private async Task<Attachment> AttachAsync(
+        ParseResult parse, Session session, IController controller, LoadedProject loaded,
+        UpRequest request)
+    {
         string? exitCodeFrom = parse.GetValue(_exitCodeFrom);
-        var abort = exitCodeFrom is not null || parse.GetValue(_abortOnExit) ? AbortOn.AnyExit
+        AbortOn abort = exitCodeFrom is not null || parse.GetValue(_abortOnExit) ? AbortOn.AnyExit
             : parse.GetValue(_abortOnFailure) ? AbortOn.Failure
             : AbortOn.Nothing;
         var style = new LogStyle(
             HasPrefix: !parse.GetValue(_noLogPrefix),
             HasTimestamps: parse.GetValue(_timestamps),
             UsesColour: session.UsesColour && !parse.GetValue(_noColor));
+        ProgressView view = session.CreateProgressView();
         var attachment = new Attachment(
-            session, controller, loaded.Project, request.Services, abort, exitCodeFrom);
-        return await attachment.RunAsync(since, style);
+            session, controller, loaded.Project, request.Services, abort, exitCodeFrom,
+            new LogPrinter(session.Output, style, view.IsLive ? view.WriteBeside : null));
+        try
+        {
+            await view.ShowAsync(
+                attachment.FollowAsync(controller.UpAsync(request, session.Cancellation)));
+            return attachment;
+        }
+        catch
+        {
+            await attachment.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Tries again once: the daemon was just ending when it was found, and had not begun to answer.
+    /// </summary>
+    private static async Task<T> ConnectedAsync<T>(
+        Session session, Func<IController, Task<T>> start)
+    {
+        try
+        {
+            return await start(await session.ConnectAsync());
+        }
+        catch (DaemonUnreachableException)
+        {
+            return await start(await session.ConnectAsync());
+        }
     }
 
     private void CheckCombinations(ParseResult parse)

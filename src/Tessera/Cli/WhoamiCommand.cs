@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net;
 using Tessera.Stack;
+using Tessera.Whoami;
 
 namespace Tessera.Cli;
 

@@ -25,14 +25,11 @@ internal sealed class Controller : IController, IDisposable
     private readonly TimeProvider _time;
     private readonly Func<DaemonView> _describe;
     private readonly PlanExecutor _executor;
-    private readonly Action<ProjectEntry> _prepare;
-    private readonly Commands _commands;
+    private readonly CommandQueue _commands;
 
-    /// <param name="prepare">Tells the engine what a project's instances inherit.</param>
     public Controller(
         IEngine engine, Catalog catalog, Ingress ingress, ProxyServer proxy, ProjectStore store,
-        DaemonShutdown shutdown, TimeProvider time, Func<DaemonView> describe,
-        Action<ProjectEntry> prepare)
+        DaemonShutdown shutdown, TimeProvider time, Func<DaemonView> describe)
     {
         _engine = engine;
         _catalog = catalog;
@@ -42,9 +39,8 @@ internal sealed class Controller : IController, IDisposable
         _shutdown = shutdown;
         _time = time;
         _describe = describe;
-        _prepare = prepare;
         _executor = new PlanExecutor(engine, catalog, time);
-        _commands = new Commands(() => shutdown.EndWhenIdle(() => ingress.Projects.IsEmpty));
+        _commands = new CommandQueue(() => shutdown.EndWhenIdle(() => ingress.Projects.IsEmpty));
     }
 
     public IAsyncEnumerable<Progress> UpAsync(UpRequest request, CancellationToken cancellation)
@@ -78,7 +74,7 @@ internal sealed class Controller : IController, IDisposable
 
     public IAsyncEnumerable<LogLine> LogsAsync(LogQuery query, CancellationToken cancellation)
     {
-        RequireServices(Require(query.Project).Project, query.Services);
+        Require(query.Project).Project.Require(query.Services);
         return _engine.LogsAsync(query, cancellation);
     }
 
@@ -207,7 +203,7 @@ internal sealed class Controller : IController, IDisposable
         await _ingress.ResolveAsync(desired);
         PutInForce(desired with { Expected = PlanProgress.Started(plan) }, previous);
         await _ingress.WhenFreeAsync(cancellation);
-        _prepare(desired);
+        _engine.SetBaseEnvironment(desired.Name, desired.BaseEnvironment);
         foreach (Instance instance in PlanProgress.Unchanged(plan, observed))
         {
             tell(new Progress(ProgressKind.Done, instance.Name, "running"));
@@ -238,11 +234,7 @@ internal sealed class Controller : IController, IDisposable
         DownRequest request, Action<Progress> tell, CancellationToken cancellation)
     {
         ProjectEntry? entry = _ingress.Projects.GetValueOrDefault(request.Project);
-        if (entry is not null)
-        {
-            RequireServices(entry.Project, request.Services);
-        }
-
+        entry?.Project.Require(request.Services);
         ImmutableArray<Instance> observed = await _engine.ObserveAsync(
             request.Project, cancellation);
         Plan plan = Planner.Down(
@@ -263,6 +255,7 @@ internal sealed class Controller : IController, IDisposable
         if (request.Services.IsEmpty)
         {
             _ingress.Remove(request.Project);
+            _engine.Forget(request.Project);
             _store.Delete(request.Project);
             await _ingress.WhenFreeAsync(cancellation);
         }
@@ -276,7 +269,7 @@ internal sealed class Controller : IController, IDisposable
         ChangeRequest request, Action<Progress> tell, CancellationToken cancellation)
     {
         ProjectEntry entry = Require(request.Project);
-        RequireServices(entry.Project, [.. request.Services, .. request.Scale.Keys]);
+        entry.Project.Require(request.Services);
         ImmutableArray<Instance> observed = await _engine.ObserveAsync(entry.Name, cancellation);
         ProjectEntry desired = request.Kind == ChangeKind.Scale
             ? entry with { Project = DesiredProject.WithScale(entry.Project, request.Scale) }
@@ -308,14 +301,17 @@ internal sealed class Controller : IController, IDisposable
             return;
         }
 
-        if (request.Kind == ChangeKind.Scale)
-        {
-            PutInForce(desired, entry);
-        }
-
         if (request.Kind is ChangeKind.Start or ChangeKind.Scale)
         {
-            _ingress.Set(desired with { Expected = PlanProgress.Started(plan) });
+            ProjectEntry expecting = desired with { Expected = PlanProgress.Started(plan) };
+            if (request.Kind == ChangeKind.Scale)
+            {
+                PutInForce(expecting, entry);
+            }
+            else
+            {
+                _ingress.Set(expecting);
+            }
         }
 
         ImmutableArray<StepReport> failures = await ExecuteAsync(plan, tell, cancellation);
@@ -340,8 +336,7 @@ internal sealed class Controller : IController, IDisposable
 
     /// <summary>
     /// Runs a plan that stops services for good: from its first moment requests to them are
-    /// answered
-    /// instead of being held for instances that will not come.
+    /// answered instead of being held for instances that will not come.
     /// </summary>
     private async Task TakeAwayAsync(
         ProjectEntry? entry, ImmutableArray<string> services, string why, Plan plan,
@@ -399,8 +394,7 @@ internal sealed class Controller : IController, IDisposable
                 Restore();
                 throw new UserErrorException(
                     $"the project cannot be written to {_store.FolderOf(desired.Name)}: "
-                    + $"{e.Message} "
-                    + "Nothing was changed.", UserErrorException.Failed);
+                    + $"{e.Message} Nothing was changed.", UserErrorException.Failed);
             }
         }
 
@@ -477,13 +471,4 @@ internal sealed class Controller : IController, IDisposable
     private ProjectEntry Require(string project) =>
         _ingress.Projects.GetValueOrDefault(project) ?? throw new UserErrorException(
             $"no such project: {project}. `tessera up` starts one.", UserErrorException.Failed);
-
-    private static void RequireServices(Project project, ImmutableArray<string> services)
-    {
-        foreach (string name in services.Where(name => !project.Services.ContainsKey(name)))
-        {
-            throw new UserErrorException($"no such service: {name}. Project {project.Name} has "
-                + $"{string.Join(", ", project.Services.Keys)}.");
-        }
-    }
 }

@@ -10,8 +10,8 @@ using Tessera.Stack.Engines.Native;
 namespace Tessera.Daemon;
 
 /// <summary>
-/// The composition root: one daemon per state folder, with every part of it made here. It takes
-/// back what an earlier daemon left running before it answers its first command.
+/// The composition root: one daemon per state folder, with every part of it made here. It adopts
+/// what an earlier daemon left running before it answers its first command.
 /// </summary>
 internal static class Daemon
 {
@@ -50,10 +50,9 @@ internal static class Daemon
             },
             catalog, ingress.DrainAsync, TimeProvider.System);
         using var controller = new Controller(engine, catalog, ingress, proxy, store, shutdown,
-            TimeProvider.System, Describe,
-            entry => engine.SetBaseEnvironment(entry.Name, entry.BaseEnvironment));
+            TimeProvider.System, Describe);
 
-        await TakeBackAsync(store, engine, ingress, log.Write);
+        await AdoptAsync(store, engine, ingress, log.Write);
         await using ControlServer server = await ControlServer.StartAsync(
             home, controller, fault => log.Write($"fault: {fault}"), cancellation);
         using var signals = new ShutdownSignals(controller, shutdown, log.Write);
@@ -84,7 +83,7 @@ internal static class Daemon
     /// Listens for every project on disk, adopts what lives and starts what shall run. Requests
     /// that come in between are held.
     /// </summary>
-    private static async Task TakeBackAsync(
+    private static async Task AdoptAsync(
         ProjectStore store, NativeEngine engine, Ingress ingress, Action<string> log)
     {
         using var limit = new CancellationTokenSource(AdoptionLimit);
@@ -94,12 +93,7 @@ internal static class Daemon
             if (entry is not null)
             {
                 engine.SetBaseEnvironment(name, entry.BaseEnvironment);
-                foreach (ListenFailure failure in ingress.Set(
-                    entry with { Expected = [.. entry.Project.Services.Keys] }))
-                {
-                    log($"cannot listen on {failure.Address} for {name}: {failure.Reason}; "
-                        + "trying again every second");
-                }
+                entry = TryListen(entry, ingress, log) ? entry : null;
             }
 
             try
@@ -108,13 +102,34 @@ internal static class Daemon
             }
             catch (OperationCanceledException)
             {
-                log($"{name} could not be taken over within {AdoptionLimit.TotalSeconds:0} s");
+                log($"{name} could not be adopted within {AdoptionLimit.TotalSeconds:0} s");
             }
 
             if (entry is not null)
             {
                 ingress.Set(entry);
             }
+        }
+    }
+
+    /// <summary>False when its routes cannot be built: what runs of it runs on without.</summary>
+    private static bool TryListen(ProjectEntry entry, Ingress ingress, Action<string> log)
+    {
+        try
+        {
+            foreach (ListenFailure failure in ingress.Set(
+                entry with { Expected = [.. entry.Project.Services.Keys] }))
+            {
+                log($"cannot listen on {failure.Address} for {entry.Name}: {failure.Reason}; "
+                    + "trying again every second");
+            }
+
+            return true;
+        }
+        catch (Exception e)
+        {
+            log($"fault: {entry.Name} has no routes; run `tessera up` with its file: {e}");
+            return false;
         }
     }
 

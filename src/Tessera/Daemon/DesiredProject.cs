@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Tessera.Stack;
 using Tessera.Stack.Compose;
+using Tessera.Stack.Planning;
 
 namespace Tessera.Daemon;
 
@@ -19,11 +20,7 @@ internal static class DesiredProject
     public static Project FromRequest(UpRequest request)
     {
         Project project = WithScale(ComposeLoader.Bind(request.CanonicalProject), request.Scale);
-        foreach (string name in request.Services.Where(n => !project.Services.ContainsKey(n)))
-        {
-            throw new UserErrorException($"no such service: {name}");
-        }
-
+        project.Require(request.Services);
         foreach (Service service in project.Services.Values.Where(
             s => request.Services.IsEmpty || request.Services.Contains(s.Name)))
         {
@@ -74,13 +71,10 @@ internal static class DesiredProject
     public static Project WithScale(
         Project project, ImmutableSortedDictionary<string, int> scale)
     {
+        project.Require(scale.Keys);
         foreach ((string name, int count) in scale)
         {
-            if (!project.Services.TryGetValue(name, out Service? service))
-            {
-                throw new UserErrorException($"no such service: {name}");
-            }
-
+            Service service = project.Services[name];
             if (service.IsExternal)
             {
                 throw new UserErrorException(
@@ -103,7 +97,8 @@ internal static class DesiredProject
     {
         if (!request.Services.IsEmpty && previous is not null)
         {
-            HashSet<string> named = Closure(project, request);
+            HashSet<string> named = [.. ServiceGraph.InOrder(
+                project, request.Services, withDependencies: !request.NoDeps).Select(s => s.Name)];
             project = project with
             {
                 Services = project.Services.SetItems(previous.Project.Services
@@ -142,22 +137,6 @@ internal static class DesiredProject
                     UserErrorException.Failed);
             }
         }
-    }
-
-    private static HashSet<string> Closure(Project project, UpRequest request)
-    {
-        var names = new HashSet<string>(request.Services, StringComparer.Ordinal);
-        var open = new Queue<string>(request.NoDeps ? [] : names);
-        while (open.TryDequeue(out string? name))
-        {
-            foreach (Dependency dependency in project.Services[name].DependsOn.Where(
-                d => project.Services.ContainsKey(d.Service) && names.Add(d.Service)))
-            {
-                open.Enqueue(dependency.Service);
-            }
-        }
-
-        return names;
     }
 
     private static int FreePort()

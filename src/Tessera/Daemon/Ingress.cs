@@ -39,7 +39,7 @@ internal sealed class Ingress : IAsyncDisposable
         _hosts = new ExternalHosts(log);
         _retry = time.CreateTimer(_ => RetryListeners(), null, RetryPeriod, RetryPeriod);
         _resolving = ResolveAgainAsync(time);
-        catalog.Observe(_ => Apply());
+        catalog.Observe(_ => TryApply());
     }
 
     public ImmutableSortedDictionary<string, ProjectEntry> Projects => Volatile.Read(ref _projects);
@@ -60,14 +60,14 @@ internal sealed class Ingress : IAsyncDisposable
 
     /// <summary>
     /// Puts a project's routes in force. Returns the addresses of this project that cannot be
-    /// listened on; everything else is in force then.
+    /// listened on; everything else is in force then. When the routes cannot be built it throws,
+    /// and what was in force before stays.
     /// </summary>
     public ImmutableArray<ListenFailure> Set(ProjectEntry entry)
     {
         lock (_lock)
         {
-            _projects = _projects.SetItem(entry.Name, entry);
-            Apply();
+            Change(_projects.SetItem(entry.Name, entry));
             HashSet<IPEndPoint> own = [.. Listeners(entry)];
             return [.. _failures.Where(f => own.Contains(f.Address))];
         }
@@ -78,13 +78,12 @@ internal sealed class Ingress : IAsyncDisposable
     /// </summary>
     public Task ResolveAsync(ProjectEntry entry) => _hosts.ResolveAsync(HostsOf(entry));
 
-    /// <summary>Takes a project's routes and listeners away.</summary>
+    /// <summary>Takes a project's routes and listeners away; throws as <see cref="Set"/>.</summary>
     public void Remove(string project)
     {
         lock (_lock)
         {
-            _projects = _projects.Remove(project);
-            Apply();
+            Change(_projects.Remove(project));
         }
     }
 
@@ -113,22 +112,44 @@ internal sealed class Ingress : IAsyncDisposable
         _end.Dispose();
     }
 
-    public static IEnumerable<IPEndPoint> Listeners(ProjectEntry entry) =>
-        entry.Published.SelectMany(p => RouteBuilder.ListenAddresses(p.Mapping)
-            .Select(address => new IPEndPoint(address, entry.PublishedPort(p.Service, p.Mapping))));
+    /// <summary>Addresses that a project, or one service of it, is reached at.</summary>
+    public static IEnumerable<IPEndPoint> Listeners(ProjectEntry entry, string? service = null) =>
+        entry.Published.Where(p => service is null || p.Service.Name == service)
+            .SelectMany(p => RouteBuilder.ListenAddresses(p.Mapping).Select(
+                address => new IPEndPoint(address, entry.PublishedPort(p.Service, p.Mapping))));
+
+    /// <summary>Under the lock. All of the change comes into force, or nothing of it.</summary>
+    private void Change(ImmutableSortedDictionary<string, ProjectEntry> projects)
+    {
+        ImmutableSortedDictionary<string, ProjectEntry> before = _projects;
+        _projects = projects;
+        try
+        {
+            Apply();
+        }
+        catch
+        {
+            _projects = before;
+            TryApply();
+            throw;
+        }
+    }
+
+    /// <summary>Under the lock.</summary>
+    private void Apply() => _failures = _proxy.Apply(RouteBuilder.Build(
+        _projects.Values, _catalog.Current, _hosts.AddressesOf, _accessLogOf));
 
     /// <summary>
-    /// Called by observers and timers, on whose threads an exception would be the daemon's end: a
-    /// configuration that cannot be built leaves the last one in force, and says so.
+    /// For observers and timers, on whose threads an exception would be the daemon's end: a
+    /// configuration that cannot be applied leaves the last one in force, and says so.
     /// </summary>
-    private void Apply()
+    private void TryApply()
     {
         lock (_lock)
         {
             try
             {
-                _failures = _proxy.Apply(RouteBuilder.Build(
-                    _projects.Values, _catalog.Current, _hosts.AddressesOf, _accessLogOf));
+                Apply();
             }
             catch (Exception e)
             {
@@ -145,7 +166,7 @@ internal sealed class Ingress : IAsyncDisposable
             int before = _failures.Length;
             if (before > 0)
             {
-                Apply();
+                TryApply();
                 if (_failures.Length < before)
                 {
                     _log($"listening again: {_failures.Length} addresses are still taken");
@@ -165,7 +186,7 @@ internal sealed class Ingress : IAsyncDisposable
                 await Task.Yield();
                 if (await _hosts.ResolveAsync(Projects.Values.SelectMany(HostsOf)))
                 {
-                    Apply();
+                    TryApply();
                 }
             }
             while (await timer.WaitForNextTickAsync(_end.Token));

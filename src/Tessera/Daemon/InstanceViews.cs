@@ -11,98 +11,91 @@ namespace Tessera.Daemon;
 internal static class InstanceViews
 {
     /// <summary>Instances of a project by service and slot, then its external endpoints.</summary>
+    /// <param name="backends">What is applied in the balancer, of all projects.</param>
     public static ImmutableArray<InstanceView> Of(
         ProjectEntry entry, CatalogSnapshot catalog, ImmutableArray<BackendStatus> backends,
         ImmutableArray<ListenFailure> failures, DateTimeOffset now)
     {
-        List<Instance> instances = [.. catalog.Instances.Values
-            .Where(i => i.Slot.Project == entry.Name)
-            .OrderBy(i => i.Slot.Service, StringComparer.Ordinal)
-            .ThenBy(i => i.Slot.Number).ThenBy(i => i.CreatedAt)];
-        HashSet<string> served = [.. instances.Where(i => i.IsReady).Select(i => i.Slot.Service)];
+        Dictionary<string, Routing> routings = entry.Project.Services.Values.ToDictionary(
+            s => s.Name, s => RoutingOf(entry, s, backends, failures), StringComparer.Ordinal);
         return
         [
-            .. instances.Select(
-                i => View(entry, i, served.Contains(i.Slot.Service), failures, now)),
+            .. catalog.Instances.Values
+                .Where(i => i.Slot.Project == entry.Name)
+                .OrderBy(i => i.Slot.Service, StringComparer.Ordinal)
+                .ThenBy(i => i.Slot.Number).ThenBy(i => i.CreatedAt)
+                .Select(i => View(
+                    i, routings.GetValueOrDefault(i.Slot.Service, Routing.None), now)),
             .. entry.Project.Services.Values.Where(s => s.IsExternal)
-                .SelectMany(s => External(entry, s, backends)),
+                .SelectMany(s => External(entry.Name, s, routings[s.Name])),
         ];
     }
 
-    private static InstanceView View(
-        ProjectEntry entry, Instance instance, bool isServed,
-            ImmutableArray<ListenFailure> failures,
-        DateTimeOffset now)
+    /// <summary>How a service is reached.</summary>
+    /// <param name="ListenFault">Why nobody can reach it; null when all can.</param>
+    private sealed record Routing(
+        ImmutableArray<PublisherView> Publishers,
+        ImmutableArray<BackendStatus> Backends,
+        string? ListenFault)
     {
-        Service? service = entry.Project.Services.GetValueOrDefault(instance.Slot.Service);
-        ImmutableArray<PublisherView> publishers = service is null ? []
-            : Publishers(entry, service);
-        (string traffic, string reason) = publishers.IsEmpty
-            ? ("", "")
-            : Traffic(instance, isServed, ListenFault(entry, service!, failures));
+        public static Routing None { get; } = new([], [], null);
+    }
+
+    private static Routing RoutingOf(
+        ProjectEntry entry, Service service, ImmutableArray<BackendStatus> backends,
+        ImmutableArray<ListenFailure> failures)
+    {
+        HashSet<string> names = [.. service.Ports.Select(
+            m => RouteBuilder.BackendName(entry.Name, service.Name, m.Target))];
+        HashSet<IPEndPoint> own = [.. Ingress.Listeners(entry, service.Name)];
+        ListenFailure? failure = failures.FirstOrDefault(f => own.Contains(f.Address));
+        return new Routing(
+            [.. service.Ports.Select(m => new PublisherView(
+                m.HostIp ?? "0.0.0.0", m.Target, entry.PublishedPort(service, m), m.Protocol))],
+            [.. backends.Where(b => names.Contains(b.Backend))],
+            failure is null ? null : $"cannot listen on {failure.Address}: {failure.Reason}");
+    }
+
+    private static InstanceView View(Instance instance, Routing routing, DateTimeOffset now)
+    {
+        Traffic traffic = Traffic.Of(instance, routing.Backends, routing.ListenFault);
         return new InstanceView(
             instance.Id, instance.Name, instance.Slot.Project, instance.Slot.Service,
             instance.Command, StateWord(instance), HealthWord(instance), Status(instance, now),
-            traffic, reason, instance.IsAlive ? instance.Pid : null, instance.ExitCode,
-            instance.Restarts, instance.Reason,
+            traffic.Word, traffic.Reason, instance.IsAlive ? instance.Pid : null,
+            instance.ExitCode, instance.Restarts, instance.Reason,
             instance.Addresses.IsEmpty ? "" : instance.Addresses.Values.First().ToString(),
-            instance.CreatedAt, publishers);
+            instance.CreatedAt, routing.Publishers, traffic.InFlight, traffic.Requests);
     }
-
-    private static (string Traffic, string Reason) Traffic(
-        Instance instance, bool isServed, string? listenFault)
-    {
-        (EndpointState state, string reason) = RouteBuilder.Verdict(instance);
-        return state switch
-        {
-            EndpointState.Active when listenFault is not null => ("out", listenFault),
-            EndpointState.Active => ("active", ""),
-            EndpointState.Draining => ("draining", reason),
-            // Nothing of the service is ready, but this one will be: requests wait for it.
-            _ when !isServed && !instance.IsFinal => ("held", reason),
-            _ => ("out", reason),
-        };
-    }
-
-    private static string? ListenFault(
-        ProjectEntry entry, Service service, ImmutableArray<ListenFailure> failures)
-    {
-        HashSet<IPEndPoint> own = [.. service.Ports.SelectMany(m => RouteBuilder.ListenAddresses(m)
-            .Select(a => new IPEndPoint(a, entry.PublishedPort(service, m))))];
-        ListenFailure? failure = failures.FirstOrDefault(f => own.Contains(f.Address));
-        return failure is null ? null : $"cannot listen on {failure.Address}: {failure.Reason}";
-    }
-
-    private static ImmutableArray<PublisherView> Publishers(ProjectEntry entry, Service service) =>
-        [.. service.Ports.Select(m => new PublisherView(
-            m.HostIp ?? "0.0.0.0", m.Target, entry.PublishedPort(service, m), m.Protocol))];
 
     private static IEnumerable<InstanceView> External(
-        ProjectEntry entry, Service service, ImmutableArray<BackendStatus> backends)
+        string project, Service service, Routing routing)
     {
-        ImmutableArray<PublisherView> publishers = Publishers(entry, service);
         for (int n = 1; n <= service.Options.Endpoints.Length; n++)
         {
             ExternalEndpoint endpoint = service.Options.Endpoints[n - 1];
             string address = $"{endpoint.Host}:{endpoint.Port}";
-            bool isKnown = backends.Any(b => b.Endpoints.Any(e =>
-                e.Endpoint.StartsWith(address + "@", StringComparison.Ordinal)));
+            Traffic traffic = Traffic.OfExternal(
+                address, endpoint.Host, routing.Backends, routing.ListenFault);
             yield return new InstanceView(
-                address, new SlotName(entry.Name, service.Name, n).ToString(), entry.Name,
-                service.Name, "", "external", "", "External",
-                publishers.IsEmpty ? "" : isKnown ? "active" : "out",
-                publishers.IsEmpty || isKnown ? "" : $"{endpoint.Host} does not resolve",
-                null, null, 0, "", address, DateTimeOffset.UnixEpoch, publishers);
+                address, new SlotName(project, service.Name, n).ToString(), project,
+                service.Name, "", InstanceStates.External, "", "External",
+                traffic.Word, traffic.Reason, null, null, 0, "", address,
+                DateTimeOffset.UnixEpoch, routing.Publishers, traffic.InFlight, traffic.Requests);
         }
     }
 
     private static string StateWord(Instance instance) => instance.State switch
     {
-        InstanceState.Pending => instance.Restarts > 0 ? "restarting" : "created",
-        InstanceState.Starting or InstanceState.Running => "running",
-        InstanceState.Draining or InstanceState.Stopping => "stopping",
-        InstanceState.Failed => "fatal",
-        _ => instance.IsFinal ? "exited" : "restarting",
+        InstanceState.Pending => instance.Restarts > 0
+            ? InstanceStates.Restarting
+            : InstanceStates.Created,
+        InstanceState.Starting or InstanceState.Running => InstanceStates.Running,
+        InstanceState.Draining or InstanceState.Stopping => InstanceStates.Stopping,
+        InstanceState.Failed => InstanceStates.Fatal,
+        // Until its supervisor has decided otherwise.
+        InstanceState.Died => InstanceStates.Restarting,
+        _ => instance.IsFinal ? InstanceStates.Exited : InstanceStates.Restarting,
     };
 
     private static string HealthWord(Instance instance) => !instance.IsAlive
@@ -127,30 +120,13 @@ internal static class InstanceViews
         {
             InstanceState.Pending when instance.Restarts > 0 => "Restarting",
             InstanceState.Pending => "Created",
+            InstanceState.Died => $"Restarting ({code})",
             InstanceState.Exited when !instance.IsFinal => $"Restarting ({code})",
-            InstanceState.Exited => $"Exited ({code}) {Ago(now - instance.ExitedAt)} ago",
+            InstanceState.Exited => $"Exited ({code}) {Age(instance.ExitedAt)} ago",
             InstanceState.Failed => "Fatal",
-            _ => $"Up {Ago(now - instance.StartedAt)}{suffix}",
+            _ => $"Up {Age(instance.StartedAt)}{suffix}",
         };
-    }
 
-    private static string Ago(TimeSpan? time)
-    {
-        double seconds = Math.Max(0, time?.TotalSeconds ?? 0);
-        (double amount, string unit) = seconds switch
-        {
-            < 1 => (0, "less than a second"),
-            < 60 => (seconds, "second"),
-            < 3_600 => (seconds / 60, "minute"),
-            < 48 * 3_600 => (seconds / 3_600, "hour"),
-            _ => (seconds / 86_400, "day"),
-        };
-        int whole = (int)amount;
-        return whole switch
-        {
-            0 => "Less than a second",
-            1 => $"1 {unit}",
-            _ => $"{whole} {unit}s",
-        };
+        string Age(DateTimeOffset? since) => AgeText.Of(since is { } begin ? now - begin : default);
     }
 }

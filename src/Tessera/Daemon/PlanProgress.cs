@@ -77,7 +77,6 @@ internal static class PlanProgress
 
     private static (string Begun, string Done) Words(Operation operation) => operation switch
     {
-        CreateInstance => ("creating", "created"),
         StartInstance => ("starting", "started"),
         ReplaceInstance => ("replacing", "replaced"),
         StopInstance => ("stopping", "stopped"),

@@ -6,7 +6,7 @@ namespace Tessera.Daemon;
 
 /// <summary>
 /// A project as the daemon holds it: what is wanted, and what was chosen for it. Immutable; written
-/// to disk before it is acted on.
+/// to disk before anything is started.
 /// </summary>
 internal sealed record ProjectEntry
 {
@@ -23,8 +23,7 @@ internal sealed record ProjectEntry
 
     /// <summary>
     /// Services that a command is taking away right now, and why: requests to them are answered
-    /// with
-    /// 503 instead of being held. Not kept on disk.
+    /// with 503 instead of being held. Not kept on disk.
     /// </summary>
     [JsonIgnore]
     public ImmutableSortedDictionary<string, string> GoingAway { get; init; } =

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using Tessera.Stack;
+using Tessera.Stack.Compose.Files;
 
 namespace Tessera.Daemon;
 
@@ -14,17 +15,15 @@ internal sealed class ProjectStore(TesseraHome home)
     private const int MaxDeletions = 5;
 
     /// <exception cref="UserErrorException">Not a name that a project can have.</exception>
-    public string FolderOf(string project) => IsName(project)
-        ? Path.Combine(home.Projects, project)
-        : throw new UserErrorException($"\"{project}\" is not a project's name: it has lower-case "
-            + "letters, digits, '-' and '_', and begins with a letter or digit");
+    public string FolderOf(string project) =>
+        Path.Combine(home.Projects, ProjectName.Require(project));
 
     /// <summary>Names of all projects that have a folder, in order.</summary>
     public ImmutableArray<string> Names => !Directory.Exists(home.Projects)
         ? []
         : [.. Directory.EnumerateDirectories(home.Projects)
-            .Select(folder => Path.GetFileName(folder)).Where(IsName).Order(
-                StringComparer.Ordinal)];
+            .Select(folder => Path.GetFileName(folder)).Where(ProjectName.IsValid)
+            .Order(StringComparer.Ordinal)];
 
     /// <summary>
     /// A project's desired state; null, and a line in the log, when it cannot be read.
@@ -88,8 +87,4 @@ internal sealed class ProjectStore(TesseraHome home)
             Directory.Delete(home.Projects);
         }
     }
-
-    private static bool IsName(string project) =>
-        project.Length > 0 && project[0] is not ('-' or '_')
-        && project.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '-' or '_');
 }

@@ -7,9 +7,8 @@ using Tessera.Stack.Discovery;
 namespace Tessera.Daemon;
 
 /// <summary>
-/// The one seam between what runs and what is routed: (projects, catalog) → <see
-/// cref="ProxyConfig"/>.
-/// Pure: equal input gives an equal configuration.
+/// The one seam between what runs and what is routed: (projects, catalog) →
+/// <see cref="ProxyConfig"/>. Pure: equal input gives an equal configuration.
 /// </summary>
 internal static class RouteBuilder
 {
@@ -71,7 +70,7 @@ internal static class RouteBuilder
     /// <summary>
     /// What <paramref name="instance"/> gets from the balancer, and why not more.
     /// </summary>
-    public static (EndpointState State, string Reason) Verdict(Instance instance) =>
+    public static (EndpointState State, string Reason) TrafficOf(Instance instance) =>
         instance.State switch
         {
             InstanceState.Running when instance.IsReady => (EndpointState.Active, ""),
@@ -128,7 +127,7 @@ internal static class RouteBuilder
                 Id = instance.Id,
                 Address = address,
                 Weight = WeightOf(service, instance.Slot.Number),
-                State = Verdict(instance).State,
+                State = TrafficOf(instance).State,
             };
         }
     }
@@ -178,7 +177,7 @@ internal static class RouteBuilder
             return null;
         }
 
-        return $"{newest[0].Name}: {Verdict(newest[0]).Reason}";
+        return $"{newest[0].Name}: {TrafficOf(newest[0]).Reason}";
     }
 
     private static ListenerProtocol ProtocolOf(PortMapping mapping) => mapping.AppProtocol switch

@@ -92,7 +92,7 @@ public sealed class ControlApiTests : IAsyncLifetime
         var view = new InstanceView(
             "id1", "a-web-1", "a", "web", "python x", "running", "healthy", "Up 1 second", "out",
             "why", 7, null, 2, "", "127.0.0.1:4000", DateTimeOffset.UnixEpoch,
-            [new PublisherView("", 80, 8080, "tcp")]);
+            [new PublisherView("0.0.0.0", 80, 8080, "tcp")]);
         _fake.Instances = [view, view with { Pid = null, ExitCode = 3, Publishers = [] }];
         ToText(await _client.ListAsync("a", Token)).ShouldBe(ToText(_fake.Instances));
         ToText(await _client.GetDaemonAsync(Token)).ShouldBe(ToText(_fake.Daemon));

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Shouldly;
 using Tessera.Cli;
+using Tessera.Stack;
 using Tessera.Stack.Discovery;
 using Tessera.Stack.Engines;
 using Xunit;
@@ -30,6 +31,38 @@ public sealed class AttachmentTests : IDisposable
         _run.Daemon.ProgressWriter.TryWrite(
             new Progress(ProgressKind.Done, "shop-web-1", "started"));
         _run.Daemon.ProgressWriter.Complete();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Shows_lines_while_others_are_still_being_started(bool isTerminal)
+    {
+        using var run = new CommandRun { IsTerminal = isTerminal };
+        run.WriteFile("name: shop\nservices:\n  web: {command: x}\n  job: {command: x}\n");
+        run.Daemon.Instances = [Web, Job];
+        Task<int> up = run.RunAsync("up");
+        run.Daemon.ProgressWriter.TryWrite(
+            new Progress(ProgressKind.Started, "shop-web-1", "starting"));
+        run.Daemon.LogWriter.TryWrite(new LogLine(WebSlot, DateTimeOffset.UnixEpoch, "early"));
+        await WaitForAsync(() => run.Output.Contains("early\n", StringComparison.Ordinal));
+
+        run.Daemon.ProgressWriter.TryWrite(
+            new Progress(ProgressKind.Failed, "shop-job-1", "no such file"));
+        run.Daemon.ProgressWriter.Complete(new UserErrorException("no such file"));
+
+        (await up.WaitAsync(TimeSpan.FromSeconds(20), Token)).ShouldBe(2);
+        run.Error.ShouldContain("no such file");
+    }
+
+    private static async Task WaitForAsync(Func<bool> condition)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        limit.CancelAfter(TimeSpan.FromSeconds(10));
+        while (!condition())
+        {
+            await Task.Delay(5, limit.Token);
+        }
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;

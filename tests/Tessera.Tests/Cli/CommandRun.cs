@@ -26,6 +26,9 @@ internal sealed class CommandRun : IDisposable
 
     public bool IsTerminal { get; set; }
 
+    /// <summary>Whoever read the output has left.</summary>
+    public bool IsReaderGone { get; set; }
+
     public string WorkingDirectory => _folder.Home.Path;
 
     public TesseraHome Home => _folder.Home;
@@ -39,6 +42,7 @@ internal sealed class CommandRun : IDisposable
         // Attachments print from several threads, as the process's own streams allow.
         Output = TextWriter.Synchronized(_output),
         Error = TextWriter.Synchronized(_error),
+        IsReaderGone = () => IsReaderGone,
         IsOutputTerminal = IsTerminal,
         IsErrorTerminal = IsTerminal,
         Environment = Environment,

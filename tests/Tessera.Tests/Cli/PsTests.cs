@@ -13,7 +13,10 @@ public sealed class PsTests : IDisposable
         "id1", "shop-web-1", "shop", "web", "python3 -m http.server 4000", InstanceStates.Running,
         "healthy", "Up 5 minutes (healthy)", "active", "", 4_242, null, 1, "", "127.0.0.1:4000",
         Now.AddMinutes(-5),
-        [new PublisherView("", 80, 8_080, "tcp"), new PublisherView("::1", 443, 8_443, "tcp")]);
+        [
+            new PublisherView("0.0.0.0", 80, 8_080, "tcp"),
+            new PublisherView("::1", 443, 8_443, "tcp"),
+        ]);
 
     private static readonly InstanceView Fatal = Web with
     {

@@ -72,7 +72,7 @@ public sealed class TextTests
     [InlineData(86_400 * 100, "3 months")]
     [InlineData(86_400 * 800, "2 years")]
     public void Ages_are_worded_as_docker_does(double seconds, string expected) =>
-        TimeText.Age(TimeSpan.FromSeconds(seconds)).ShouldBe(expected);
+        AgeText.Of(TimeSpan.FromSeconds(seconds)).ShouldBe(expected);
 
     [Fact]
     public async Task Plain_progress_has_one_line_a_change_and_no_escapes()

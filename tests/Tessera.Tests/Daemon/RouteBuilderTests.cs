@@ -29,7 +29,7 @@ public class RouteBuilderTests
 
     private static ProxyConfig Build(ProjectEntry entry, params Instance[] instances) =>
         RouteBuilder.Build([entry],
-            new CatalogSnapshot(1, instances.ToImmutableSortedDictionary(i => i.Id, i => i)),
+            new CatalogSnapshot(instances.ToImmutableSortedDictionary(i => i.Id, i => i)),
             host => [IPAddress.Parse(host)], project => $"/log/{project}");
 
     private static ProjectEntry Entry(Service service) => new()

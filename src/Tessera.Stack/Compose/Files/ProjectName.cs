@@ -3,16 +3,28 @@ using System.Text;
 
 namespace Tessera.Stack.Compose.Files;
 
-/// <summary>The name of a project: from <c>-p</c>, the environment, the files, or the
-/// folder.</summary>
-internal static class ProjectName
+/// <summary>
+/// The name of a project: from <c>-p</c>, the environment, the files, or the folder.
+/// </summary>
+public static class ProjectName
 {
-    public const string Variable = "COMPOSE_PROJECT_NAME";
+    internal const string Variable = "COMPOSE_PROJECT_NAME";
+
+    /// <summary>Lower-case letters, digits, <c>-</c> and <c>_</c>, the first no sign.</summary>
+    public static bool IsValid(string name) => name.Length > 0 && Normalise(name) == name;
+
+    /// <summary>The name itself.</summary>
+    /// <exception cref="UserErrorException">It is not valid.</exception>
+    public static string Require(string name) => IsValid(name)
+        ? name
+        : throw new UserErrorException(
+            $"invalid project name \"{name}\": must consist only of lowercase alphanumeric " +
+            "characters, hyphens, and underscores as well as start with a letter or number.");
 
     /// <param name="nameOfFiles">Top-level <c>name</c> of the last file that has one.</param>
     /// <exception cref="UserErrorException">A given name is not valid, or none can be
     /// made.</exception>
-    public static string Choose(
+    internal static string Choose(
         string? commandLine,
         ImmutableSortedDictionary<string, string> variables,
         string? nameOfFiles,
@@ -20,12 +32,12 @@ internal static class ProjectName
     {
         if (!string.IsNullOrEmpty(commandLine))
         {
-            return Checked(commandLine);
+            return Require(commandLine);
         }
 
         if (variables.TryGetValue(Variable, out string? variable) && variable.Length > 0)
         {
-            return Checked(variable);
+            return Require(variable);
         }
 
         string name = Normalise(nameOfFiles ?? "");
@@ -54,10 +66,4 @@ internal static class ProjectName
 
         return kept.ToString();
     }
-
-    private static string Checked(string name) => Normalise(name) == name
-        ? name
-        : throw new UserErrorException(
-            $"invalid project name \"{name}\": must consist only of lowercase alphanumeric " +
-            "characters, hyphens, and underscores as well as start with a letter or number.");
 }

@@ -25,9 +25,8 @@ internal sealed record SourceFiles(
 
     /// <summary>
     /// Finds the files: <c>-f</c>, else <c>COMPOSE_FILE</c>, else the well-known names in the
-    /// working
-    /// directory and above. Env files are read twice, because <c>COMPOSE_FILE</c> may stand in one
-    /// and may move the project directory, where another lies.
+    /// working directory and above. Env files are read twice, because <c>COMPOSE_FILE</c> may stand
+    /// in one and may move the project directory, where another lies.
     /// </summary>
     /// <exception cref="UserErrorException">There is no such file.</exception>
     public static SourceFiles Locate(LoadRequest request, Action<string> warn)

@@ -32,7 +32,7 @@ internal sealed class Canonical(
         }
 
         problems.ThrowIfAny();
-        if (PendingKeys.Describe(document, firstFile) is { } warning)
+        if (UnsupportedKeys.Describe(document, firstFile) is { } warning)
         {
             problems.Warn(warning);
         }
@@ -43,18 +43,22 @@ internal sealed class Canonical(
             ComposeSchema.Document.ToCanonical(document, CanonicalForm.Complete));
     }
 
-    /// <summary>Leaves the services of enabled profiles and returns the others.</summary>
+    /// <summary>
+    /// Leaves the services of enabled profiles, and those that were named, with what they depend
+    /// on; returns the others.
+    /// </summary>
     private Dictionary<string, MappingNode> SelectServices()
     {
         ImmutableHashSet<string> profiles = [.. EnabledProfiles()];
         MappingNode services = document["services"] as MappingNode ?? new(document.Position);
+        HashSet<string> named = NamedServices(services);
         MappingNode enabled = new(services.Position);
         Dictionary<string, MappingNode> disabled = new(StringComparer.Ordinal);
         foreach (MappingEntry entry in services.Entries)
         {
             MappingNode service = (MappingNode)entry.Value;
             Node[] own = [.. service.ItemsOf("profiles")];
-            if (own.Length == 0 || profiles.Contains("*")
+            if (own.Length == 0 || profiles.Contains("*") || named.Contains(entry.Key)
                 || own.Any(profile => profiles.Contains(TextOf(profile))))
             {
                 enabled.Set(entry.Key, entry.KeyPosition, service);
@@ -67,6 +71,24 @@ internal sealed class Canonical(
 
         document.Set("services", services.Position, enabled);
         return disabled;
+    }
+
+    private HashSet<string> NamedServices(MappingNode services)
+    {
+        HashSet<string> named = new(StringComparer.Ordinal);
+        Queue<string> open = new(request.Services);
+        while (open.TryDequeue(out string? name))
+        {
+            if (services[name] is MappingNode service && named.Add(name))
+            {
+                foreach (MappingEntry dependency in service.EntriesOf("depends_on"))
+                {
+                    open.Enqueue(dependency.Key);
+                }
+            }
+        }
+
+        return named;
     }
 
     private IEnumerable<string> EnabledProfiles()

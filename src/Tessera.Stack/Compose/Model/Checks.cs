@@ -212,6 +212,15 @@ internal sealed class Checks(MappingNode document, Problems problems)
                     $"services.{name}.ports: the protocol is tcp, udp or sctp, not " +
                     $"\"{TextOf(port, "protocol")}\"");
             }
+
+            if (TextOf(port, "app_protocol") is { Length: > 0 } application
+                && AppProtocol.Normalise(application) is null && !IsContainer(service))
+            {
+                problems.Warn(
+                    $"{port["app_protocol"]!.Position}: services.{name}.ports: app_protocol " +
+                    $"\"{application}\" is none of {AppProtocol.Known}; HTTP or TCP is told from " +
+                    "the first bytes.");
+            }
         }
 
         foreach (Node exposed in service.ItemsOf("expose"))

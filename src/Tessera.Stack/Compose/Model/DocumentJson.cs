@@ -7,8 +7,7 @@ namespace Tessera.Stack.Compose.Model;
 
 /// <summary>
 /// The canonical document as JSON. A dollar sign is written twice, as Compose does, so that the
-/// text
-/// is a Compose file again.
+/// text is a Compose file again.
 /// </summary>
 internal static class DocumentJson
 {

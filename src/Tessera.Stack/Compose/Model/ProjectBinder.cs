@@ -104,7 +104,7 @@ internal static class ProjectBinder
             Published = isPublished ? published : null,
             HostIp = TextOf(port, "host_ip") is { Length: > 0 } address ? address : null,
             Protocol = TextOf(port, "protocol") is { Length: > 0 } protocol ? protocol : "tcp",
-            AppProtocol = TextOf(port, "app_protocol") is { Length: > 0 } name ? name : null,
+            AppProtocol = Values.AppProtocol.Normalise(TextOf(port, "app_protocol")),
         };
     }
 
@@ -126,7 +126,7 @@ internal static class ProjectBinder
                     single ?? Integer(limit, "hard") ?? -1);
             }).OrderBy(limit => limit.Name, StringComparer.Ordinal)];
 
-    /// <summary>Optional dependencies that no profile includes are not there.</summary>
+    /// <summary>Optional dependencies (<c>required: false</c>) may not be there.</summary>
     private static ImmutableArray<Dependency> BindDependencies(
         MappingNode service, MappingNode services)
     {
@@ -150,8 +150,7 @@ internal static class ProjectBinder
                 return new Dependency(
                     entry.Key,
                     condition,
-                    Restart: dependency["restart"] is ScalarNode { Value: true },
-                    Required: dependency["required"] is not ScalarNode { Value: false });
+                    Restart: dependency["restart"] is ScalarNode { Value: true });
             })];
     }
 

@@ -6,8 +6,7 @@ namespace Tessera.Stack.Compose.Values;
 
 /// <summary>
 /// A duration as Compose files have it: numbers with units (<c>1h30m</c>, <c>1.5s</c>,
-/// <c>500ms</c>,
-/// also <c>d</c> and <c>w</c>), printed as Go does.
+/// <c>500ms</c>, also <c>d</c> and <c>w</c>), printed as Go does.
 /// </summary>
 internal readonly record struct GoDuration(long Nanoseconds)
 {

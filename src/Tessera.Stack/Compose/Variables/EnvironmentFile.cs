@@ -5,10 +5,9 @@ namespace Tessera.Stack.Compose.Variables;
 
 /// <summary>
 /// Compose's dialect of <c>.env</c> files: <c>NAME=value</c> or <c>NAME: value</c>, <c>export</c>
-/// before it, a bare <c>NAME</c> that is taken over from the environment, comments, values in
-/// single
-/// quotes (raw) and double quotes (escapes and variables), both over several lines. Used by one
-/// thread, for one text.
+/// before it, a bare <c>NAME</c> that is adopted from the environment, comments, values in
+/// single quotes (raw) and double quotes (escapes and variables), both over several lines. Used by
+/// one thread, for one text.
 /// </summary>
 internal sealed class EnvironmentFile
 {

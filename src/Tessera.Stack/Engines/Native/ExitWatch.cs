@@ -5,8 +5,7 @@ namespace Tessera.Stack.Engines.Native;
 
 /// <summary>
 /// Sees processes end, on one thread for all of them, and reaps orphans that fall to this process
-/// as
-/// their subreaper. Threading: safe from any thread; callbacks run on the watching thread.
+/// as their subreaper. Threading: safe from any thread; callbacks run on the watching thread.
 /// </summary>
 internal sealed class ExitWatch : IDisposable
 {

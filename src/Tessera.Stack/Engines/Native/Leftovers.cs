@@ -4,9 +4,8 @@ namespace Tessera.Stack.Engines.Native;
 
 /// <summary>
 /// The processes of one instance besides its own: members of its session and group, descendants,
-/// and
-/// those that left all of these but still carry its mark in their environment. Threading: used by
-/// the instance's own flow only.
+/// and those that left all of these but still carry its mark in their environment. Threading: used
+/// by the instance's own flow only.
 /// </summary>
 internal sealed class Leftovers(ProcessScan scan, string id, ProcessIdentity leader)
 {

@@ -170,8 +170,7 @@ internal sealed class LogPump : IDisposable
 
     /// <summary>
     /// A large pipe carries an instance over the time without a daemon. An unprivileged user may
-    /// run
-    /// out of room for pipes (pipe(7), pipe-user-pages-soft); then it stays as it is.
+    /// run out of room for pipes (pipe(7), pipe-user-pages-soft); then it stays as it is.
     /// </summary>
     private static int Enlarge(SafeFileHandle fifo)
     {

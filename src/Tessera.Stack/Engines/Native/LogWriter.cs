@@ -7,8 +7,7 @@ namespace Tessera.Stack.Engines.Native;
 /// <summary>
 /// Moves one instance's output from its FIFO to its slot's log. The kernel moves the bytes
 /// (splice(2)): they are in the FIFO or in the file at every moment, so that a daemon that is
-/// killed
-/// loses none. Threading: owned by the log pump's thread.
+/// killed loses none. Threading: owned by the log pump's thread.
 /// </summary>
 internal sealed class LogWriter : IDisposable
 {

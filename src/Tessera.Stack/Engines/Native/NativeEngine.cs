@@ -33,14 +33,19 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
         }
     }
 
-    /// <summary>
-    /// What a project's instances inherit: the environment of the client that asked for it, never
-    /// the
-    /// daemon's. Holds for instances that are started from now on. Not kept on disk here.
-    /// </summary>
     public void SetBaseEnvironment(
         string project, ImmutableSortedDictionary<string, string> environment) =>
         _baseEnvironments[project] = environment;
+
+    public void Forget(string project)
+    {
+        _baseEnvironments.TryRemove(project, out _);
+        foreach ((string Project, string Service) key in
+            _services.Keys.Where(key => key.Project == project))
+        {
+            _services.TryRemove(key, out _);
+        }
+    }
 
     public async Task ExecuteAsync(Operation operation, CancellationToken cancellation)
     {
@@ -48,14 +53,6 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
         {
             case DefineService define:
                 _services[(define.Project, define.Service.Name)] = define.Service;
-                break;
-            case CreateInstance create:
-                Learn(create.Slot, create.Service);
-                await RunAsync(create.Slot, (slot, _) =>
-                {
-                    slot.Create(create.Service);
-                    return Task.CompletedTask;
-                }, cancellation);
                 break;
             case StartInstance start:
                 Learn(start.Slot, start.Service);
@@ -122,7 +119,7 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
             query).ReadAsync(cancellation);
 
     /// <summary>
-    /// Takes a project's instances over from the daemon before: living ones run on with their pids,
+    /// Adopts a project's instances from the daemon before: living ones run on with their pids,
     /// ended ones are treated as ends. Slots of services that are not among
     /// <paramref name="services"/> go on with the definition they were started with.
     /// </summary>
@@ -174,7 +171,7 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
         }
         catch (Exception e)
         {
-            _parts.Options.Log($"{slot.Slot}: cannot be taken over: {e}");
+            _parts.Options.Log($"{slot.Slot}: cannot be adopted: {e}");
         }
     }
 

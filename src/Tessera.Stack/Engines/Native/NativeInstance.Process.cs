@@ -7,7 +7,7 @@ using Tessera.Stack.Discovery;
 
 namespace Tessera.Stack.Engines.Native;
 
-/// <summary>The process side: ports, spawn, take-over, exit and clean-up.</summary>
+/// <summary>The process side: ports, spawn, exit and clean-up.</summary>
 internal sealed partial class NativeInstance
 {
     private void TakePorts()
@@ -104,7 +104,7 @@ internal sealed partial class NativeInstance
         _phase = RecordPhase.Spawned;
 
         // 4. Everyone may know.
-        bool isChecked = Readiness.IsChecked(Policy.Healthcheck);
+        bool isChecked = Policy.Healthcheck is not null;
         bool isReady = !isChecked && ReadinessPort is null;
         if (isReady)
         {
@@ -138,7 +138,7 @@ internal sealed partial class NativeInstance
         _logStart = _parts.Logs.Open(_log, Id, fifo);
     }
 
-    /// <summary>Watches a process that was just started or taken over.</summary>
+    /// <summary>Watches a process that was just started or adopted.</summary>
     private void Follow(bool isReady, long startTime, Func<Instance, Instance> change)
     {
         _leftovers = new Leftovers(_parts.Scan, Id, Process! with { StartTime = startTime });
@@ -176,7 +176,9 @@ internal sealed partial class NativeInstance
         {
             Update(now => now with
             {
-                State = InstanceState.Stopping,
+                State = now.State < InstanceState.Draining
+                    ? InstanceState.Died
+                    : InstanceState.Stopping,
                 ExitCode = exitCode,
                 ExitedAt = _parts.Time.GetUtcNow(),
                 Reason = now.State < InstanceState.Draining ? "" : now.Reason,
@@ -271,8 +273,7 @@ internal sealed partial class NativeInstance
 
     /// <summary>
     /// A disk that is full must not end the supervision of what runs: a daemon that comes after
-    /// this
-    /// one then finds the record before.
+    /// this one then finds the record before.
     /// </summary>
     private void WriteRecord()
     {

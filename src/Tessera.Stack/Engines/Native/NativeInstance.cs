@@ -8,10 +8,10 @@ using Tessera.Stack.Discovery;
 namespace Tessera.Stack.Engines.Native;
 
 /// <summary>
-/// One process from its start, or its take-over, to the moment when nothing of it is left.
-/// One-shot:
-/// a restart is another object. Threading: <see cref="StartAsync"/>, <see cref="StopAsync"/> and
-/// <see cref="Finish"/> are called by its supervisor one at a time; reports come from any thread.
+/// One process from its start, or its adoption, to the moment when nothing of it is left.
+/// One-shot: a restart is another object. Threading: <see cref="StartAsync"/>,
+/// <see cref="StopAsync"/> and <see cref="Finish"/> are called by its supervisor one at a time;
+/// reports come from any thread.
 /// </summary>
 internal sealed partial class NativeInstance : IDisposable
 {
@@ -77,7 +77,7 @@ internal sealed partial class NativeInstance : IDisposable
     }
 
     /// <summary>
-    /// Null before the start, and where it cannot be made again for one that was taken over.
+    /// Null before the start, and where it cannot be made again for one that was adopted.
     /// </summary>
     public InstanceCommand? Command => _command;
 
@@ -89,7 +89,7 @@ internal sealed partial class NativeInstance : IDisposable
     /// <summary>Its process has ended, or is about to because it was told to.</summary>
     public bool IsEnding => Current.State >= InstanceState.Draining;
 
-    /// <summary>Was started, or taken over.</summary>
+    /// <summary>Was started, or adopted.</summary>
     public bool WasStarted => _ended is not null;
 
     /// <summary>
@@ -389,7 +389,14 @@ internal sealed partial class NativeInstance : IDisposable
             Task<int> drain = _parts.Drain(Current, timeout, over.Token);
             await Task.WhenAny(drain, _exit.Task);
             await over.CancelAsync();
-            await drain;
+            if (await drain is > 0 and int left)
+            {
+                string cut = string.Create(CultureInfo.InvariantCulture,
+                    $"{left} {(left == 1 ? "request" : "requests")} cut: still in flight "
+                    + $"{timeout.TotalSeconds:0.###} s after it was unrouted");
+                SetReason(cut);
+                _parts.Options.Log($"{Current.Name}: {cut}");
+            }
         }
         catch (OperationCanceledException)
         {

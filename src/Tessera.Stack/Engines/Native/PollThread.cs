@@ -24,8 +24,7 @@ internal sealed class PollThread : IDisposable
     /// <param name="tick">Called about every <paramref name="tickMs"/> milliseconds.</param>
     /// <param name="pauseMs">
     /// Slept after each round of callbacks, so that what comes in many small pieces is seen in
-    /// fewer
-    /// larger ones; 0 for none.
+    /// fewer larger ones; 0 for none.
     /// </param>
     public PollThread(
         string name, int tickMs, Action tick, Action<string> log, int pauseMs = 0)

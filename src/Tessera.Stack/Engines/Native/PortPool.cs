@@ -85,7 +85,7 @@ internal sealed class PortPool
         }
     }
 
-    /// <summary>Marks the port of an instance that was taken over.</summary>
+    /// <summary>Marks the port of an instance that was adopted.</summary>
     public void Reserve(int port)
     {
         lock (_lock)

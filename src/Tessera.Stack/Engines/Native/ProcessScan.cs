@@ -22,8 +22,7 @@ internal sealed class ProcessSnapshot(List<ProcessEntry> entries)
 /// <summary>
 /// Reads the process table for whoever asks, once for all who ask at about the same time: a project
 /// with a thousand instances that is stopped would else read it some thousand times. Threading:
-/// safe
-/// from any thread.
+/// safe from any thread.
 /// </summary>
 internal sealed class ProcessScan
 {

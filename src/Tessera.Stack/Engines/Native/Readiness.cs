@@ -39,7 +39,7 @@ internal sealed class Readiness(EngineParts parts, NativeInstance instance)
 
     private async Task FindOutAsync(bool isReady, CancellationToken cancellation)
     {
-        if (IsChecked(instance.Policy.Healthcheck))
+        if (instance.Policy.Healthcheck is not null)
         {
             await CheckHealthAsync(isReady, cancellation);
         }
@@ -48,10 +48,6 @@ internal sealed class Readiness(EngineParts parts, NativeInstance instance)
             await ProbePortAsync(port, cancellation);
         }
     }
-
-    /// <summary>Whether there is a healthcheck that is not disabled.</summary>
-    public static bool IsChecked(Healthcheck? check) =>
-        check is { Test.IsDefaultOrEmpty: false } && check.Test[0] != "NONE";
 
     /// <summary>Whether 127.0.0.1 accepts a connection on the port now.</summary>
     public static async Task<bool> AcceptsAsync(int port, CancellationToken cancellation)
@@ -107,20 +103,19 @@ internal sealed class Readiness(EngineParts parts, NativeInstance instance)
         bool wasHealthy = isReady;
         while (true)
         {
-            Healthcheck? check = instance.Policy.Healthcheck;
-            if (!IsChecked(check))
+            if (instance.Policy.Healthcheck is not Healthcheck check)
             {
                 instance.MarkReady(checkedHealth: false);
                 return;
             }
 
             bool isStarting =
-                !wasHealthy && parts.Time.GetUtcNow() - startedAt < check!.StartPeriod;
+                !wasHealthy && parts.Time.GetUtcNow() - startedAt < check.StartPeriod;
             await Task.Delay(
-                isStarting ? check!.StartInterval : check!.Interval, parts.Time, cancellation);
+                isStarting ? check.StartInterval : check.Interval, parts.Time, cancellation);
             HealthResult result = instance.Command is InstanceCommand command
                 ? await HealthCommand.RunAsync(parts, command, check, cancellation)
-                : new HealthResult(false, "its healthcheck cannot be run since it was taken over");
+                : new HealthResult(false, "its healthcheck cannot be run since it was adopted");
             if (result.IsHealthy)
             {
                 failures = 0;

@@ -6,11 +6,10 @@ namespace Tessera.Stack.Engines.Native;
 
 /// <summary>
 /// A slot's folder, <c>project/instances/service-n</c>: <c>slot.json</c>, one <c>id.json</c> and
-/// one
-/// <c>id.fifo</c> per instance, and the logs. A record is replaced by rename, so that a reader
-/// finds
-/// the old one or the new one, never half of one. No fsync: what matters is the daemon's death, and
-/// after the machine's death no process is left to be found. Threading: one slot has one writer.
+/// one <c>id.fifo</c> per instance, and the logs. A record is replaced by rename, so that a reader
+/// finds the old one or the new one, never half of one. No fsync: what matters is the daemon's
+/// death, and after the machine's death no process is left to be found. Threading: one slot has one
+/// writer.
 /// </summary>
 internal sealed class SlotFolder
 {

@@ -10,7 +10,10 @@ internal enum DesiredState
     Created,
     Running,
 
-    /// <summary>Stopped by a person: no restart, not even of the daemon, starts it again.</summary>
+    /// <summary>
+    /// Stopped by a person: only a command starts it again, or the next daemon where its policy is
+    /// <see cref="RestartCondition.Always"/>.
+    /// </summary>
     Stopped,
 
     /// <summary>Stopped with its daemon: the next daemon starts it again.</summary>

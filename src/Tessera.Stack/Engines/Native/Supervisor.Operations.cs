@@ -32,18 +32,6 @@ internal sealed partial class Supervisor
         }
     }
 
-    /// <summary>A slot that has no instance gets one that waits to be started.</summary>
-    public void Create(Service definition)
-    {
-        if (_current is null)
-        {
-            _desired = DesiredState.Created;
-            Persist();
-            _current = CreateInstance(definition, _restarts, "created");
-            _current.Announce();
-        }
-    }
-
     /// <exception cref="OperationFailedException">The process could not be started.</exception>
     public async Task StartAsync(Service definition)
     {

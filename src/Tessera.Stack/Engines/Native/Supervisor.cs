@@ -8,9 +8,8 @@ namespace Tessera.Stack.Engines.Native;
 /// <summary>
 /// Keeps one slot as it is meant to be: one loop that awaits the end of the slot's instance and
 /// restarts it as its policy says, and the operations of plans, which halt the loop while they
-/// work.
-/// Threading: operations wait for each other; <see cref="Current"/> and <see cref="Signal"/> may be
-/// used at any time.
+/// work. Threading: operations wait for each other; <see cref="Current"/> and <see cref="Signal"/>
+/// may be used at any time.
 /// </summary>
 internal sealed partial class Supervisor : IDisposable
 {
@@ -87,8 +86,7 @@ internal sealed partial class Supervisor : IDisposable
 
     /// <summary>
     /// What is in force for an instance: the newest definition for all that needs no restart, its
-    /// own
-    /// for what its process is.
+    /// own for what its process is.
     /// </summary>
     private Service PolicyFor(Service own) =>
         _findDefinition(Slot) is not Service newest || ReferenceEquals(newest, own) ? own

@@ -189,7 +189,7 @@ internal static class RequestTable
     public static readonly (int Status, string Bytes)[] OtherErrors =
     [
         (505, "GET / HTTP/2.0\r\n" + Host + "\r\n"),
-        (505, "GET / HTTP/1.2\r\n" + Host + "\r\n"),
+        (505, "GET / HTTP/3.0\r\n" + Host + "\r\n"),
         (505, "GET / HTTP/0.9\r\n" + Host + "\r\n"),
         (505, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
         (501, "CONNECT a:443 HTTP/1.1\r\n" + Host + "\r\n"),

@@ -71,7 +71,7 @@ public sealed class BindTests
         web.DependsOn.ShouldBe(
         [
             new Dependency(
-                "db", DependencyCondition.ServiceCompletedSuccessfully, Required: false),
+                "db", DependencyCondition.ServiceCompletedSuccessfully),
         ]);
         web.Scale.ShouldBe(2);
         web.Restart.ShouldBe(new RestartPolicy(RestartCondition.OnFailure, 4));

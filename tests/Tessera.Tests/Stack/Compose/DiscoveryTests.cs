@@ -174,4 +174,27 @@ public sealed class DiscoveryTests
             "compose.yaml:2:35: service \"web\" depends on \"shell\", which no enabled profile " +
             "includes; enable one of its profiles (debug, dev), or write \"required: false\".");
     }
+
+    [Theory]
+    [InlineData("", "web")]
+    [InlineData("shell", "db shell web")]
+    [InlineData("shell unknown", "db shell web")]
+    [InlineData("more", "more web")]
+    public void Services_that_are_named_take_part_with_what_they_depend_on(
+        string named, string expected)
+    {
+        using ProjectFolder folder = new(
+            """
+            services:
+              web: { command: x }
+              shell: { command: x, profiles: [debug], depends_on: [db] }
+              db: { command: x, profiles: [data] }
+              more: { command: x, profiles: [debug] }
+            """);
+        Project project = ComposeLoader.Load(folder.Request() with
+        {
+            Services = [.. named.Split(' ', StringSplitOptions.RemoveEmptyEntries)],
+        }).Project;
+        string.Join(' ', project.Services.Keys).ShouldBe(expected);
+    }
 }

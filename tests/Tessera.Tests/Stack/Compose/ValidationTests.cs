@@ -257,4 +257,41 @@ public sealed class ValidationTests
             """);
         folder.Load().Warnings.ShouldBeEmpty();
     }
+
+    [Theory]
+    [InlineData("http", "http", false)]
+    [InlineData("WS", "http", false)]
+    [InlineData("tcp", "tcp", false)]
+    [InlineData("https", "tcp", false)]
+    [InlineData("http2", "tcp", false)]
+    [InlineData("mqtt", null, true)]
+    public void App_protocol_is_read_or_warned_about(
+        string word, string? expected, bool isWarned)
+    {
+        using ProjectFolder folder = new(
+            "services:\n  web:\n    command: x\n    ports: "
+            + $"[{{target: 80, app_protocol: {word}}}]");
+        LoadedProject loaded = folder.Load();
+        loaded.Project.Services["web"].Ports.Single().AppProtocol.ShouldBe(expected);
+        loaded.Warnings.Any(w => w.Contains($"app_protocol \"{word}\" is none of"))
+            .ShouldBe(isWarned);
+    }
+
+    [Fact]
+    public void Keys_of_ports_without_effect_are_named()
+    {
+        using ProjectFolder folder = new(
+            """
+            services:
+              web:
+                command: x
+                ports:
+                  - { target: 80, name: public, mode: host }
+                  - { target: 81, name: admin, mode: ingress }
+                  - "82"
+            """);
+        folder.Load().Warnings.ShouldBe([
+            "compose.yaml: these keys are not supported yet and have no effect: ports.mode "
+            + "(service web), ports.name (service web)."]);
+    }
 }

@@ -11,8 +11,7 @@ namespace Tessera.Tests.Stack.Native;
 
 /// <summary>
 /// A native engine on a state folder of its own, with real processes. Whatever a test leaves
-/// running
-/// is removed at its end.
+/// running is removed at its end.
 /// </summary>
 internal sealed class NativeEngineHarness : IAsyncDisposable
 {
@@ -43,6 +42,9 @@ internal sealed class NativeEngineHarness : IAsyncDisposable
     public Func<Instance, Task> OnDrain { get; set; } = _ => Task.CompletedTask;
 
     public ConcurrentQueue<Instance> Drained { get; } = new();
+
+    /// <summary>What every drain reports.</summary>
+    public int LeftInFlight { get; set; }
 
     public static CancellationToken Cancellation => Xunit.TestContext.Current.CancellationToken;
 
@@ -176,7 +178,7 @@ internal sealed class NativeEngineHarness : IAsyncDisposable
             {
                 Drained.Enqueue(instance);
                 await OnDrain(instance).WaitAsync(cancellation);
-                return 0;
+                return LeftInFlight;
             },
             TimeProvider.System);
         engine.SetBaseEnvironment(ProjectName, ImmutableSortedDictionary<string, string>.Empty

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Shouldly;
 using Tessera.Linux.Processes;
@@ -46,8 +47,8 @@ public class SupervisorTests
 
         changes.ShouldBe(
         [
-            "- Pending", "Pending Running", "Running Stopping",
-            "- Pending", "Stopping Exited", "Exited -", "Pending Running",
+            "- Pending", "Pending Running", "Running Died",
+            "- Pending", "Died Exited", "Exited -", "Pending Running",
         ]);
 
         static string Describe(Instance? instance) => instance?.State.ToString() ?? "-";
@@ -173,25 +174,6 @@ public class SupervisorTests
     }
 
     [Fact]
-    public async Task Create_makes_a_pending_slot_that_start_starts()
-    {
-        await using var harness = new NativeEngineHarness();
-        Service service = harness.Shell("exec sleep 100");
-        await harness.Engine.ExecuteAsync(
-            new CreateInstance(NativeEngineHarness.Slot(), service, "test"),
-            TestContext.Current.CancellationToken);
-        Instance created = harness.Newest()!;
-        created.State.ShouldBe(InstanceState.Pending);
-        created.Reason.ShouldBe("created");
-        created.Pid.ShouldBeNull();
-
-        await harness.StartAsync(service);
-
-        harness.Newest()!.State.ShouldBe(InstanceState.Running);
-        harness.Catalog.Current.Instances.Count.ShouldBe(1);
-    }
-
-    [Fact]
     public async Task Start_leaves_a_living_slot_alone()
     {
         await using var harness = new NativeEngineHarness();
@@ -303,6 +285,55 @@ public class SupervisorTests
             "demo", TestContext.Current.CancellationToken);
 
         (observed.Single().State >= InstanceState.Stopping).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task An_end_that_nobody_asked_for_is_no_stop()
+    {
+        await using var harness = new NativeEngineHarness();
+        var states = new ConcurrentQueue<InstanceState>();
+        await harness.StartAsync(harness.Shell("exec sleep 100"));
+        Instance first = harness.Newest()!;
+        harness.Catalog.Observe(change =>
+        {
+            if (change.After is Instance after && after.Id == first.Id)
+            {
+                states.Enqueue(after.State);
+            }
+        });
+
+        Kill(first.Pid!.Value);
+
+        await harness.WaitAsync(InstanceState.Exited);
+        states.Distinct().ShouldBe([InstanceState.Died, InstanceState.Exited]);
+    }
+
+    [Fact]
+    public async Task Says_how_many_requests_a_stop_has_cut()
+    {
+        await using var harness = new NativeEngineHarness();
+        harness.LeftInFlight = 3;
+        await harness.StartAsync(harness.Shell("exec sleep 100") with
+        {
+            Options = new ServiceOptions { DrainTimeout = TimeSpan.FromSeconds(2) },
+        });
+
+        await harness.StopAsync();
+
+        const string cut = "3 requests cut: still in flight 2 s after it was unrouted";
+        harness.Newest()!.Reason.ShouldBe(cut);
+        harness.Log.ShouldContain($"demo-web-1: {cut}");
+    }
+
+    [Fact]
+    public async Task A_project_that_is_forgotten_leaves_no_environment()
+    {
+        await using var harness = new NativeEngineHarness();
+        harness.Engine.Forget(NativeEngineHarness.ProjectName);
+        await harness.StartAsync(harness.Shell("/usr/bin/env; exec /bin/sleep 100"));
+        List<string> lines = await harness.WaitForLineAsync(
+            line => line.StartsWith("TESSERA_INSTANCE=", StringComparison.Ordinal));
+        lines.ShouldNotContain("HOME=/root");
     }
 
     /// <summary>Returns when the process has ended, whether anyone has noticed or not.</summary>

@@ -106,6 +106,15 @@ public class PlanExecutorTests
         public Action<Operation> OnExecute { get; init; } = _ => { };
         public int MostAtOnce { get; private set; }
 
+        public void SetBaseEnvironment(
+            string project, ImmutableSortedDictionary<string, string> environment)
+        {
+        }
+
+        public void Forget(string project)
+        {
+        }
+
         public async Task ExecuteAsync(Operation operation, CancellationToken cancellation)
         {
             lock (_lock)

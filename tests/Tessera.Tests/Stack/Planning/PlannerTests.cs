@@ -60,7 +60,7 @@ public class PlannerTests
         ShouldRead(
             Planner.Up(Request(Project(Service("web", 1)), Project(Service("web", 3)),
                 Instance("web", 1), Instance("web", 2), Instance("web", 3))),
-            "  1  define  web: its definition has changed",
+            "  1  define  web: its scale has changed from 3 to 1",
             "  2  remove  shop-web-3: scale 3 -> 1 (after 1)",
             "  3  remove  shop-web-2: scale 3 -> 1 (after 1)");
     }

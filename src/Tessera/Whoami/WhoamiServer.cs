@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Tessera.Stack;
 
-namespace Tessera.Cli;
+namespace Tessera.Whoami;
 
 /// <summary>
 /// Accepts connections and lets a <see cref="WhoamiConnection"/> serve each. Owned by one caller;

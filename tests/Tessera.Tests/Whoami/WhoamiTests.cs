@@ -3,9 +3,10 @@ using System.Net.Sockets;
 using System.Text;
 using Shouldly;
 using Tessera.Cli;
+using Tessera.Whoami;
 using Xunit;
 
-namespace Tessera.Tests.Cli;
+namespace Tessera.Tests.Whoami;
 
 public sealed class WhoamiTests : IAsyncLifetime
 {

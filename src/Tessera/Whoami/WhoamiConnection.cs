@@ -2,7 +2,7 @@ using System.Buffers.Text;
 using System.Net.Sockets;
 using System.Text;
 
-namespace Tessera.Cli;
+namespace Tessera.Whoami;
 
 /// <summary>
 /// One connection of <see cref="WhoamiServer"/>: reads a request, discards its body, answers,

@@ -9,7 +9,7 @@ using Xunit;
 
 namespace Tessera.Tests.Stack.Native;
 
-public class TakeOverTests
+public class AdoptTests
 {
     private static readonly RestartPolicy Always = new(RestartCondition.Always);
 
@@ -128,7 +128,10 @@ public class TakeOverTests
     public async Task A_stopped_slot_stays_stopped_and_an_ended_one_ended()
     {
         await using var harness = new NativeEngineHarness();
-        Service service = harness.Shell("exec sleep 100") with { Restart = Always };
+        Service service = harness.Shell("exec sleep 100") with
+        {
+            Restart = new RestartPolicy(RestartCondition.UnlessStopped),
+        };
         await harness.StartAsync(service, 1);
         await harness.StopAsync(1);
         Service job = harness.Shell("exit 6", "job");
@@ -145,6 +148,45 @@ public class TakeOverTests
         shown.ExitCode.ShouldBe(6);
         shown.Reason.ShouldBe("exit code 6");
         shown.ExitedAt.ShouldBe(ended.ExitedAt);
+    }
+
+    [Fact]
+    public async Task What_restarts_always_starts_with_the_daemon_though_it_was_stopped()
+    {
+        await using var harness = new NativeEngineHarness();
+        Service service = harness.Shell("exec sleep 100") with { Restart = Always };
+        await harness.StartAsync(service);
+        await harness.StopAsync();
+
+        await harness.RestartDaemonAsync(service);
+
+        (await harness.WaitAsync(InstanceState.Running)).Restarts.ShouldBe(0);
+
+        // The newest definition decides.
+        await harness.StopAsync();
+        await harness.RestartDaemonAsync(service with { Restart = new(RestartCondition.No) });
+        harness.Newest()!.State.ShouldBe(InstanceState.Exited);
+    }
+
+    [Fact]
+    public async Task A_stop_that_was_under_way_is_finished_and_not_undone()
+    {
+        await using var harness = new NativeEngineHarness();
+        Service service = harness.Shell("exec sleep 100") with { Restart = Always };
+        await harness.StartAsync(service);
+        Instance before = harness.Newest()!;
+        await harness.Engine.ReleaseAsync();
+        Kill(before.Pid!.Value);
+        string record = Path.Combine(harness.StateFolder, "demo/instances/web-1/slot.json");
+        string text = await File.ReadAllTextAsync(record, TestContext.Current.CancellationToken);
+        text.ShouldContain("\"Desired\": \"Running\"");
+        await File.WriteAllTextAsync(
+            record, text.Replace("\"Running\"", "\"Stopped\""),
+            TestContext.Current.CancellationToken);
+
+        await harness.StartDaemonAsync(service);
+
+        (await harness.WaitAsync(InstanceState.Exited)).Id.ShouldBe(before.Id);
     }
 
     [Fact]
@@ -239,7 +281,7 @@ public class TakeOverTests
     }
 
     [Fact]
-    public async Task Another_process_with_the_same_number_is_not_taken_over()
+    public async Task Another_process_with_the_same_number_is_not_adopted()
     {
         await using var harness = new NativeEngineHarness();
         Service service = harness.Shell("exec sleep 100");

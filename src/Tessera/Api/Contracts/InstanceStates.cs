@@ -1,4 +1,4 @@
-namespace Tessera.Cli;
+namespace Tessera.Api.Contracts;
 
 /// <summary>
 /// The words of <see cref="InstanceView.State"/>, as Compose has them where it has one.

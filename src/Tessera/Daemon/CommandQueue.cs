@@ -9,7 +9,7 @@ namespace Tessera.Daemon;
 /// once the daemon ends. Safe from any thread.
 /// </summary>
 /// <param name="onIdle">Called whenever the last command has ended.</param>
-internal sealed class Commands(Action onIdle) : IDisposable
+internal sealed class CommandQueue(Action onIdle) : IDisposable
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
 

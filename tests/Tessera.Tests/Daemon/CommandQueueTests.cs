@@ -5,12 +5,13 @@ using Xunit;
 
 namespace Tessera.Tests.Daemon;
 
-public sealed class CommandsTests : IDisposable
+public sealed class CommandQueueTests : IDisposable
 {
     private int _idle;
-    private readonly Commands _commands;
+    private readonly CommandQueue _commands;
 
-    public CommandsTests() => _commands = new Commands(() => Interlocked.Increment(ref _idle));
+    public CommandQueueTests() =>
+        _commands = new CommandQueue(() => Interlocked.Increment(ref _idle));
 
     public void Dispose() => _commands.Dispose();
 

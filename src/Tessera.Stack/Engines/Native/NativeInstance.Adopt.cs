@@ -5,7 +5,7 @@ using Tessera.Stack.Discovery;
 
 namespace Tessera.Stack.Engines.Native;
 
-/// <summary>Taking over what another daemon started.</summary>
+/// <summary>Adopting what another daemon started.</summary>
 internal sealed partial class NativeInstance
 {
     /// <summary>
@@ -14,7 +14,7 @@ internal sealed partial class NativeInstance
     /// <see cref="Ended"/> is complete, with an unknown exit code. False as well when its daemon
     /// died before it could start it: then it still waits to be started.
     /// </summary>
-    public async Task<bool> TakeOverAsync(
+    public async Task<bool> AdoptAsync(
         InstanceRecord record, ImmutableSortedDictionary<string, string> baseEnvironment)
     {
         _ports = record.Ports;
@@ -37,7 +37,7 @@ internal sealed partial class NativeInstance
         }
         catch (StartFailedException e)
         {
-            _parts.Options.Log($"{_instance.Name}: taken over, but {e.Message}");
+            _parts.Options.Log($"{_instance.Name}: adopted, but {e.Message}");
         }
 
         OpenOutput(_folder.FifoPath(Id), null);
@@ -45,7 +45,7 @@ internal sealed partial class NativeInstance
         bool isReady = wasReady && (ReadinessPort is not int own
             || await Readiness.AcceptsAsync(own, CancellationToken.None));
         _phase = wasReady ? RecordPhase.Ready : RecordPhase.Spawned;
-        bool isChecked = Readiness.IsChecked(Policy.Healthcheck);
+        bool isChecked = Policy.Healthcheck is not null;
 
         // Between two daemons nothing has checked it: its last check holds until the next one.
         InstanceHealth health = !isChecked ? InstanceHealth.None
@@ -57,7 +57,7 @@ internal sealed partial class NativeInstance
             State = isReady ? InstanceState.Running : InstanceState.Starting,
             Health = health,
             Reason = health == InstanceHealth.Unhealthy ? record.Reason
-                : isReady ? "" : "taken over; waiting until it is ready",
+                : isReady ? "" : "adopted; waiting until it is ready",
             StartedAt = record.StartedAt ?? _parts.Time.GetUtcNow(),
             Pid = Process.Pid,
             Addresses = CreateAddresses(),
@@ -153,7 +153,7 @@ internal sealed partial class NativeInstance
         _ended = Task.FromResult<int?>(null);
         Update(now => now with
         {
-            State = InstanceState.Stopping,
+            State = InstanceState.Died,
             StartedAt = record.StartedAt,
             ExitedAt = _parts.Time.GetUtcNow(),
             Reason = "ended while no daemon watched it",

@@ -6,9 +6,9 @@ namespace Tessera.Stack.Engines.Native;
 internal sealed partial class Supervisor
 {
     /// <summary>
-    /// Takes over what the slot's records speak of. A daemon that died in the middle of a
-    /// replacement
-    /// leaves two instances: the newest one that was ready stays, the other one is stopped.
+    /// Adopts what the slot's records speak of. A daemon that died in the middle of a
+    /// replacement leaves two instances: the newest one that was ready stays, the other one is
+    /// stopped.
     /// </summary>
     public Task AdoptAsync(SlotRecord slot) => RunAsync(
         async (_, _) =>
@@ -22,7 +22,7 @@ internal sealed partial class Supervisor
             {
                 NativeInstance instance = CreateInstance(record.Definition, Restore(record));
                 if (record.Phase is RecordPhase.Spawning or RecordPhase.Spawned or RecordPhase.Ready
-                    && await instance.TakeOverAsync(record, _findEnvironment(Slot.Project)))
+                    && await instance.AdoptAsync(record, _findEnvironment(Slot.Project)))
                 {
                     alive.Add(instance);
                     lastReady = record.Phase == RecordPhase.Ready ? instance : lastReady;
@@ -36,19 +36,28 @@ internal sealed partial class Supervisor
             _current = alive.FindLast(instance => instance.ReadyAt is not null)
                 ?? lastReady ?? alive.LastOrDefault();
             alive.Remove(_current!);
+            bool isReturning = _desired == DesiredState.Returning;
             if (_current is null && gone.Count > 0)
             {
-                _current = gone[^1].Instance;
-                Show(gone[^1].Instance, gone[^1].Record);
+                (NativeInstance newest, InstanceRecord record) = gone[^1];
+                _current = newest;
+                Show(newest, record);
                 gone.RemoveAt(gone.Count - 1);
+                isReturning |= _desired == DesiredState.Stopped && Outlives(newest, record);
             }
 
             gone.ForEach(one => one.Instance.Forget());
-            _loop = _desired == DesiredState.Returning
-                ? ReturnAsync()
-                : GoOnAsync(alive);
+            _loop = isReturning ? ReturnAsync() : GoOnAsync(alive);
         },
         CancellationToken.None);
+
+    /// <summary>
+    /// <c>restart: always</c> starts again with the daemon what a person stopped before it, as with
+    /// Docker. A stop that was under way when its daemon died is finished and not undone.
+    /// </summary>
+    private bool Outlives(NativeInstance stopped, InstanceRecord record) =>
+        record.Phase == RecordPhase.Ended
+        && PolicyFor(stopped.Definition).Restart.Condition == RestartCondition.Always;
 
     private Instance Restore(InstanceRecord record) => new()
     {
@@ -131,7 +140,7 @@ internal sealed partial class Supervisor
         }
         catch (Exception e)
         {
-            _parts.Options.Log($"{Slot}: taking over failed: {e}");
+            _parts.Options.Log($"{Slot}: adopting it failed: {e}");
         }
 
         if (_current is { Current.State: < InstanceState.Exited } slot

@@ -1,7 +1,7 @@
 using System.Buffers.Text;
 using System.Text;
 
-namespace Tessera.Cli;
+namespace Tessera.Whoami;
 
 /// <summary>What <see cref="WhoamiConnection"/> must know of a request's head.</summary>
 internal readonly record struct WhoamiRequest(

@@ -4,7 +4,7 @@ using Tessera.Stack.Compose.Yaml;
 namespace Tessera.Stack.Compose.Model;
 
 /// <summary>Names everything that is valid and has no effect yet, in one sentence.</summary>
-internal static class PendingKeys
+internal static class UnsupportedKeys
 {
     /// <param name="document">The merge of all files, before defaults are filled in.</param>
     /// <param name="file">The first file, as it is shown.</param>
@@ -15,7 +15,9 @@ internal static class PendingKeys
         foreach (MappingEntry service in ((MappingNode)document["services"]!).Entries
             .OrderBy(entry => entry.Key, StringComparer.Ordinal))
         {
-            Collect((MappingNode)service.Value, ServiceSchema.Service, "", service.Key, users);
+            MappingNode keys = (MappingNode)service.Value;
+            Collect(keys, ServiceSchema.Service, "", service.Key, users);
+            CollectPorts(keys, service.Key, users);
         }
 
         List<string> parts = [.. users.Select(pair => pair.Value.Count == 1
@@ -46,17 +48,47 @@ internal static class PendingKeys
 
             if (key.IsPending)
             {
-                if (!users.TryGetValue(prefix + key.Name, out List<string>? names))
-                {
-                    users.Add(prefix + key.Name, names = []);
-                }
-
-                names.Add(service);
+                Add(prefix + key.Name, service, users);
             }
             else if (key.Shape is RecordShape inner && value is MappingNode mapping)
             {
                 Collect(mapping, inner, $"{prefix}{key.Name}.", service, users);
             }
+        }
+    }
+
+    /// <summary>
+    /// The balancer publishes on this machine and for all instances: that is the mode
+    /// <c>ingress</c>, which the short form means, too.
+    /// </summary>
+    private static void CollectPorts(
+        MappingNode keys, string service, SortedDictionary<string, List<string>> users)
+    {
+        foreach (Node port in keys.ItemsOf("ports"))
+        {
+            if (CommonShapes.TextOf(port, "name").Length > 0)
+            {
+                Add("ports.name", service, users);
+            }
+
+            if (CommonShapes.TextOf(port, "mode") is not ("" or "ingress"))
+            {
+                Add("ports.mode", service, users);
+            }
+        }
+    }
+
+    private static void Add(
+        string key, string service, SortedDictionary<string, List<string>> users)
+    {
+        if (!users.TryGetValue(key, out List<string>? names))
+        {
+            users.Add(key, names = []);
+        }
+
+        if (!names.Contains(service))
+        {
+            names.Add(service);
         }
     }
 }
