@@ -41,7 +41,7 @@ public sealed record BackendStatus(
 /// The data plane: owns the reactors and applies configurations to them. Safe to call from any
 /// thread.
 /// </summary>
-public sealed class ProxyServer : IAsyncDisposable
+public sealed partial class ProxyServer : IAsyncDisposable
 {
     /// <summary>How long requests in flight may take to end when the server ends.</summary>
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(3);
@@ -50,9 +50,6 @@ public sealed class ProxyServer : IAsyncDisposable
     /// How long the address of a listener that was taken out may take to be free.
     /// </summary>
     private static readonly TimeSpan RetireTimeout = TimeSpan.FromSeconds(2);
-
-    /// <summary>As <see cref="RetireTimeout"/>, for one that is wanted again at once.</summary>
-    private static readonly TimeSpan ReopenTimeout = TimeSpan.FromMilliseconds(250);
 
     /// <summary>An address that failed is not tried again before.</summary>
     private static readonly TimeSpan FailureRest = TimeSpan.FromSeconds(1);
@@ -149,7 +146,7 @@ public sealed class ProxyServer : IAsyncDisposable
                 {
                     open.Listener.Update(listener.Protocol, routes, log);
                 }
-                else if (TryListen(listener, routes, log) is { } failure)
+                else if (!_hasLeft && TryListen(listener, routes, log) is { } failure)
                 {
                     failures.Add(failure);
                 }
@@ -239,6 +236,13 @@ public sealed class ProxyServer : IAsyncDisposable
     /// <summary>An address that failed lately fails again without being asked.</summary>
     private ListenFailure? TryListen(ListenerConfig config, RouteTable routes, AccessLog? log)
     {
+        // A listener of ours that is just being taken out would let the new sockets in, and then
+        // drop the connections that the kernel gives to it. Moments later it is gone.
+        if (_retiring.TryGetValue(config.Address, out Task? closing) && !closing.IsCompleted)
+        {
+            return new ListenFailure(config.Address, "the listener that was there is still closing");
+        }
+
         long now = TimeProvider.System.GetTimestamp();
         if (_failed.TryGetValue(config.Address, out (ListenFailure Failure, long Timestamp) last)
             && TimeProvider.System.GetElapsedTime(last.Timestamp, now) < FailureRest)
@@ -258,15 +262,14 @@ public sealed class ProxyServer : IAsyncDisposable
 
     private ListenFailure? TryOpen(ListenerConfig config, RouteTable routes, AccessLog? log)
     {
-        // It may be the address of a listener of ours that is just being taken out: its sockets
-        // would let the new ones in, and then drop the connections that the kernel gives to them.
-        if (_retiring.TryGetValue(config.Address, out Task? closing))
+        var listener = new Listener(config.Address, config.Protocol, routes, log);
+        if (TakeInherited(listener) is { } inherited)
         {
-            closing.Wait(ReopenTimeout);
+            _listeners.Add(config.Address, inherited);
+            return null;
         }
 
         SyscallResult result = ListenSocket.Probe(config.Address);
-        var listener = new Listener(config.Address, config.Protocol, routes, log);
         var sockets = new ListenSocket[_shards.Length];
         for (int i = 0; i < sockets.Length && result.IsSuccess; i++)
         {
@@ -279,12 +282,7 @@ public sealed class ProxyServer : IAsyncDisposable
             return new ListenFailure(config.Address, Errno.Describe(result.Errno));
         }
 
-        for (int i = 0; i < sockets.Length; i++)
-        {
-            _reactors[i].Post(sockets[i].Start);
-        }
-
-        _listeners.Add(config.Address, new OpenListener(listener, sockets));
+        Admit(new OpenListener(listener, sockets));
         return null;
     }
 
@@ -292,7 +290,8 @@ public sealed class ProxyServer : IAsyncDisposable
     {
         _listeners.Remove(address, out OpenListener? open);
         open!.Listener.Retire();
-        Array.ForEach(open.Sockets, s => s.Retire());
+        // What is still another process's to accept on must not begin to refuse.
+        Array.ForEach(open.Sockets, _isAccepting ? s => s.Retire() : s => s.Leave());
         foreach (IPEndPoint closed in _retiring
             .Where(r => r.Value.IsCompleted).Select(r => r.Key).ToArray())
         {
@@ -314,6 +313,7 @@ public sealed class ProxyServer : IAsyncDisposable
     {
         // (1) Nothing new, and no more questions.
         _backends.StopProbes();
+        CloseInherited();
         foreach (IPEndPoint address in _listeners.Keys.ToArray())
         {
             Retire(address);
@@ -328,7 +328,11 @@ public sealed class ProxyServer : IAsyncDisposable
         await WaitUntilIdleAsync(TimeSpan.FromSeconds(1));
 
         // (3) The last lines, then the threads.
-        Task closed = OnEachReactorAsync(w => _backends.CloseIdle(w.Number));
+        Task closed = OnEachReactorAsync(w =>
+        {
+            _backends.CloseIdle(w.Number);
+            w.Files.Close();
+        });
         Task written = Task.WhenAll(closed, _retiringLogs, WriteOutAsync([.. _logs.Values]));
         await Task.WhenAny(written, Task.Delay(RetireTimeout));
         Array.ForEach(_reactors, r => r.Dispose());

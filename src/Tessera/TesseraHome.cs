@@ -9,6 +9,9 @@ public sealed record TesseraHome(string Path)
     /// <summary>Control API; owner-only.</summary>
     public string ControlSocket => System.IO.Path.Combine(Path, "control.sock");
 
+    /// <summary>Where the daemon hands everything over to a successor; owner-only.</summary>
+    public string HandoverSocket => System.IO.Path.Combine(Path, "handover.sock");
+
     /// <summary>Locked (flock) by the daemon that owns the folder.</summary>
     public string LockFile => System.IO.Path.Combine(Path, "daemon.lock");
 

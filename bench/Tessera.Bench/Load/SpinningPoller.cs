@@ -19,6 +19,8 @@ internal sealed class SpinningPoller : IPoller
 
     public void Close(IoHandle handle) => _poller.Close(handle);
 
+    public void Release(IoHandle handle) => _poller.Release(handle);
+
     public bool TryStart(IoOperation operation) => _poller.TryStart(operation);
 
     public void Abandon(IoOperation operation) => _poller.Abandon(operation);

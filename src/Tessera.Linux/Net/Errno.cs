@@ -12,6 +12,7 @@ public static class Errno
     public const int FileTableFull = 23;
     public const int TooManyFiles = 24;
     public const int BrokenPipe = 32;
+    public const int MessageTooLong = 90;
     public const int AddressInUse = 98;
     public const int AddressNotAvailable = 99;
     public const int ConnectionAborted = 103;
@@ -39,6 +40,7 @@ public static class Errno
         FileTableFull => "too many open files in the system",
         TooManyFiles => "too many open files",
         BrokenPipe => "broken pipe",
+        MessageTooLong => "message too long",
         AddressInUse => "address already in use",
         AddressNotAvailable => "address not available on this machine",
         ConnectionAborted => "connection aborted",

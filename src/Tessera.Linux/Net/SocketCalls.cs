@@ -26,8 +26,11 @@ public static unsafe partial class SocketCalls
     private const int IpProtoIPv6 = 41;
     private const int IPv6Only = 26;
 
+    private const nuint SiocOutQ = 0x5411;
+
     private const int MsgPeek = 0x2;
     private const int MsgNoSignal = 0x4000;
+    private const int MsgMore = 0x8000;
 
     /// <summary>
     /// A non-blocking, close-on-exec TCP socket of the family of <paramref name="address"/>.
@@ -143,13 +146,24 @@ public static unsafe partial class SocketCalls
     /// <summary>
     /// Bytes sent, which may be fewer than given. A lost peer is EPIPE, never a signal.
     /// </summary>
-    public static SyscallResult Send(int descriptor, ReadOnlySpan<byte> buffer)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SyscallResult Send(int descriptor, ReadOnlySpan<byte> buffer) =>
+        Send(descriptor, buffer, MsgNoSignal);
+
+    /// <summary>
+    /// As <see cref="Send(int, ReadOnlySpan{byte})"/>, while more is about to follow: what does not
+    /// fill a segment waits for it.
+    /// </summary>
+    public static SyscallResult SendMore(int descriptor, ReadOnlySpan<byte> buffer) =>
+        Send(descriptor, buffer, MsgNoSignal | MsgMore);
+
+    private static SyscallResult Send(int descriptor, ReadOnlySpan<byte> buffer, int flags)
     {
         fixed (byte* pointer = buffer)
         {
             while (true)
             {
-                nint count = send(descriptor, pointer, (nuint)buffer.Length, MsgNoSignal);
+                nint count = send(descriptor, pointer, (nuint)buffer.Length, flags);
                 if (count >= 0)
                 {
                     return SyscallResult.Success(count);
@@ -162,6 +176,16 @@ public static unsafe partial class SocketCalls
                 }
             }
         }
+    }
+
+    /// <summary>
+    /// Bytes that were sent and that the peer has not acknowledged: SIOCOUTQ, see tcp(7).
+    /// </summary>
+    public static SyscallResult QueuedBytes(int descriptor)
+    {
+        int bytes = 0;
+        SyscallResult result = From(ioctl(descriptor, SiocOutQ, &bytes));
+        return result.IsSuccess ? SyscallResult.Success(bytes) : result;
     }
 
     /// <summary>Ends what this side sends; the peer reads an orderly end.</summary>
@@ -257,6 +281,9 @@ public static unsafe partial class SocketCalls
 
     [LibraryImport(Library)]
     private static partial int shutdown(int descriptor, int how);
+
+    [LibraryImport(Library)]
+    private static partial int ioctl(int descriptor, nuint request, int* argument);
 
     [LibraryImport(Library)]
     private static partial int close(int descriptor);

@@ -39,6 +39,16 @@ public sealed class FileLock : IDisposable
     }
 
     /// <summary>
+    /// A lock that another process holds and has passed on with its descriptor: flock(2) belongs to
+    /// the open file, so both hold it until both have closed it.
+    /// </summary>
+    public static FileLock FromDescriptor(int descriptor) =>
+        new(new SafeFileHandle(descriptor, ownsHandle: true));
+
+    /// <summary>For passing the lock on; owned by this object.</summary>
+    public int Descriptor => (int)_file.DangerousGetHandle();
+
+    /// <summary>
     /// The locked file has no name any more: somebody deleted it (proc_pid_fd(5)).
     /// </summary>
     public bool IsDeleted =>

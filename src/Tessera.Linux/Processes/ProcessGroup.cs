@@ -43,6 +43,16 @@ public static unsafe class ProcessGroup
     /// <summary>Reaps one child when it has ended; false when it runs or is none of ours.</summary>
     public static bool ReapChild(int pid) => Wait(IdTypePid, pid, WaitExited | WaitNoHang) > 0;
 
+    /// <summary>
+    /// Reaps every child that has ended, whoever it was; only for a process that waits for none.
+    /// </summary>
+    public static void ReapChildren()
+    {
+        for (int i = 0; i < MaxReapedAtOnce && Wait(IdTypeAll, 0, WaitExited | WaitNoHang) > 0; i++)
+        {
+        }
+    }
+
     /// <summary>Whether some child has ended and was not reaped yet; reaps nothing.</summary>
     public static bool HasEndedChild() =>
         Wait(IdTypeAll, 0, WaitExited | WaitNoHang | WaitNoReap) > 0;

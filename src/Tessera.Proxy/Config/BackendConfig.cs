@@ -53,6 +53,13 @@ public sealed record BackendConfig
 
     public ImmutableArray<EndpointConfig> Endpoints { get; init; } = [];
 
+    /// <summary>
+    /// What the hash algorithms choose among, also while nothing is in it, so that an endpoint
+    /// which goes moves no clients but its own. Empty: each endpoint that is no backup has a place
+    /// of its own, and the clients of all may move when one leaves the configuration.
+    /// </summary>
+    public ImmutableArray<PlaceConfig> Places { get; init; } = [];
+
     public BackendLimits Limits { get; init; } = BackendLimits.Default;
 
     public RetryConfig Retry { get; init; } = RetryConfig.Default;
@@ -75,6 +82,13 @@ public sealed record BackendConfig
     /// </summary>
     public bool IsManaged { get; init; }
 }
+
+/// <summary>
+/// A place among the endpoints that outlives who is in it: a slot of a service, a line of a file.
+/// </summary>
+/// <param name="Name"><see cref="EndpointConfig.Place"/> of who is in it.</param>
+/// <param name="Weight">0 to 65,535.</param>
+public sealed record PlaceConfig(string Name, int Weight = 1);
 
 /// <summary>Time and size limits of one backend. Times are in milliseconds.</summary>
 public sealed record BackendLimits
@@ -149,10 +163,19 @@ public sealed record EndpointConfig
 
     public EndpointState State { get; init; } = EndpointState.Active;
 
+    /// <summary>
+    /// Where the hash algorithms find it: one of <see cref="BackendConfig.Places"/>. Null is a
+    /// place under its address, as nginx has it.
+    /// </summary>
+    public string? Place { get; init; }
+
     /// <summary>Gets requests only when no other endpoint can.</summary>
     public bool IsBackup { get; init; }
 
-    /// <summary>Requests in flight over all reactors; 0 sets no limit.</summary>
+    /// <summary>
+    /// Requests in flight over all reactors; 0 sets no limit. While every endpoint has as many as
+    /// it may have, further requests are held.
+    /// </summary>
     public int MaxConnections { get; init; }
 
     /// <summary>

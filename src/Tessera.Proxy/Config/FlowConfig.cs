@@ -1,5 +1,8 @@
 using System.Collections.Immutable;
 using System.Net;
+using Tessera.Proxy.Access;
+using Tessera.Proxy.Flow;
+using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy;
 
@@ -28,11 +31,28 @@ public sealed record BasicAuthConfig
     /// {PLAIN} and the password itself.
     /// </summary>
     public ImmutableArray<string> Users { get; init; } = [];
+
+    /// <summary>What is wrong with it, in words; null when it can be used.</summary>
+    public string? FindFault()
+    {
+        foreach (string line in Users)
+        {
+            if (PasswordEntry.FindFault(line) is { } fault)
+            {
+                return fault;
+            }
+        }
+
+        return null;
+    }
 }
 
 /// <summary>How much of a route may be used.</summary>
 public sealed record FlowConfig
 {
+    /// <summary>Of <see cref="RateLimits"/>, and of <see cref="ConnectionLimits"/>.</summary>
+    public const int MaxRules = 16;
+
     public ImmutableArray<RateLimitConfig> RateLimits { get; init; } = [];
 
     public ImmutableArray<ConnectionLimitConfig> ConnectionLimits { get; init; } = [];
@@ -43,8 +63,47 @@ public sealed record FlowConfig
     /// <summary>Bytes of a response before <see cref="BytesPerSecond"/> holds.</summary>
     public long BytesBeforeLimit { get; init; }
 
-    /// <summary>A larger request body gets 413; 0 sets no limit.</summary>
+    /// <summary>
+    /// A larger request body gets 413; 0 sets no limit. One whose length is not told in advance is
+    /// cut when it turns out to be larger.
+    /// </summary>
     public long MaxBodyBytes { get; init; }
+
+    /// <summary>What is wrong with it, in words; null when it can be used.</summary>
+    public string? FindFault()
+    {
+        if (RateLimits.Length > MaxRules || ConnectionLimits.Length > MaxRules)
+        {
+            return $"a route has at most {MaxRules} limits of a kind";
+        }
+
+        return RateLimits.Select(r => r.FindFault())
+            .Concat(ConnectionLimits.Select(c => c.FindFault()))
+            .FirstOrDefault(fault => fault is not null);
+    }
+
+    internal static string? FindFault(string zone, string key, int maxKeys, int status)
+    {
+        if (maxKeys is < 1 or > 8_388_608)
+        {
+            return $"limit \"{zone}\": keys are 1 to 8388608, not {maxKeys}";
+        }
+
+        if (status is < 400 or > 599)
+        {
+            return $"limit \"{zone}\": a status is 400 to 599, not {status}";
+        }
+
+        try
+        {
+            Template.Parse(key);
+            return null;
+        }
+        catch (FormatException exception)
+        {
+            return $"limit \"{zone}\": {exception.Message}";
+        }
+    }
 }
 
 /// <summary>
@@ -58,10 +117,12 @@ public sealed record RateLimitConfig
     /// <summary>A text with variables; a request whose key is empty is not limited.</summary>
     public string Key { get; init; } = "$remote_addr";
 
-    /// <summary>Above 0.</summary>
+    /// <summary>0.001 to 1,000,000, in steps of 0.001.</summary>
     public required double RequestsPerSecond { get; init; }
 
-    /// <summary>Requests beyond the rate that are taken; more are refused.</summary>
+    /// <summary>
+    /// Requests beyond the rate that are taken; more are refused. 0 to 268,000.
+    /// </summary>
     public int Burst { get; init; }
 
     /// <summary>
@@ -72,8 +133,19 @@ public sealed record RateLimitConfig
     /// <summary>429 or 503, or any other from 400 to 599.</summary>
     public int Status { get; init; } = 429;
 
-    /// <summary>Keys kept; the one not used for longest goes first.</summary>
+    /// <summary>
+    /// About so many keys are kept, in 32 bytes each; the one not used for longest goes first.
+    /// </summary>
     public int MaxKeys { get; init; } = 65_536;
+
+    internal string? FindFault() =>
+        RequestsPerSecond is not (>= 0.001 and <= 1_000_000)
+            ? $"limit \"{Zone}\": a rate is 0.001 to 1000000 requests a second"
+        : Burst is < 0 or > RateZone.MaxBurst
+            ? $"limit \"{Zone}\": a burst is 0 to {RateZone.MaxBurst}, not {Burst}"
+        : BurstWithoutDelay < 0
+            ? $"limit \"{Zone}\": a burst without delay is 0 or more, not {BurstWithoutDelay}"
+        : FlowConfig.FindFault(Zone, Key, MaxKeys, Status);
 }
 
 /// <summary>Requests of one key at once, as nginx's limit_conn.</summary>
@@ -83,10 +155,18 @@ public sealed record ConnectionLimitConfig
 
     public string Key { get; init; } = "$remote_addr";
 
+    /// <summary>1 to 1,048,575.</summary>
     public required int Max { get; init; }
 
     public int Status { get; init; } = 503;
 
-    /// <summary>Keys at once; beyond, requests of new keys are refused.</summary>
+    /// <summary>
+    /// About so many keys at once, in 16 bytes each; beyond, requests of new keys are refused.
+    /// </summary>
     public int MaxKeys { get; init; } = 65_536;
+
+    internal string? FindFault() =>
+        Max is < 1 or > ConnectionZone.MaxCount
+            ? $"limit \"{Zone}\": requests at once are 1 to {ConnectionZone.MaxCount}, not {Max}"
+        : FlowConfig.FindFault(Zone, Key, MaxKeys, Status);
 }

@@ -12,8 +12,9 @@ public sealed record ProxyOptions
     public int Reactors { get; init; } = Environment.ProcessorCount;
 
     /// <summary>
-    /// Client connections in all; one more is accepted and closed at once. Fewer under a low limit
-    /// of open files (RLIMIT_NOFILE): clients get three quarters of what it leaves beyond 512.
+    /// Client connections in all; one more gets 503 when it speaks HTTP, and is closed. Fewer under
+    /// a low limit of open files (RLIMIT_NOFILE): clients get three quarters of what it leaves
+    /// beyond 512.
     /// </summary>
     public int MaxConnections { get; init; } = 65_536;
 
@@ -32,8 +33,21 @@ public sealed record ProxyOptions
     /// <summary>Between two reads of a request body; nginx's client_body_timeout.</summary>
     public int BodyTimeoutMs { get; init; } = 60_000;
 
-    /// <summary>Between two writes to a client; nginx's send_timeout.</summary>
+    /// <summary>Without a byte that reaches the client; nginx's send_timeout.</summary>
     public int SendTimeoutMs { get; init; } = 60_000;
+
+    /// <summary>
+    /// Bytes a second at which a request body must come, on average over
+    /// <see cref="BodyTimeoutMs"/> of waiting for it; 0 sets no rate. A slower one gets 408.
+    /// </summary>
+    public int MinBodyBytesPerSecond { get; init; } = 240;
+
+    /// <summary>
+    /// Bytes a second at which a client must take its response, on average over
+    /// <see cref="SendTimeoutMs"/> of waiting for it; 0 sets no rate. A slower one is cut off. Has
+    /// no effect above <see cref="RelayBufferBytes"/> in that time.
+    /// </summary>
+    public int MinSendBytesPerSecond { get; init; } = 240;
 
     /// <summary>Idle upstream connections kept per endpoint and reactor.</summary>
     public int MaxIdleUpstreamConnections { get; init; } = 256;

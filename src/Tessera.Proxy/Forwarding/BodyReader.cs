@@ -22,6 +22,12 @@ internal struct BodyReader
 
     public bool IsComplete { get; private set; }
 
+    /// <summary>
+    /// Data of the chunks that have begun, those bytes included that are still to come; 0 for other
+    /// bodies.
+    /// </summary>
+    public readonly long AnnouncedBytes => _chunks.AnnouncedBytes;
+
     /// <summary>The chunk framing is broken: what follows means nothing.</summary>
     public bool IsInvalid { get; private set; }
 

@@ -77,7 +77,8 @@ internal sealed partial class ClientConnection
         return await AnswerAsync(exchange, reason, option);
     }
 
-    private async ReactorTask<bool> AnswerAsync(
+    /// <summary>The exchange's status and a line of words; false when the client is gone.</summary>
+    public async ReactorTask<bool> AnswerAsync(
         Exchange exchange, string reason, ConnectionOption option)
     {
         byte[] buffer = _reactor.Buffers.Rent(ErrorReplyBytes + exchange.AddedFields.Length);

@@ -1,6 +1,5 @@
 using System.Text;
 using Tessera.Linux;
-using Tessera.Proxy.Access;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Variables;
@@ -22,11 +21,10 @@ internal sealed partial class ClientConnection
     {
         Route route = exchange.Route!;
 
-        // (1) Who asks?
-        if (route.Gate?.Check(Peer) is { } verdict && verdict != GateVerdict.Pass)
+        // (1) Is there room for it, and may it?
+        if ((route.Flow is not null || route.Gate is not null)
+            && !await TryAdmitAsync(exchange, route))
         {
-            exchange.Status = verdict == GateVerdict.Unauthorized ? 401 : 403;
-            await RefuseAsync(exchange);
             return ProxyError.None;
         }
 
@@ -41,6 +39,11 @@ internal sealed partial class ClientConnection
         {
             await ReplyAsync(exchange, reply);
             return ProxyError.None;
+        }
+
+        if (route.Files is { } site)
+        {
+            return await _shard.Files.ServeAsync(exchange, site);
         }
 
         return await _shard.Forwarder.ForwardAsync(exchange);

@@ -82,6 +82,9 @@ internal sealed partial class ClientConnection
     /// </summary>
     public ReadOnlySpan<byte> Received => _buffer.AsSpan(_start, _end - _start);
 
+    /// <summary>False for one connection too many, which is turned away.</summary>
+    public bool IsWelcome { get; init; } = true;
+
     /// <summary>Nothing of a request has come yet.</summary>
     public bool IsIdle { get; private set; }
 
@@ -220,7 +223,9 @@ internal sealed partial class ClientConnection
     }
 
     private int IdleTimeoutMs =>
-        Listener.IsRetired ? RetiredIdleTimeoutMs : _options.IdleTimeoutMs;
+        Listener is { IsRetired: true, IsLeft: false }
+            ? RetiredIdleTimeoutMs
+            : _options.IdleTimeoutMs;
 
     private void TakeReceived(int length)
     {

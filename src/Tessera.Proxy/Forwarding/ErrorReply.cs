@@ -42,7 +42,7 @@ internal static class ErrorReply
         }
 
         var fields = new ByteWriter(stackalloc byte[32]);
-        if (status == 503)
+        if (status == 503 && addedFields.IndexOf("Retry-After:"u8) < 0)
         {
             fields.Write("Retry-After: "u8);
             fields.WriteNumber(RetryAfterSeconds);

@@ -1,5 +1,7 @@
 using Tessera.Linux;
 using Tessera.Linux.Net;
+using Tessera.Proxy.Compression;
+using Tessera.Proxy.Flow;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
@@ -27,7 +29,7 @@ internal struct Try
 /// the access log. Taken from its shard's stock for each request, so that idle connections have
 /// none. Owned by one reactor.
 /// </summary>
-internal sealed class Exchange
+internal sealed partial class Exchange
 {
     /// <summary>Of the field lines added to one response.</summary>
     private const int MaxAddedBytes = 4 * 1_024;
@@ -35,16 +37,20 @@ internal sealed class Exchange
     /// <summary>Larger buffers are not kept for the next request.</summary>
     private const int MaxSpareBytes = 1_024;
 
+    private readonly Reactor _reactor;
     private readonly List<Endpoint> _tried = [];
     private byte[] _path = [];
     private int _pathLength = -1;
     private byte[] _addedFields = [];
     private int _addedLength;
     private Try[] _tries = new Try[4];
+    private (ConnectionZone Zone, int Slot)[] _occupied = [];
+    private int _occupiedCount;
     private Endpoint? _reserved;
 
     public Exchange(Reactor reactor, int maxHeaderCount)
     {
+        _reactor = reactor;
         Request = new RequestHead(maxHeaderCount);
         Response = new ResponseHead(maxHeaderCount);
         Wait = new IoOperation(reactor, handle: null);
@@ -54,7 +60,7 @@ internal sealed class Exchange
 
     public ResponseHead Response { get; }
 
-    /// <summary>For waiting in a hold queue.</summary>
+    /// <summary>For waiting in a hold queue, or until a limit lets it go on.</summary>
     public IoOperation Wait { get; }
 
     public ClientConnection Client { get; private set; } = null!;
@@ -92,6 +98,12 @@ internal sealed class Exchange
     public bool NeedsNewConnection { get; set; }
 
     public BodyReader RequestBody;
+
+    /// <summary>How slowly the body may come.</summary>
+    public RateFloor BodyFloor;
+
+    /// <summary>How quickly the response may leave.</summary>
+    public Pacer Pacer;
 
     /// <summary>Bytes of the body that lie behind the head in the client's buffer.</summary>
     public int BodyInBuffer { get; private set; }
@@ -142,6 +154,9 @@ internal sealed class Exchange
     public int ReplyBodyStart { get; set; }
 
     public BodyReader ReplyBody;
+
+    /// <summary>What the response is compressed with on its way.</summary>
+    public ContentCoding ReplyCoding { get; set; }
 
     /// <summary>Nothing is left to relay; a tunnel has no such end.</summary>
     public bool IsReplyComplete =>
@@ -207,8 +222,12 @@ internal sealed class Exchange
     /// </summary>
     public ReadOnlySpan<byte> AddedFields => _addedFields.AsSpan(0, _addedLength);
 
+    /// <summary>Lines of so many bytes together can still be added.</summary>
+    public bool HasRoomForFields(int bytes) => _addedLength + bytes <= MaxAddedBytes;
+
     /// <summary>Bytes to leave free before a response, so that its head can be edited.</summary>
-    public int ReplyHeadroom => Route is null or { IsPlain: true } && _addedLength == 0
+    public int ReplyHeadroom =>
+        Route is null or { IsPlain: true } && _addedLength == 0 && _binding is null
         ? ResponseEditor.Headroom
         : ResponseEditor.Headroom + MaxAddedBytes;
 
@@ -246,6 +265,22 @@ internal sealed class Exchange
         Backend = route.Backend!;
     }
 
+    /// <summary>The body is larger than the route takes, as far as is known by now.</summary>
+    public bool IsBodyTooLarge =>
+        Route?.Config.Flow is { MaxBodyBytes: > 0 and long max }
+        && Math.Max(Request.ContentLength, RequestBody.AnnouncedBytes) > max;
+
+    /// <summary>The slot of a connection limit is its own until it ends.</summary>
+    public void Occupy(ConnectionZone zone, int slot)
+    {
+        if (_occupiedCount == _occupied.Length)
+        {
+            Array.Resize(ref _occupied, _occupiedCount + 1);
+        }
+
+        _occupied[_occupiedCount++] = (zone, slot);
+    }
+
     /// <summary>
     /// Adds a line to the response: name, value. False when there is no room left for it.
     /// </summary>
@@ -273,13 +308,14 @@ internal sealed class Exchange
 
     /// <summary>
     /// Picks an endpoint that was not tried yet and counts the request in. On failure nothing is
-    /// counted: <see cref="ProxyErrorKind.NoEndpoint"/> or <see cref="ProxyErrorKind.Exhausted"/>.
+    /// counted: <see cref="ProxyErrorKind.NoEndpoint"/>, <see cref="ProxyErrorKind.AllFull"/> or
+    /// <see cref="ProxyErrorKind.Exhausted"/>.
     /// </summary>
     public ProxyError TryPick(long nowMs)
     {
         // A stale idle connection says nothing against its endpoint: the same one once more, unless
         // it gets nothing new any more.
-        if (Endpoint is { State: not EndpointState.Active } left)
+        if (Endpoint is { } left && !left.Takes(isBound: left == _bound))
         {
             left.End();
             Endpoint = null;
@@ -290,13 +326,15 @@ internal sealed class Exchange
         if (Endpoint is null)
         {
             Limits = Route?.Config.Limits ?? set.Limits;
-            Endpoint = _reserved ?? PickUntried(set, nowMs);
+            Endpoint = _reserved ?? Pick(set, nowMs);
             _reserved = null;
             if (Endpoint is null)
             {
-                return ProxyError.Of(
-                    set.Active.Length == 0 ? ProxyErrorKind.NoEndpoint : ProxyErrorKind.Exhausted,
-                    ProxyErrorSource.Proxy);
+                ProxyErrorKind kind =
+                    set.Active.Length == 0 ? ProxyErrorKind.NoEndpoint
+                    : Balancer.MayWaitForRoom(set, _tried) ? ProxyErrorKind.AllFull
+                    : ProxyErrorKind.Exhausted;
+                return ProxyError.Of(kind, ProxyErrorSource.Proxy);
             }
 
             _tried.Add(Endpoint);
@@ -315,8 +353,15 @@ internal sealed class Exchange
     /// </summary>
     public bool TryReserve(long nowMs)
     {
-        _reserved = PickUntried(Backend.Current, nowMs);
-        return _reserved is not null;
+        byte[]? binding = _binding;
+        _reserved = Pick(Backend.Current, nowMs);
+        if (_reserved is null)
+        {
+            _binding = binding;
+            return false;
+        }
+
+        return true;
     }
 
     /// <summary>Takes an idle connection to the endpoint, if there is one.</summary>
@@ -364,6 +409,7 @@ internal sealed class Exchange
             PrepareAnew(isStale, error.Kind);
         }
 
+        MeasureTry(nowMs, error);
         if (isStale)
         {
             TryCount--;
@@ -390,11 +436,13 @@ internal sealed class Exchange
         _reserved?.End();
         _reserved = null;
         Stored?.Release();
+        LeaveZones();
     }
 
     /// <summary>Everything back to its initial state; buffers must have been returned.</summary>
     public void Reset()
     {
+        LeaveZones();
         Request.Reset();
         Response.Reset();
         _tried.Clear();
@@ -411,6 +459,8 @@ internal sealed class Exchange
         IsReused = false;
         NeedsNewConnection = false;
         RequestBody = default;
+        BodyFloor = default;
+        Pacer = default;
         Piece = [];
         PieceStart = 0;
         PieceEnd = 0;
@@ -420,12 +470,14 @@ internal sealed class Exchange
         HasContinued = false;
         HasPassedInterim = false;
         Retries = default;
+        ForgetPick();
         Rests = 0;
         Reply = [];
         ReplyStart = 0;
         ReplyEnd = 0;
         ReplyBodyStart = 0;
         ReplyBody = default;
+        ReplyCoding = ContentCoding.Identity;
         HasExcess = false;
         KeepsClient = false;
         HasReachedClient = false;
@@ -442,9 +494,6 @@ internal sealed class Exchange
         && !HasExcess
         && Endpoint!.State == EndpointState.Active;
 
-    private Endpoint? PickUntried(BackendSet set, long nowMs) =>
-        Balancer.TryPick(Backend, set, Client.Peer, _tried, nowMs);
-
     /// <summary>The request goes out once more, from its first byte.</summary>
     private void PrepareAnew(bool isStale, ProxyErrorKind kind)
     {
@@ -455,6 +504,18 @@ internal sealed class Exchange
 
         Response.Reset();
         Stored?.Rewind();
+    }
+
+    private void LeaveZones()
+    {
+        for (int i = 0; i < _occupiedCount; i++)
+        {
+            _occupied[i].Zone.Leave(_occupied[i].Slot);
+        }
+
+        // A zone that no route uses any more must not live on in an exchange.
+        Array.Clear(_occupied, 0, _occupiedCount);
+        _occupiedCount = 0;
     }
 
     private void AddTry(long nowMs)
@@ -471,5 +532,6 @@ internal sealed class Exchange
             ConnectedMs = -1,
             EndMs = -1,
         };
+        BeginMeasure();
     }
 }

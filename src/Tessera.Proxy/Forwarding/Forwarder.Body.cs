@@ -40,17 +40,28 @@ internal sealed partial class Forwarder
                 break;
             }
 
+            long startMs = _reactor.NowMs;
             SyscallResult received = await client.ReceiveAsync(
-                buffer, start, exchange.RequestBody.ReceiveLimit(room), _options.BodyTimeoutMs);
+                buffer,
+                start,
+                exchange.RequestBody.ReceiveLimit(room),
+                exchange.BodyFloor.TimeoutMs(
+                    _options.BodyTimeoutMs, _options.MinBodyBytesPerSecond));
+            exchange.BodyFloor.Note(
+                _reactor.NowMs - startMs,
+                Math.Max(0, received.Value),
+                _options.MinBodyBytesPerSecond);
             if (!received.IsSuccess || received.Value == 0)
             {
                 return BodyReceiveFailed(received);
             }
 
-            store.NoteReceived(TakeBody(exchange, buffer.AsSpan(start, received.IntValue)));
+            store.NoteReceived(TakeRequestBody(exchange, buffer.AsSpan(start, received.IntValue)));
             error = exchange.RequestBody.IsInvalid
                 ? ProxyError.Of(ProxyErrorKind.InvalidBody, ProxyErrorSource.Client)
-                : ProxyError.None;
+                : exchange.IsBodyTooLarge
+                    ? ProxyError.Of(ProxyErrorKind.BodyTooLarge, ProxyErrorSource.Client)
+                    : ProxyError.None;
         }
 
         return error;
@@ -59,7 +70,7 @@ internal sealed partial class Forwarder
     /// <summary>
     /// How much of what was received is the body's. What lies behind its end is the next request.
     /// </summary>
-    private static int TakeBody(Exchange exchange, ReadOnlySpan<byte> received)
+    private static int TakeRequestBody(Exchange exchange, ReadOnlySpan<byte> received)
     {
         int taken = exchange.RequestBody.Take(received);
         if (exchange.RequestBody.IsComplete && taken < received.Length)

@@ -27,6 +27,7 @@ internal sealed partial class Forwarder
         Backend backend = exchange.Backend;
         BackendSet set = backend.Current;
         bool isExhausted = reason.Kind == ProxyErrorKind.Exhausted;
+        bool isFull = reason.Kind == ProxyErrorKind.AllFull;
         if (set.Config.UnavailableReason is not null)
         {
             return ProxyError.Of(ProxyErrorKind.Unavailable, ProxyErrorSource.Proxy);
@@ -60,16 +61,22 @@ internal sealed partial class Forwarder
             return ProxyError.Of(ProxyErrorKind.HoldQueueFull, ProxyErrorSource.Proxy);
         }
 
-        // (3) Wait for a new configuration. Whatever is applied after (1) is posted to this reactor
-        // and finds the request in the queue. A client that hangs up now is not waited for; one
-        // that had ended its stream before still expects its answer.
+        // (3) Wait for a new configuration, or for room at an endpoint. Whatever is applied after
+        // (1) is posted to this reactor and finds the request in the queue; room that was made
+        // before the queue was seen is looked for. A client that hangs up now is not waited for;
+        // one that had ended its stream before still expects its answer.
         HoldQueue queue = backend.HoldQueueOf(_shard.Number);
         IoHandle client = exchange.Client.Transport.Handle;
         int timeoutMs = (int)Math.Min(leftMs, isExhausted ? NextRestMs(exchange) : int.MaxValue);
         SyscallResult result;
         try
         {
-            queue.Add(exchange.Wait);
+            queue.Add(_reactor, exchange.Wait, exchange.HoldDeadlineMs);
+            if (isFull && Balancer.HasRoom(backend.Current, exchange.Tried))
+            {
+                return ProxyError.None;
+            }
+
             client.Watch(
                 client.HasPeerClosed ? IoWatch.Broken : IoWatch.PeerClosed, exchange.Wait);
             result = await _reactor.Start(exchange.Wait, IoKind.Wait, [], 0, 0, timeoutMs);
@@ -81,12 +88,17 @@ internal sealed partial class Forwarder
             backend.LeaveHold();
         }
 
-        // (4) Look again, with every endpoint allowed again.
-        exchange.ForgetTried();
+        // (4) Look again, with every endpoint allowed again: news came, or time has passed. Room
+        // at one endpoint is no news of those that failed.
+        if (!isFull)
+        {
+            exchange.ForgetTried();
+        }
+
         return result.Errno == Errno.Canceled
             ? ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client)
-            : IsNewsDue(exchange) ? ProxyError.None
-            : Final(exchange, reason);
+            : exchange.Retries.IsOver(_reactor.NowMs) ? Final(exchange, reason)
+            : ProxyError.None;
     }
 
     /// <summary>

@@ -39,13 +39,19 @@ internal sealed partial class Forwarder
             if (!isStored && exchange.PieceStart == exchange.PieceEnd)
             {
                 upstream.Handle.Watch(IoWatch.Readable, client.Handle.Read);
+                long startMs = _reactor.NowMs;
                 // What lies behind the body may be a request, whose head will grow.
                 SyscallResult received = await client.ReceiveRentedAsync(
                     exchange.RequestBody.ReceiveLimit(
                         _reactor.Buffers.RelayLength - RequestWriter.MaxAddedBytes),
                     0,
-                    _options.BodyTimeoutMs);
+                    exchange.BodyFloor.TimeoutMs(
+                        _options.BodyTimeoutMs, _options.MinBodyBytesPerSecond));
                 upstream.Handle.Unwatch();
+                exchange.BodyFloor.Note(
+                    _reactor.NowMs - startMs,
+                    Math.Max(0, received.Value),
+                    _options.MinBodyBytesPerSecond);
                 if (received.Errno == Errno.Canceled)
                 {
                     continue;
@@ -57,6 +63,10 @@ internal sealed partial class Forwarder
                 }
 
                 TakePiece(exchange, received.IntValue);
+                if (exchange.IsBodyTooLarge)
+                {
+                    return ProxyError.Of(ProxyErrorKind.BodyTooLarge, ProxyErrorSource.Client);
+                }
             }
 
             // (3) To the endpoint, unless it answers instead of reading.
@@ -129,7 +139,7 @@ internal sealed partial class Forwarder
     {
         exchange.Piece = exchange.Client.Transport.TakeReceived();
         exchange.PieceStart = 0;
-        exchange.PieceEnd = TakeBody(exchange, exchange.Piece.AsSpan(0, received));
+        exchange.PieceEnd = TakeRequestBody(exchange, exchange.Piece.AsSpan(0, received));
         KeepPiece(exchange);
     }
 

@@ -1,5 +1,6 @@
 using Tessera.Linux;
 using Tessera.Linux.Net;
+using Tessera.Proxy.Compression;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
@@ -149,12 +150,20 @@ internal sealed partial class Forwarder
         exchange.Status = head.StatusCode;
         exchange.ReplyBody = new BodyReader(framing, head.ContentLength);
 
+        if (exchange.Route?.Compression is { } compression)
+        {
+            exchange.ReplyCoding = ReplyCompression.Prepare(
+                exchange, compression, framing, _shard.Compressors.HasRoom);
+        }
+
         // Chunks mean nothing to an HTTP/1.0 client (RFC 9112 section 6.1): it gets the data alone,
         // and the end of the connection as its end.
-        bool keepsChunks = request.MinorVersion == 1;
+        bool isCompressed = exchange.ReplyCoding != ContentCoding.Identity;
+        bool keepsChunks = request.MinorVersion == 1 && !isCompressed;
         bool isUnchunked = framing == BodyFraming.Chunked && !keepsChunks;
         ConnectionOption option = exchange.Client.DecideConnection(
-            exchange, framing != BodyFraming.UntilClose && !isUnchunked);
+            exchange, isCompressed || (framing != BodyFraming.UntilClose && !isUnchunked));
+        exchange.NoteReplyHead(_reactor.NowMs);
         exchange.ReplyStart = ResponseEditor.Edit(
             head,
             exchange.Reply,
@@ -163,7 +172,9 @@ internal sealed partial class Forwarder
             keepsChunks,
             exchange.AddedFields);
         exchange.HasReachedClient = true;
-        if (isUnchunked)
+        bool isPaced = exchange.Pacer.IsLimited && !exchange.IsReplyComplete
+            && head.StatusCode != HttpStatus.SwitchingProtocols;
+        if (isUnchunked || isCompressed || isPaced)
         {
             return headEnd - exchange.ReplyStart;
         }
@@ -201,10 +212,20 @@ internal sealed partial class Forwarder
             return await TunnelAsync(exchange);
         }
 
+        if (exchange.ReplyCoding != ContentCoding.Identity)
+        {
+            return await RelayCompressedAsync(exchange);
+        }
+
         if (exchange.ReplyBody.Framing == BodyFraming.Chunked
             && exchange.Request.MinorVersion == 0)
         {
             return await RelayUnchunkedAsync(exchange);
+        }
+
+        if (exchange.Pacer.IsLimited)
+        {
+            return await RelayPacedAsync(exchange);
         }
 
         ReturnReply(exchange);
@@ -262,9 +283,7 @@ internal sealed partial class Forwarder
         while (true)
         {
             int length = Unchunk(exchange, start);
-            SyscallResult sent = await client.SendAsync(
-                exchange.Reply, start, length, _options.SendTimeoutMs);
-            exchange.BodyBytesSent += client.Sent;
+            SyscallResult sent = await SendPacedAsync(exchange, exchange.Reply, start, length);
             if (!sent.IsSuccess)
             {
                 return ClientSendFailed(sent);

@@ -75,9 +75,7 @@ internal sealed partial class Forwarder
                 client.Handle.Watch(IoWatch.Broken, upstream.Handle.Read);
                 exchange.ReplyStart = exchange.ReplyHeadroom;
                 SyscallResult received = await upstream.ReceiveRentedAsync(
-                    _reactor.Buffers.RelayLength - exchange.ReplyStart,
-                    exchange.ReplyStart,
-                    exchange.Limits.ReadTimeoutMs);
+                    ReplyLength(exchange), exchange.ReplyStart, exchange.Limits.ReadTimeoutMs);
                 client.Handle.Unwatch();
                 error = TakeReply(exchange, received, out bool isWhole);
                 if (!error.IsError && !isWhole)

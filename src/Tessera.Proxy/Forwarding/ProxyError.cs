@@ -28,6 +28,9 @@ internal enum ProxyErrorKind : byte
 
     /// <summary>No endpoint is active.</summary>
     NoEndpoint,
+
+    /// <summary>Every endpoint that is left has as many requests as it may have.</summary>
+    AllFull,
     HoldQueueFull,
     HoldTimeout,
     Unavailable,
@@ -38,6 +41,12 @@ internal enum ProxyErrorKind : byte
 
     /// <summary>The request's body breaks its framing.</summary>
     InvalidBody,
+
+    /// <summary>A file became another one while it was sent.</summary>
+    FileChanged,
+
+    /// <summary>The request's body is larger than its route takes.</summary>
+    BodyTooLarge,
 }
 
 /// <summary>On which side it went wrong.</summary>
@@ -68,10 +77,12 @@ internal readonly record struct ProxyError(
     {
         ProxyErrorKind.ConnectTimeout or ProxyErrorKind.SendTimeout or ProxyErrorKind.ReadTimeout =>
             504,
-        ProxyErrorKind.NoEndpoint or ProxyErrorKind.HoldQueueFull or ProxyErrorKind.HoldTimeout
+        ProxyErrorKind.NoEndpoint or ProxyErrorKind.AllFull
+            or ProxyErrorKind.HoldQueueFull or ProxyErrorKind.HoldTimeout
             or ProxyErrorKind.Unavailable => 503,
         ProxyErrorKind.ClientTimeout => 408,
         ProxyErrorKind.InvalidBody => 400,
+        ProxyErrorKind.BodyTooLarge => 413,
         ProxyErrorKind.ClientGone => 0,
         _ => 502,
     };
@@ -94,12 +105,15 @@ internal readonly record struct ProxyError(
             "the server answered with a status for which another one is tried",
         ProxyErrorKind.Exhausted => "no server answered",
         ProxyErrorKind.NoEndpoint => "no server is ready",
+        ProxyErrorKind.AllFull => "every server has as many requests as it may have",
         ProxyErrorKind.HoldQueueFull => "no server is ready, and too many requests wait for one",
         ProxyErrorKind.HoldTimeout => "no server became ready in time",
         ProxyErrorKind.Unavailable => "the service is not running",
         ProxyErrorKind.ClientGone => "the client closed the connection",
         ProxyErrorKind.ClientTimeout => "the client did not send its request in time",
         ProxyErrorKind.InvalidBody => "the request's body is not valid",
+        ProxyErrorKind.FileChanged => "the file changed while it was sent",
+        ProxyErrorKind.BodyTooLarge => "the request's body is too large",
         _ => "",
     };
 }

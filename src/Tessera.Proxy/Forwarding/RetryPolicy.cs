@@ -26,7 +26,7 @@ internal struct RetryPolicy
     private bool _hasMetStale;
     private long _startMs;
 
-    /// <summary>The route's, or the backend's as of the last pick.</summary>
+    /// <summary>The route's, or the backend's as of the last pick; null before the first.</summary>
     public RetryConfig Config { get; private set; }
 
     /// <summary>A try begins under this configuration.</summary>
@@ -87,11 +87,11 @@ internal struct RetryPolicy
     public readonly int ReplayLimit(Exchange exchange) =>
         MayRepeat(exchange) ? Math.Clamp(Config.ReplayBytes, 0, MaxReplayBytes) : 0;
 
-    /// <summary>No further try may begin.</summary>
-    public readonly bool IsOver(long nowMs) =>
-        _tries >= MaxTries
-        || (Config.Tries > 0 && _tries >= Config.Tries)
-        || (Config.TimeoutMs > 0 && _tries > 0 && nowMs - _startMs >= Config.TimeoutMs);
+    /// <summary>No further try may begin. The first always may.</summary>
+    public readonly bool IsOver(long nowMs) => _tries > 0
+        && (_tries >= MaxTries
+            || (Config.Tries > 0 && _tries >= Config.Tries)
+            || (Config.TimeoutMs > 0 && nowMs - _startMs >= Config.TimeoutMs));
 
     public static RetryConditions ConditionOf(int status) => status switch
     {

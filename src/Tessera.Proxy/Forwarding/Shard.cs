@@ -1,5 +1,7 @@
 using Tessera.Linux;
 using Tessera.Linux.Net;
+using Tessera.Proxy.Compression;
+using Tessera.Proxy.Files;
 using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Telemetry;
@@ -15,8 +17,17 @@ internal sealed class Shard
 {
     private const int MaxSpareExchanges = 1_024;
 
+    /// <summary>
+    /// Files that all reactors together keep open for the next request, and what they keep in
+    /// memory.
+    /// </summary>
+    private const int MaxOpenFiles = 256;
+
+    private const long MaxFileBytes = 64L * 1_024 * 1_024;
+
     private readonly ConnectionLimit _limit;
     private readonly Stack<Exchange> _spare = new();
+    private readonly SendFloor? _sendFloor;
     private ClientConnection? _first;
 
     public Shard(
@@ -31,10 +42,17 @@ internal sealed class Shard
         Options = options;
         ErrorLog = errorLog;
         _limit = limit;
+        _sendFloor = options.MinSendBytesPerSecond > 0
+            ? new SendFloor(options.SendTimeoutMs, options.MinSendBytesPerSecond)
+            : null;
         Clock = new ReactorClock(reactor, TimeProvider.System);
         KeptBodies = new BodyMemory(
             reactor.Buffers, options.MaxKeptBodyBytes / Math.Clamp(options.Reactors, 1, 256));
         Forwarder = new Forwarder(this);
+        int reactors = Math.Max(1, options.Reactors);
+        Files = new FileServer(
+            this,
+            new FileCache(Math.Max(1, MaxOpenFiles / reactors), MaxFileBytes / reactors));
     }
 
     /// <summary>0 for the first reactor.</summary>
@@ -55,29 +73,46 @@ internal sealed class Shard
     /// <summary>Health probes in progress.</summary>
     public int ProbeCount { get; set; }
 
+    public CompressorStock Compressors { get; } = new();
+
+    public FileServer Files { get; }
+
     /// <summary>The server ends: each connection is closed after its current request.</summary>
     public bool IsClosing { get; private set; }
 
     public int ConnectionCount { get; private set; }
 
-    /// <summary>Takes over a connection that was accepted, unless there are too many.</summary>
+    /// <summary>
+    /// Takes over a connection that was accepted. When there are too many, some are told so, and
+    /// the rest is closed.
+    /// </summary>
     public void Admit(int descriptor, in InternetAddress peer, Listener listener)
     {
-        if (IsClosing || !_limit.TryEnter())
+        bool isWelcome = !IsClosing && _limit.TryEnter();
+        if (!isWelcome)
         {
-            SocketCalls.Close(descriptor);
-            return;
+            if (IsClosing || !_limit.TryEnterBeyond())
+            {
+                SocketCalls.Close(descriptor);
+                return;
+            }
+
+            ErrorLog.Write("a client is turned away: there are too many connections");
         }
 
         SyscallResult opened = Transport.TryOpen(Reactor, descriptor, out Transport transport);
         if (!opened.IsSuccess)
         {
-            _limit.Leave();
+            Leave(isWelcome);
             ErrorLog.Write($"epoll_ctl: {Errno.Describe(opened.Errno)}");
             return;
         }
 
-        var connection = new ClientConnection(this, listener, transport, peer);
+        transport.Handle.SendFloor = _sendFloor;
+        var connection = new ClientConnection(this, listener, transport, peer)
+        {
+            IsWelcome = isWelcome,
+        };
         connection.Following = _first;
         if (_first is not null)
         {
@@ -86,7 +121,7 @@ internal sealed class Shard
 
         _first = connection;
         ConnectionCount++;
-        connection.RunAsync().Detach(Reactor);
+        (isWelcome ? connection.RunAsync() : connection.TurnAwayAsync()).Detach(Reactor);
     }
 
     internal void Remove(ClientConnection connection)
@@ -106,7 +141,7 @@ internal sealed class Shard
         }
 
         ConnectionCount--;
-        _limit.Leave();
+        Leave(connection.IsWelcome);
     }
 
     public Exchange BeginExchange(ClientConnection client)
@@ -163,6 +198,18 @@ internal sealed class Shard
             {
                 c.Transport.Abort();
             }
+        }
+    }
+
+    private void Leave(bool isWelcome)
+    {
+        if (isWelcome)
+        {
+            _limit.Leave();
+        }
+        else
+        {
+            _limit.LeaveBeyond();
         }
     }
 }

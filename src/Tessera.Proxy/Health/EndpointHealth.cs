@@ -38,8 +38,12 @@ internal sealed class EndpointHealth
         CountsSuccesses = 8,
     }
 
-    /// <summary>When it was last relieved of a trouble; 0 when it never had one.</summary>
-    public long BackSinceMs => Volatile.Read(ref _backSinceMs);
+    /// <summary>
+    /// When it was, or will be, relieved of its last trouble; 0 when it never had one.
+    /// </summary>
+    public long BackSinceMs => Math.Max(
+        Math.Max(Volatile.Read(ref _backSinceMs), Volatile.Read(ref _ejectedUntilMs)),
+        Has(Marks.Avoided) ? Volatile.Read(ref _avoidedUntilMs) : 0);
 
     /// <summary>It does not pass its probe, or waits for the first one.</summary>
     public bool IsFailingProbe => Has(Marks.FailingProbe);

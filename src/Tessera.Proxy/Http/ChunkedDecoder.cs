@@ -67,6 +67,12 @@ public struct ChunkedDecoder
     public readonly bool IsComplete => _state == State.Complete;
 
     /// <summary>
+    /// Data of all chunks that have begun, whether it has come yet or not; never more than
+    /// <see cref="long.MaxValue"/>.
+    /// </summary>
+    public long AnnouncedBytes { get; private set; }
+
+    /// <summary>
     /// Takes all of <paramref name="data"/> that belongs to this body. <paramref name="consumed"/>
     /// is its length: everything after <see cref="ChunkStatus.NeedMore"/>, up to the end of the
     /// body after <see cref="ChunkStatus.Complete"/>, and the valid bytes after
@@ -199,6 +205,7 @@ public struct ChunkedDecoder
     private State AfterSize()
     {
         _count = 0;
+        AnnouncedBytes += Math.Min(_remaining, long.MaxValue - AnnouncedBytes);
         return _remaining == 0 ? State.TrailerStart : State.Data;
     }
 

@@ -44,6 +44,19 @@ public enum HeaderKind : byte
     Authorization,
     ProxyAuthenticate,
     ProxyAuthorization,
+    Range,
+    IfMatch,
+    IfNoneMatch,
+    IfModifiedSince,
+    IfUnmodifiedSince,
+    IfRange,
+    AcceptEncoding,
+    AcceptRanges,
+    ContentEncoding,
+    ContentRange,
+    CacheControl,
+    ETag,
+    Vary,
 }
 
 /// <summary>Finds the kind of a header name (a token), in any case of letters.</summary>
@@ -55,21 +68,23 @@ internal static class HeaderKinds
         2 when Is(name, "te"u8) => HeaderKind.TE,
         3 when Is(name, "via"u8) => HeaderKind.Via,
         4 => Find4(name),
+        5 when Is(name, "range"u8) => HeaderKind.Range,
         6 => Find6(name),
         7 => Find7(name),
-        8 when Is(name, "location"u8) => HeaderKind.Location,
+        8 => Find8(name),
         9 when Is(name, "x-real-ip"u8) => HeaderKind.XRealIp,
         9 when Is(name, "forwarded"u8) => HeaderKind.Forwarded,
         10 => Find10(name),
         12 when Is(name, "content-type"u8) => HeaderKind.ContentType,
-        13 when Is(name, "authorization"u8) => HeaderKind.Authorization,
+        13 => Find13(name),
         14 when Is(name, "content-length"u8) => HeaderKind.ContentLength,
         15 when Is(name, "x-forwarded-for"u8) => HeaderKind.XForwardedFor,
+        15 when Is(name, "accept-encoding"u8) => HeaderKind.AcceptEncoding,
         16 => Find16(name),
-        17 when Is(name, "x-forwarded-proto"u8) => HeaderKind.XForwardedProto,
-        17 when Is(name, "transfer-encoding"u8) => HeaderKind.TransferEncoding,
+        17 => Find17(name),
         18 when Is(name, "proxy-authenticate"u8) => HeaderKind.ProxyAuthenticate,
         19 when Is(name, "proxy-authorization"u8) => HeaderKind.ProxyAuthorization,
+        19 when Is(name, "if-unmodified-since"u8) => HeaderKind.IfUnmodifiedSince,
         _ => HeaderKind.Other,
     };
 
@@ -86,6 +101,8 @@ internal static class HeaderKinds
     {
         'h' when Is(name, "host"u8) => HeaderKind.Host,
         'd' when Is(name, "date"u8) => HeaderKind.Date,
+        'e' when Is(name, "etag"u8) => HeaderKind.ETag,
+        'v' when Is(name, "vary"u8) => HeaderKind.Vary,
         _ => HeaderKind.Other,
     };
 
@@ -105,6 +122,14 @@ internal static class HeaderKinds
         _ => HeaderKind.Other,
     };
 
+    private static HeaderKind Find8(ReadOnlySpan<byte> name) => (name[^1] | 0x20) switch
+    {
+        'n' when Is(name, "location"u8) => HeaderKind.Location,
+        'h' when Is(name, "if-match"u8) => HeaderKind.IfMatch,
+        'e' when Is(name, "if-range"u8) => HeaderKind.IfRange,
+        _ => HeaderKind.Other,
+    };
+
     private static HeaderKind Find10(ReadOnlySpan<byte> name) => (name[0] | 0x20) switch
     {
         'c' when Is(name, "connection"u8) => HeaderKind.Connection,
@@ -114,11 +139,30 @@ internal static class HeaderKinds
         _ => HeaderKind.Other,
     };
 
+    private static HeaderKind Find13(ReadOnlySpan<byte> name) => (name[^1] | 0x20) switch
+    {
+        'n' when Is(name, "authorization"u8) => HeaderKind.Authorization,
+        'h' when Is(name, "if-none-match"u8) => HeaderKind.IfNoneMatch,
+        'l' when Is(name, "cache-control"u8) => HeaderKind.CacheControl,
+        's' when Is(name, "accept-ranges"u8) => HeaderKind.AcceptRanges,
+        'e' when Is(name, "content-range"u8) => HeaderKind.ContentRange,
+        _ => HeaderKind.Other,
+    };
+
     private static HeaderKind Find16(ReadOnlySpan<byte> name) => (name[^1] | 0x20) switch
     {
+        'g' when Is(name, "content-encoding"u8) => HeaderKind.ContentEncoding,
         'n' when Is(name, "proxy-connection"u8) => HeaderKind.ProxyConnection,
         't' when Is(name, "x-forwarded-host"u8) => HeaderKind.XForwardedHost,
         't' when Is(name, "x-forwarded-port"u8) => HeaderKind.XForwardedPort,
+        _ => HeaderKind.Other,
+    };
+
+    private static HeaderKind Find17(ReadOnlySpan<byte> name) => (name[0] | 0x20) switch
+    {
+        'x' when Is(name, "x-forwarded-proto"u8) => HeaderKind.XForwardedProto,
+        't' when Is(name, "transfer-encoding"u8) => HeaderKind.TransferEncoding,
+        'i' when Is(name, "if-modified-since"u8) => HeaderKind.IfModifiedSince,
         _ => HeaderKind.Other,
     };
 

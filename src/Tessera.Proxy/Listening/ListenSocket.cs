@@ -34,7 +34,8 @@ internal sealed class ListenSocket
     private readonly TaskCompletionSource _closed =
         new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private bool _isRetiring;
+    private Ending _ending;
+    private bool _isStarted;
     private bool _isExhausted;
 
     private ListenSocket(Shard shard, Listener listener, int descriptor)
@@ -46,8 +47,25 @@ internal sealed class ListenSocket
         _rest = new IoOperation(_reactor, handle: null);
     }
 
-    /// <summary>Completes when the socket is closed and its address free.</summary>
+    private enum Ending : byte
+    {
+        None,
+
+        /// <summary>The address is given up: what the kernel has accepted is still served.</summary>
+        Retiring,
+
+        /// <summary>Another process goes on with the socket, and with what waits in it.</summary>
+        Leaving,
+    }
+
+    /// <summary>
+    /// Completes when this process has closed the socket; unless it left it to another one, its
+    /// address is free then.
+    /// </summary>
     public Task Closed => _closed.Task;
+
+    /// <summary>For passing it on; owned by this object.</summary>
+    public int Descriptor => _handle.Descriptor;
 
     /// <summary>
     /// Asks whether anybody listens on the address. The sockets of one server share it, and so
@@ -85,24 +103,28 @@ internal sealed class ListenSocket
         return result;
     }
 
+    /// <summary>Takes over a listening socket that another process has passed on.</summary>
+    public static ListenSocket Inherit(Shard shard, Listener listener, int descriptor) =>
+        new(shard, listener, descriptor);
+
     /// <summary>Closes a socket that was never started.</summary>
     public void Discard() => SocketCalls.Close(_handle.Descriptor);
 
-    /// <summary>
-    /// Begins accepting, on the reactor. When it fails the socket is closed, see
-    /// <see cref="Closed"/>.
-    /// </summary>
-    public void Start()
+    /// <summary>Begins accepting. When it fails, <see cref="Closed"/> completes. Any thread.</summary>
+    public void Start() => _reactor.Post(Run);
+
+    private void Run()
     {
         SyscallResult added = _reactor.Poller.Add(_handle);
         if (added.IsSuccess)
         {
+            _isStarted = true;
             RunAsync().Detach(_reactor);
         }
         else
         {
             _shard.ErrorLog.Write($"epoll_ctl: {Errno.Describe(added.Errno)}");
-            Close();
+            CloseUnstarted();
         }
     }
 
@@ -113,12 +135,26 @@ internal sealed class ListenSocket
     public void Retire()
     {
         SocketCalls.RefuseNewConnections(_handle.Descriptor);
-        _reactor.Post(() =>
+        _reactor.Post(() => End(Ending.Retiring));
+    }
+
+    /// <summary>
+    /// Stops accepting and closes this process's descriptor, once another process has its own: the
+    /// socket stays, with every connection that waits in it. Any thread.
+    /// </summary>
+    public void Leave() => _reactor.Post(() => End(Ending.Leaving));
+
+    private void End(Ending ending)
+    {
+        _ending = ending;
+        if (!_isStarted)
         {
-            _isRetiring = true;
-            _handle.Read.Cancel();
-            _rest.Cancel();
-        });
+            CloseUnstarted();
+            return;
+        }
+
+        _handle.Read.Cancel();
+        _rest.Cancel();
     }
 
     private static SyscallResult TryBind(IPEndPoint address, bool isShared, out int descriptor)
@@ -152,9 +188,9 @@ internal sealed class ListenSocket
 
     private async ReactorTask<bool> RunAsync()
     {
-        while (!_isRetiring)
+        while (_ending == Ending.None)
         {
-            for (int burst = 0; burst < MaxBurst && !_isRetiring; burst++)
+            for (int burst = 0; burst < MaxBurst && _ending == Ending.None; burst++)
             {
                 SyscallResult accepted =
                     await _reactor.Start(_handle.Read, IoKind.Accept, [], 0, 0, timeoutMs: 0);
@@ -165,6 +201,15 @@ internal sealed class ListenSocket
             }
 
             await _reactor.Yield(_rest);
+        }
+
+        if (_ending == Ending.Leaving)
+        {
+            int descriptor = _handle.Descriptor;
+            _reactor.Poller.Release(_handle);
+            SocketCalls.Close(descriptor);
+            Close();
+            return true;
         }
 
         // No new handshake begins any more; what is under way completes, then the queue is emptied.
@@ -214,6 +259,13 @@ internal sealed class ListenSocket
             // One connection's bug must not end the listener.
             _reactor.ReportFault(exception);
         }
+    }
+
+    private void CloseUnstarted()
+    {
+        SocketCalls.Close(_handle.Descriptor);
+        _handle.Descriptor = -1;
+        _closed.TrySetResult();
     }
 
     private void Close()

@@ -30,6 +30,7 @@ internal sealed class Listener
     private RouteTable _routes;
     private AccessLog? _log;
     private volatile bool _isRetired;
+    private volatile bool _isLeft;
     private volatile ListenerProtocol _protocol;
     private volatile LearntProtocol _learnt;
     private int _isProbing;
@@ -54,9 +55,15 @@ internal sealed class Listener
     public RouteTable Routes => Volatile.Read(ref _routes);
 
     /// <summary>
-    /// It was taken out of the configuration: connections end after their current request.
+    /// It was taken out of the configuration, or left to another process: connections end after
+    /// their current request.
     /// </summary>
     public bool IsRetired => _isRetired;
+
+    /// <summary>
+    /// Another process serves the address now: who is connected here may take the usual time.
+    /// </summary>
+    public bool IsLeft => _isLeft;
 
     public AccessLogBuffer? LogOf(int reactor) => Volatile.Read(ref _log)?.BufferOf(reactor);
 
@@ -98,4 +105,10 @@ internal sealed class Listener
     public void EndProbe() => Volatile.Write(ref _isProbing, 0);
 
     public void Retire() => _isRetired = true;
+
+    public void Leave()
+    {
+        _isLeft = true;
+        _isRetired = true;
+    }
 }

@@ -1,4 +1,5 @@
 using Tessera.Linux;
+using Tessera.Linux.Files;
 using Tessera.Linux.Net;
 
 namespace Tessera.Proxy.Reactors;
@@ -75,10 +76,19 @@ internal sealed class EpollPoller : IPoller
         SocketCalls.Close(descriptor);
     }
 
+    public void Release(IoHandle handle)
+    {
+        Epoll.Remove(_epoll, handle.Descriptor);
+        _handles[handle.Descriptor] = null;
+        handle.Descriptor = -1;
+    }
+
     public bool TryStart(IoOperation operation)
     {
         IoHandle handle = operation.Handle;
-        bool mayTry = operation.Kind is IoKind.Send or IoKind.Connect
+        bool isWrite = operation.Kind
+            is IoKind.Send or IoKind.SendMore or IoKind.SendFile or IoKind.Connect;
+        bool mayTry = isWrite
             ? handle.IsWritable
             : handle.IsReadable;
         return mayTry && Try(operation, out SyscallResult result) && Finish(operation, result);
@@ -185,7 +195,10 @@ internal sealed class EpollPoller : IPoller
             case IoKind.ReceiveRented:
                 return TryReceiveRented(operation, out result);
             case IoKind.Send:
+            case IoKind.SendMore:
                 return TrySend(operation, out result);
+            case IoKind.SendFile:
+                return TrySendFile(operation, out result);
             case IoKind.Connect:
                 return TryFinishConnect(operation.Handle, out result);
             case IoKind.Accept:
@@ -240,7 +253,10 @@ internal sealed class EpollPoller : IPoller
         IoHandle handle = operation.Handle;
         int start = operation.Offset + operation.Transferred;
         int left = operation.Length - operation.Transferred;
-        result = SocketCalls.Send(handle.Descriptor, operation.Buffer.AsSpan(start, left));
+        Span<byte> bytes = operation.Buffer.AsSpan(start, left);
+        result = operation.Kind == IoKind.Send
+            ? SocketCalls.Send(handle.Descriptor, bytes)
+            : SocketCalls.SendMore(handle.Descriptor, bytes);
         if (!result.IsSuccess)
         {
             handle.IsWritable = result.Errno != Errno.TryAgain;
@@ -258,6 +274,49 @@ internal sealed class EpollPoller : IPoller
         }
 
         result = SyscallResult.Success(operation.Length);
+        return true;
+    }
+
+    /// <summary>
+    /// A count that is short means a full socket or the end of the file: only the next call tells
+    /// which, and only for a full socket there will be an edge.
+    /// </summary>
+    private static bool TrySendFile(IoOperation operation, out SyscallResult result)
+    {
+        IoHandle handle = operation.Handle;
+        int before = operation.Transferred;
+        while (operation.Transferred < operation.Length)
+        {
+            result = FileCalls.Send(
+                handle.Descriptor,
+                operation.File,
+                operation.FileOffset + operation.Transferred,
+                operation.Length - operation.Transferred);
+            if (result.Errno == Errno.TryAgain)
+            {
+                handle.IsWritable = false;
+                if (operation.Transferred > before)
+                {
+                    operation.ExtendDeadline();
+                }
+
+                return false;
+            }
+
+            if (!result.IsSuccess)
+            {
+                return true;
+            }
+
+            if (result.Value == 0)
+            {
+                break;
+            }
+
+            operation.Transferred += result.IntValue;
+        }
+
+        result = SyscallResult.Success(operation.Transferred);
         return true;
     }
 

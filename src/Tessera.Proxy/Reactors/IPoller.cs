@@ -15,6 +15,13 @@ internal interface IPoller : IDisposable
     void Close(IoHandle handle);
 
     /// <summary>
+    /// Lets go of a socket and leaves it open. None of its operations may be in progress. What is
+    /// shared with another process has to go this way: closing one of several descriptors of a
+    /// socket would not take it out of an epoll set (epoll(7), question 6).
+    /// </summary>
+    void Release(IoHandle handle);
+
+    /// <summary>
     /// Begins an operation. True when it was finished within the call; otherwise its
     /// <see cref="IoOperation.Complete"/> is called from a later <see cref="Dispatch"/>.
     /// </summary>

@@ -50,6 +50,14 @@ internal sealed class IoHandle
 
     public IoWatch WatchedFor { get; private set; }
 
+    /// <summary>
+    /// How slowly the peer may take what is sent; null leaves it to the time-out.
+    /// </summary>
+    public SendFloor? SendFloor { get; set; }
+
+    /// <summary>Null until a send was slow.</summary>
+    public SendProgress? SendProgress { get; set; }
+
     /// <summary>Who connected, filled by an accept on this handle.</summary>
     public InternetAddress AcceptedPeer;
 

@@ -24,6 +24,14 @@ internal enum IoKind : byte
     /// <summary>All of the given bytes.</summary>
     Send,
 
+    /// <summary>As <see cref="Send"/>, while more is about to follow at once.</summary>
+    SendMore,
+
+    /// <summary>
+    /// Bytes of <see cref="IoOperation.File"/>; fewer than asked for when the file ends before.
+    /// </summary>
+    SendFile,
+
     /// <summary>Outcome of a connect that was begun.</summary>
     Connect,
 
@@ -48,6 +56,9 @@ internal sealed class IoOperation : TimerEntry
     private Action? _continuation;
     private State _state;
     private int _timeoutMs;
+
+    /// <summary>A look was taken at how slow this send is.</summary>
+    private bool _isSlow;
 
     public IoOperation(Reactor reactor, IoHandle? handle)
     {
@@ -80,6 +91,12 @@ internal sealed class IoOperation : TimerEntry
 
     internal int Length { get; set; }
 
+    /// <summary>Descriptor to send from; for <see cref="IoKind.SendFile"/>.</summary>
+    internal int File { get; set; }
+
+    /// <summary>Where in <see cref="File"/> to begin.</summary>
+    internal long FileOffset { get; set; }
+
     /// <summary>
     /// Bytes of a send that the kernel has taken; meaningful after a failure as well.
     /// </summary>
@@ -99,16 +116,18 @@ internal sealed class IoOperation : TimerEntry
     /// <summary>Sets the deadline of an operation in progress; 0 is none.</summary>
     internal void ExpireAfter(int timeoutMs)
     {
-        _timeoutMs = timeoutMs;
-        ExtendDeadline();
+        _timeoutMs = HasFloor ? Math.Min(timeoutMs, Handle.SendFloor!.CheckMs) : timeoutMs;
+        Arm();
     }
 
-    /// <summary>The time begins anew.</summary>
+    /// <summary>
+    /// The time begins anew, unless it is looked at from time to time how far a send has come.
+    /// </summary>
     internal void ExtendDeadline()
     {
-        if (_timeoutMs > 0)
+        if (!HasFloor)
         {
-            _reactor.Timers.Arm(this, _reactor.NowMs + _timeoutMs);
+            Arm();
         }
     }
 
@@ -142,6 +161,7 @@ internal sealed class IoOperation : TimerEntry
         Length = length;
         Transferred = 0;
         _timeoutMs = 0;
+        _isSlow = false;
     }
 
     /// <summary>Completed within its start, before anyone could await it.</summary>
@@ -184,11 +204,48 @@ internal sealed class IoOperation : TimerEntry
 
     protected internal override void Expire()
     {
-        if (_state == State.Pending)
+        if (_state == State.Pending && !MayGoOn())
         {
             _reactor.Poller.Abandon(this);
             Complete(SyscallResult.Failure(Errno.TimedOut));
         }
+    }
+
+    private bool HasFloor => Kind is IoKind.Send or IoKind.SendMore or IoKind.SendFile
+        && Handle.SendFloor is not null;
+
+    private void Arm()
+    {
+        if (_timeoutMs > 0)
+        {
+            _reactor.Timers.Arm(this, _reactor.NowMs + _timeoutMs);
+        }
+    }
+
+    /// <summary>A send that is slow, but not too slow, gets more time.</summary>
+    private bool MayGoOn()
+    {
+        if (!HasFloor)
+        {
+            return false;
+        }
+
+        SendFloor floor = Handle.SendFloor!;
+        SendProgress progress = Handle.SendProgress ??= new SendProgress();
+        if (!_isSlow)
+        {
+            progress.CheckedMs = SendProgress.Never;
+            _isSlow = true;
+        }
+
+        if (!floor.Allows(
+            progress, Handle.Descriptor, Transferred, Length - Transferred, _reactor.NowMs))
+        {
+            return false;
+        }
+
+        ExpireAfter((int)Math.Min(progress.CreditMs, floor.CheckMs));
+        return true;
     }
 }
 

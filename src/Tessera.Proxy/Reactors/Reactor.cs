@@ -44,10 +44,11 @@ internal sealed class Reactor : IDisposable
     /// <summary>How often the reactor has waited and gone on.</summary>
     public long Turns { get; private set; }
 
-    /// <summary>The clock of <see cref="NowMs"/>, for other threads.</summary>
-    public static long ClockMs() => Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000);
-
     public bool IsCurrentThread => Thread.CurrentThread == _thread;
+
+    /// <summary>What <see cref="NowMs"/> counts, read anew. Any thread.</summary>
+    public static long ClockMs() =>
+        Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000);
 
     public void Start() => _thread.Start();
 

@@ -9,8 +9,9 @@ namespace Tessera.Proxy.Routing;
 internal sealed class Backend
 {
     private readonly HoldQueue[] _holdQueues;
+    private readonly uint[] _turns = new uint[2];
     private BackendSet _current;
-    private uint _turn;
+    private uint _releases;
     private int _held;
 
     /// <param name="reactors">How many there are; each has a queue of held requests.</param>
@@ -23,8 +24,10 @@ internal sealed class Backend
         _holdQueues = new HoldQueue[reactors];
         for (int i = 0; i < reactors; i++)
         {
-            _holdQueues[i] = new HoldQueue();
+            _holdQueues[i] = new HoldQueue(this);
         }
+
+        Adopt(current);
     }
 
     public string Name { get; }
@@ -36,23 +39,21 @@ internal sealed class Backend
     public BackendSet Current
     {
         get => Volatile.Read(ref _current);
-        set => Interlocked.Exchange(ref _current, value);
+        set
+        {
+            Adopt(value);
+            Interlocked.Exchange(ref _current, value);
+        }
     }
 
     /// <summary>Requests that wait for an endpoint, over all reactors.</summary>
     public int Held => Volatile.Read(ref _held);
 
-    /// <summary>A number that no other request gets until it wraps around.</summary>
-    public uint TakeTurn() => Interlocked.Increment(ref _turn) - 1;
-
     /// <summary>
-    /// Where another try of a request looks first: no turn of its own, but not always the same.
+    /// A number that no other request to the same group gets until it wraps around.
     /// </summary>
-    public uint PeekTurn(int turns)
-    {
-        uint turn = Volatile.Read(ref _turn);
-        return turn + (turn / (uint)turns);
-    }
+    public uint TakeTurn(EndpointGroup group) =>
+        Interlocked.Increment(ref _turns[group.IsBackup ? 1 : 0]) - 1;
 
     /// <summary>False when the queue is full. <see cref="LeaveHold"/> must follow a true.</summary>
     public bool TryEnterHold(int limit)
@@ -68,6 +69,34 @@ internal sealed class Backend
 
     public void LeaveHold() => Interlocked.Decrement(ref _held);
 
+    /// <summary>
+    /// An endpoint has room again: lets one of the requests that wait look, whichever reactor's.
+    /// </summary>
+    public void ReleaseOne()
+    {
+        if (Held == 0)
+        {
+            return;
+        }
+
+        uint first = Interlocked.Increment(ref _releases);
+        for (uint i = 0; i < _holdQueues.Length; i++)
+        {
+            if (_holdQueues[(first + i) % (uint)_holdQueues.Length].TryPostRelease())
+            {
+                return;
+            }
+        }
+    }
+
     /// <summary>The queue of one reactor, touched by that reactor alone.</summary>
     public HoldQueue HoldQueueOf(int reactor) => _holdQueues[reactor];
+
+    private void Adopt(BackendSet set)
+    {
+        foreach (Endpoint endpoint in set.Endpoints)
+        {
+            endpoint.BelongTo(this);
+        }
+    }
 }

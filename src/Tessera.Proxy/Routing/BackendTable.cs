@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Transports;
+using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Routing;
 
@@ -50,6 +51,16 @@ internal sealed class BackendTable
     /// </summary>
     public void Apply(ImmutableArray<BackendConfig> configs)
     {
+        // What cannot be made ready is found before anything is changed.
+        foreach (BackendConfig config in configs)
+        {
+            Template.Parse(config.HashKey);
+            ArgumentOutOfRangeException.ThrowIfLessThan(
+                config.Sticky?.Key.Length ?? StickyCookies.MinKeyBytes,
+                StickyCookies.MinKeyBytes,
+                nameof(StickyConfig.Key));
+        }
+
         lock (_lock)
         {
             _leaving.RemoveAll(l => l.Endpoint.InFlight == 0);
@@ -60,7 +71,8 @@ internal sealed class BackendTable
                 _backends.Remove(config.Name, out Backend? backend);
                 if (backend is null)
                 {
-                    backend = new Backend(config.Name, CreateSet(config, []), _shards.Length);
+                    backend = new Backend(
+                        config.Name, CreateSet(config, before: null), _shards.Length);
                     backend.Health.Apply(backend.Current, _shards);
                 }
                 else if (!HasSameContent(backend.Current.Config, config))
@@ -134,7 +146,15 @@ internal sealed class BackendTable
     }
 
     private static bool HasSameContent(BackendConfig a, BackendConfig b) =>
-        a with { Endpoints = b.Endpoints } == b && a.Endpoints.SequenceEqual(b.Endpoints);
+        a with { Endpoints = b.Endpoints, Places = b.Places, Sticky = b.Sticky } == b
+        && a.Endpoints.SequenceEqual(b.Endpoints)
+        && a.Places.SequenceEqual(b.Places)
+        && HasSameContent(a.Sticky, b.Sticky);
+
+    private static bool HasSameContent(StickyConfig? a, StickyConfig? b) =>
+        a is null || b is null
+            ? a == b
+            : a with { Key = b.Key } == b && a.Key.SequenceEqual(b.Key);
 
     private static EndpointStatus StatusOf(Backend backend, Endpoint endpoint) => new(
         backend.Name,
@@ -151,13 +171,13 @@ internal sealed class BackendTable
 
     private void Update(Backend backend, BackendConfig config)
     {
-        Endpoint[] before = backend.Current.Endpoints;
+        BackendSet before = backend.Current;
 
         // Endpoints change their state before the set is swapped: the set reads it.
         BackendSet set = CreateSet(config, before);
-        foreach (Endpoint gone in before.Except(set.Endpoints))
+        foreach (Endpoint gone in before.Endpoints.Except(set.Endpoints))
         {
-            gone.Update(EndpointState.Out, gone.Weight);
+            gone.Update(gone.Config with { State = EndpointState.Out }, Reactor.ClockMs());
             _leaving.Add((backend.Name, gone));
         }
 
@@ -165,28 +185,29 @@ internal sealed class BackendTable
         backend.Current = set;
     }
 
-    private BackendSet CreateSet(BackendConfig config, Endpoint[] existing)
+    private BackendSet CreateSet(BackendConfig config, BackendSet? before)
     {
+        long nowMs = Reactor.ClockMs();
         var endpoints = new Endpoint[config.Endpoints.Length];
         for (int i = 0; i < endpoints.Length; i++)
         {
             EndpointConfig wanted = config.Endpoints[i];
             Endpoint? endpoint = Array.Find(
-                existing, e =>
+                before?.Endpoints ?? [], e =>
                     e.Id == wanted.Id && e.Address.ToIPEndPoint().Equals(wanted.Address));
             if (endpoint is null)
             {
-                endpoint = new Endpoint(wanted, CreatePools());
+                endpoint = new Endpoint(wanted, CreatePools(), nowMs);
             }
             else
             {
-                endpoint.Update(wanted.State, wanted.Weight);
+                endpoint.Update(wanted, nowMs);
             }
 
             endpoints[i] = endpoint;
         }
 
-        return new BackendSet(config, endpoints);
+        return new BackendSet(config, endpoints, before);
     }
 
     private UpstreamPool[] CreatePools() => Array.ConvertAll(

@@ -1,146 +1,82 @@
-using Tessera.Linux.Net;
-
 namespace Tessera.Proxy.Routing;
 
 /// <summary>
 /// Chooses the endpoint of a request. Stateless: what the algorithms remember is in the backend and
-/// its endpoints, shared by all reactors.
+/// its endpoints, in atomics that all reactors share. Nothing here allocates or waits.
 /// </summary>
-internal static class Balancer
+internal static partial class Balancer
 {
-    /// <summary>Attempts of ip_hash before it falls back to round robin, as nginx does.</summary>
-    private const int MaxRehashes = 20;
-
     /// <summary>
-    /// An active endpoint that is not among <paramref name="tried"/>, counted in by
-    /// <see cref="Endpoint.TryBegin"/>; null when there is none. Endpoints that lately failed are
-    /// taken only when no other is left, and those that fail their probe not even then, unless
-    /// nothing was tried yet: a request is not turned away while there is anyone to ask.
+    /// An endpoint that takes the request and is not among those it tried, counted in by
+    /// <see cref="Endpoint.TryBegin"/>; null when there is none. Backups are taken when no other
+    /// can, and endpoints that lately failed when no backup can either. Those that fail their probe
+    /// are not taken even then, unless nothing was tried yet: a request is not turned away while
+    /// there is anyone to ask.
     /// </summary>
-    public static Endpoint? TryPick(
-        Backend backend, BackendSet set, in InternetAddress client, List<Endpoint> tried,
-            long nowMs)
+    public static Endpoint? TryPick(Backend backend, BackendSet set, in Selection selection)
     {
+        if (selection.Bound is { } bound
+            && !selection.Excludes(bound)
+            && bound.TryBegin(isBound: true))
+        {
+            return bound;
+        }
+
         if (set.Active.Length == 0)
         {
             return null;
         }
 
-        return TryPick(backend, set, client, new Exclusion(tried, nowMs, AvoidsFailed: true))
-            ?? TryPick(backend, set, client, new Exclusion(tried, nowMs, AvoidsFailed: false));
+        return TryPickOnce(backend, set, selection)
+            ?? TryPickOnce(backend, set, selection.IncludingFailed());
     }
 
-    private static Endpoint? TryPick(
-        Backend backend, BackendSet set, in InternetAddress client, in Exclusion exclusion) =>
-        set.Config.Algorithm switch
+    /// <summary>
+    /// Whether an endpoint that the request has not tried is full: then waiting is of use, and
+    /// <see cref="Endpoint.End"/> tells when it is over.
+    /// </summary>
+    public static bool MayWaitForRoom(BackendSet set, List<Endpoint> tried) =>
+        set.IsLimited && AnyLeft(set, tried, mustHaveRoom: false);
+
+    /// <summary>Whether one of those endpoints has room at this moment.</summary>
+    public static bool HasRoom(BackendSet set, List<Endpoint> tried) =>
+        AnyLeft(set, tried, mustHaveRoom: true);
+
+    private static Endpoint? TryPickOnce(
+        Backend backend, BackendSet set, in Selection selection) =>
+        TryPickFrom(backend, set, set.Primary, selection)
+            ?? TryPickFrom(backend, set, set.Backup, selection);
+
+    private static Endpoint? TryPickFrom(
+        Backend backend, BackendSet set, EndpointGroup group, in Selection selection) =>
+        group.Active.Length == 0 ? null : set.Config.Algorithm switch
         {
-            BalanceAlgorithm.LeastConnections => PickLeastConnections(backend, set, exclusion),
-            BalanceAlgorithm.IpHash => PickByAddress(backend, set, client, exclusion),
-            _ => PickNextTurn(backend, set, exclusion),
+            BalanceAlgorithm.RoundRobin => PickInTurn(backend, group, selection),
+            BalanceAlgorithm.LeastConnections or
+            BalanceAlgorithm.LeastTimeFirstByte or
+            BalanceAlgorithm.LeastTimeLastByte =>
+                PickLowest(group, selection, Score.By(set.Config.Algorithm, group, selection)),
+            BalanceAlgorithm.Random => PickRandom(group, selection),
+            BalanceAlgorithm.RandomTwo => PickRandomTwo(group, selection),
+            BalanceAlgorithm.IpHash => PickByAddress(group, selection),
+            BalanceAlgorithm.Hash => PickByHash(group, selection),
+            BalanceAlgorithm.ConsistentHash => PickOnRing(group, selection),
+            _ => throw new InvalidOperationException($"{set.Config.Algorithm} is no algorithm"),
         };
 
-    private static Endpoint? PickNextTurn(
-        Backend backend, BackendSet set, in Exclusion exclusion)
+    private static bool AnyLeft(BackendSet set, List<Endpoint> tried, bool mustHaveRoom)
     {
-        ushort[] turns = set.Turns;
-        uint turn = exclusion.IsFirstTry ? backend.TakeTurn() : backend.PeekTurn(turns.Length);
-        for (uint i = 0; i < turns.Length; i++)
+        foreach (Endpoint endpoint in set.Active)
         {
-            Endpoint endpoint = set.Active[turns[(turn + i) % (uint)turns.Length]];
-            if (!exclusion.Has(endpoint) && endpoint.TryBegin())
+            bool isCandidate = mustHaveRoom
+                ? endpoint.HasRoom
+                : endpoint.Config.MaxConnections > 0;
+            if (isCandidate && !tried.Contains(endpoint))
             {
-                return endpoint;
+                return true;
             }
         }
 
-        return null;
-    }
-
-    /// <summary>
-    /// Fewest in flight for its weight; among equals, whoever comes next in turn.
-    /// </summary>
-    private static Endpoint? PickLeastConnections(
-        Backend backend, BackendSet set, in Exclusion exclusion)
-    {
-        uint turn = backend.TakeTurn();
-        for (int attempt = 0; attempt <= set.Active.Length; attempt++)
-        {
-            Endpoint? best = null;
-            long bestInFlight = 0;
-            for (uint i = 0; i < set.Active.Length; i++)
-            {
-                Endpoint endpoint = set.Active[(turn + i) % (uint)set.Active.Length];
-                if (exclusion.Has(endpoint) || endpoint.State != EndpointState.Active)
-                {
-                    continue;
-                }
-
-                long inFlight = endpoint.InFlight;
-                if (best is null || inFlight * best.Weight < bestInFlight * endpoint.Weight)
-                {
-                    best = endpoint;
-                    bestInFlight = inFlight;
-                }
-            }
-
-            if (best is null || best.TryBegin())
-            {
-                return best;
-            }
-        }
-
-        return null;
-    }
-
-    /// <summary>
-    /// nginx's ip_hash: the first three octets of an IPv4 address or all of an IPv6 one, hashed on
-    /// when the endpoint they lead to is out. All endpoints count, active or not, so that one
-    /// which goes and comes back does not move the clients of the others.
-    /// </summary>
-    private static Endpoint? PickByAddress(
-        Backend backend, BackendSet set, in InternetAddress client, in Exclusion exclusion)
-    {
-        ReadOnlySpan<byte> octets = client.IsIPv4 ? client.Host[..3] : client.Host;
-        uint hash = 89;
-        for (int attempt = 0; attempt <= MaxRehashes; attempt++)
-        {
-            foreach (byte octet in octets)
-            {
-                hash = ((hash * 113) + octet) % 6_271;
-            }
-
-            Endpoint endpoint = AtWeight(set, hash % set.TotalWeight);
-            if (!exclusion.Has(endpoint) && endpoint.TryBegin())
-            {
-                return endpoint;
-            }
-        }
-
-        return PickNextTurn(backend, set, exclusion);
-    }
-
-    private static Endpoint AtWeight(BackendSet set, long weight)
-    {
-        int i = 0;
-        while (weight >= set.Endpoints[i].Weight && i < set.Endpoints.Length - 1)
-        {
-            weight -= set.Endpoints[i].Weight;
-            i++;
-        }
-
-        return set.Endpoints[i];
-    }
-
-    /// <summary>Whom this request does not go to.</summary>
-    private readonly record struct Exclusion(
-        List<Endpoint> Tried, long NowMs, bool AvoidsFailed)
-    {
-        /// <summary>A request takes one turn, however often it is tried.</summary>
-        public bool IsFirstTry => Tried.Count == 0 && AvoidsFailed;
-
-        public bool Has(Endpoint endpoint) =>
-            (Tried.Count > 0 && Tried.Contains(endpoint))
-            || (AvoidsFailed && endpoint.IsAvoided(NowMs))
-            || (Tried.Count > 0 && endpoint.Health.IsShunned);
+        return false;
     }
 }

@@ -1,4 +1,7 @@
 using Tessera.Proxy.Access;
+using Tessera.Proxy.Compression;
+using Tessera.Proxy.Files;
+using Tessera.Proxy.Flow;
 
 namespace Tessera.Proxy.Routing;
 
@@ -9,11 +12,14 @@ namespace Tessera.Proxy.Routing;
 internal sealed class Route
 {
     /// <param name="backend">Null when the route answers by itself.</param>
-    public Route(RouteConfig config, Backend? backend)
+    public Route(RouteConfig config, Backend? backend, RouteFlow? flow = null)
     {
+        Flow = flow;
         Config = config;
         Backend = backend;
         Gate = config.Access is null ? null : new AccessGate(config.Access);
+        Files = config.Files is null ? null : new FileSite(config.Files);
+        Compression = config.Compression is null ? null : new CompressionRule(config.Compression);
         IsPlain = backend is not null
             && Gate is null
             && config is
@@ -30,6 +36,14 @@ internal sealed class Route
     public Backend? Backend { get; }
 
     public AccessGate? Gate { get; }
+
+    /// <summary>Null when the route serves no files.</summary>
+    public FileSite? Files { get; }
+
+    /// <summary>Null leaves responses as they are.</summary>
+    public CompressionRule? Compression { get; }
+
+    public RouteFlow? Flow { get; }
 
     /// <summary>Forwards and does nothing else, which is the shortest way through.</summary>
     public bool IsPlain { get; }

@@ -1,3 +1,5 @@
+using Tessera.Proxy.Flow;
+
 namespace Tessera.Proxy.Routing;
 
 /// <summary>
@@ -6,6 +8,7 @@ namespace Tessera.Proxy.Routing;
 /// </summary>
 internal sealed class RouteFactory
 {
+    private readonly ZoneTable _zones = new();
     private readonly BackendTable _backends;
 
     public RouteFactory(BackendTable backends) => _backends = backends;
@@ -17,6 +20,9 @@ internal sealed class RouteFactory
     private Route? TryCreate(RouteConfig config)
     {
         Backend? backend = config.Backend is null ? null : _backends.Find(config.Backend);
-        return config.Backend is not null && backend is null ? null : new Route(config, backend);
+        RouteFlow? flow = config.Flow is null ? null : new RouteFlow(config.Flow, _zones);
+        return config.Backend is not null && backend is null
+            ? null
+            : new Route(config, backend, flow);
     }
 }

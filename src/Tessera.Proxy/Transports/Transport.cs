@@ -104,6 +104,23 @@ internal sealed class Transport
     public IoOperation SendAsync(byte[] buffer, int offset, int length, int timeoutMs) =>
         _reactor.Start(Handle.Write, IoKind.Send, buffer, offset, length, timeoutMs);
 
+    /// <summary>
+    /// As <see cref="SendAsync"/>, while more is about to follow: it leaves together with that.
+    /// </summary>
+    public IoOperation SendMoreAsync(byte[] buffer, int offset, int length, int timeoutMs) =>
+        _reactor.Start(Handle.Write, IoKind.SendMore, buffer, offset, length, timeoutMs);
+
+    /// <summary>
+    /// Sends bytes of a file without reading them. The result is less than
+    /// <paramref name="length"/> when the file ends before.
+    /// </summary>
+    public IoOperation SendFileAsync(int file, long offset, int length, int timeoutMs)
+    {
+        Handle.Write.File = file;
+        Handle.Write.FileOffset = offset;
+        return _reactor.Start(Handle.Write, IoKind.SendFile, [], 0, length, timeoutMs);
+    }
+
     /// <summary>Bytes of the last send that the kernel took.</summary>
     public int Sent => Handle.Write.Transferred;
 

@@ -25,15 +25,51 @@ internal sealed class ControlEndpoints(IController controller, Action<Exception>
     private const int MaxUnsentBytes = 32 * 1024;
 
     private readonly CancellationTokenSource _readersEnd = new();
+    private volatile string? _endReason;
 
-    /// <summary>Ends every stream that only reads (logs, events).</summary>
-    public void EndReaders() => _readersEnd.Cancel();
+    public ControlGate Gate { get; } = new();
+
+    /// <summary>
+    /// Ends every stream that only reads (logs, events); its reader is told the reason, if any.
+    /// </summary>
+    public void EndReaders(string? reason)
+    {
+        _endReason = reason;
+        _readersEnd.Cancel();
+    }
 
     public void Dispose() => _readersEnd.Dispose();
 
     public async Task AnswerAsync(HttpContext context)
     {
         context.Response.Headers[ControlProtocol.VersionHeader] = ControlProtocol.Version;
+        try
+        {
+            RequestKind kind = context.Request.Path.Value switch
+            {
+                ControlProtocol.UpPath or ControlProtocol.DownPath or ControlProtocol.ChangePath
+                    or ControlProtocol.DaemonStopPath => RequestKind.Change,
+                ControlProtocol.DaemonPath => RequestKind.Status,
+                _ => RequestKind.Reading,
+            };
+            if (!await Gate.EnterAsync(kind, context.RequestAborted))
+            {
+                // Nothing has begun: the client asks the daemon that answers on the socket now.
+                context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+                context.Response.Headers.Connection = "close";
+                return;
+            }
+
+            await AnswerPassedAsync(context, kind);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // Nobody waits for an answer any more.
+        }
+    }
+
+    private async Task AnswerPassedAsync(HttpContext context, RequestKind kind)
+    {
         try
         {
             if (!IsVersionAccepted(context.Request))
@@ -50,6 +86,13 @@ internal sealed class ControlEndpoints(IController controller, Action<Exception>
             if (!context.RequestAborted.IsCancellationRequested && !context.Response.HasStarted)
             {
                 await WriteErrorAsync(context, fault);
+            }
+        }
+        finally
+        {
+            if (kind == RequestKind.Change)
+            {
+                Gate.Leave();
             }
         }
     }
@@ -196,6 +239,12 @@ internal sealed class ControlEndpoints(IController controller, Action<Exception>
         catch (OperationCanceledException) when (IsOver(context))
         {
             // The reader left, or the daemon ends: an end, not a fault.
+            if (_endReason is { } reason)
+            {
+                WriteLine(output,
+                    new ErrorBody(new ErrorDetail(reason, UserErrorException.Failed)),
+                    ControlJson.Default.ErrorBody);
+            }
         }
         catch (Exception fault)
         {

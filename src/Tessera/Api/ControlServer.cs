@@ -22,6 +22,7 @@ public sealed class ControlServer : IAsyncDisposable
     private readonly KestrelServer _kestrel;
     private readonly ControlEndpoints _endpoints;
     private readonly string _socketPath;
+    private bool _isNameOurs = true;
     private bool _isStopped;
 
     private ControlServer(KestrelServer kestrel, ControlEndpoints endpoints, string socketPath)
@@ -36,12 +37,14 @@ public sealed class ControlServer : IAsyncDisposable
     /// owner of <see cref="TesseraHome.LockFile"/> may call it. Reachable when it returns.
     /// </summary>
     /// <param name="onFault">Told of every exception that is not a person's mistake.</param>
+    /// <param name="isPaused">Requests wait until <see cref="Resume"/>.</param>
     /// <exception cref="UserErrorException">The path is too long for a socket.</exception>
     public static async Task<ControlServer> StartAsync(
         TesseraHome home,
         IController controller,
         Action<Exception> onFault,
-        CancellationToken cancellation)
+        CancellationToken cancellation,
+        bool isPaused = false)
     {
         string path = CheckedSocketPath(home);
         Directory.CreateDirectory(
@@ -56,6 +59,11 @@ public sealed class ControlServer : IAsyncDisposable
             Options.Create(options), transport, NullLoggerFactory.Instance);
         var endpoints = new ControlEndpoints(controller, onFault);
         var server = new ControlServer(kestrel, endpoints, path);
+        if (isPaused)
+        {
+            _ = endpoints.Gate.CloseAsync(holdsStatus: true);
+        }
+
         try
         {
             await kestrel.StartAsync(new Application(endpoints), cancellation);
@@ -70,8 +78,29 @@ public sealed class ControlServer : IAsyncDisposable
     }
 
     /// <summary>
+    /// Lets requests that come from now on wait. Completes when no command is under way that
+    /// changes something.
+    /// </summary>
+    public Task PauseAsync() => _endpoints.Gate.CloseAsync(holdsStatus: false);
+
+    public void Resume() => _endpoints.Gate.Open();
+
+    /// <summary>Ends logs and events that are being followed, and tells their readers why.</summary>
+    public void EndReaders(string reason) => _endpoints.EndReaders(reason);
+
+    /// <summary>
+    /// Another server has the name of the socket, or will have it: requests that wait here, and
+    /// those that still come, are told to ask again. Leaves the name as it is.
+    /// </summary>
+    public void Retire()
+    {
+        _isNameOurs = false;
+        _endpoints.Gate.Retire();
+    }
+
+    /// <summary>
     /// Takes no more requests, ends streams that only read, gives everything else
-    /// <paramref name="grace"/> to end, then cuts it off. The socket file is gone when it returns.
+    /// <paramref name="grace"/> to end, then cuts it off. The socket file is gone when it returns, unless it was left.
     /// </summary>
     public async Task StopAsync(TimeSpan grace)
     {
@@ -81,9 +110,13 @@ public sealed class ControlServer : IAsyncDisposable
         }
 
         _isStopped = true;
-        // First the name, so that a new client finds no daemon rather than a dying one.
-        File.Delete(_socketPath);
-        _endpoints.EndReaders();
+        if (_isNameOurs)
+        {
+            // First the name, so that a new client finds no daemon rather than a dying one.
+            File.Delete(_socketPath);
+        }
+
+        _endpoints.EndReaders(null);
         using var deadline = new CancellationTokenSource(grace);
         await _kestrel.StopAsync(deadline.Token);
     }

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Diagnostics;
+using System.Text.Json;
 using Tessera.Cli;
 using Tessera.Stack;
 
@@ -19,6 +20,9 @@ public sealed class DaemonLauncher(TesseraHome home, string executable, TimeProv
     /// </summary>
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>Above the sum of the limits within which two daemons hand over.</summary>
+    private static readonly TimeSpan ReplaceLimit = TimeSpan.FromMinutes(3);
+
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan ProbeLimit = TimeSpan.FromSeconds(10);
 
@@ -32,7 +36,7 @@ public sealed class DaemonLauncher(TesseraHome home, string executable, TimeProv
     [
         "PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR",
         // By name: what marks an instance must not mark a daemon that one of them starts.
-        "TESSERA_REACTORS", "TESSERA_DEBUG",
+        "TESSERA_REACTORS", "TESSERA_POLLER", "TESSERA_LINGER_SECONDS", "TESSERA_DEBUG",
     ];
 
     private static readonly string[] PassedPrefixes = ["DOTNET_", "LC_", "XDG_"];
@@ -72,6 +76,43 @@ public sealed class DaemonLauncher(TesseraHome home, string executable, TimeProv
         {
             controller.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>
+    /// Starts a daemon on demand that takes over from the one that runs, and waits until it has.
+    /// Returns its pid.
+    /// </summary>
+    /// <exception cref="UserErrorException">
+    /// It did not take over (the message ends with its last words); the old one goes on.
+    /// </exception>
+    public async Task<int> ReplaceAsync(CancellationToken cancellation)
+    {
+        long logStart = File.Exists(home.DaemonLog) ? new FileInfo(home.DaemonLog).Length : 0;
+        long begin = time.GetTimestamp();
+        using var controller = new RemoteController(home);
+        using Process daemon = Spawn("--on-demand --replace");
+        while (true)
+        {
+            try
+            {
+                DaemonView answering = await controller.GetDaemonAsync(cancellation);
+                if (answering.Pid == daemon.Id)
+                {
+                    return daemon.Id;
+                }
+            }
+            catch (Exception fault) when (fault is DaemonUnreachableException or JsonException)
+            {
+                // Between the two, or of another version than this command.
+            }
+
+            if (daemon.HasExited || time.GetElapsedTime(begin) > ReplaceLimit)
+            {
+                throw Failure("the daemon was not replaced", logStart);
+            }
+
+            await Task.Delay(ProbeInterval, time, cancellation);
         }
     }
 
@@ -163,10 +204,11 @@ public sealed class DaemonLauncher(TesseraHome home, string executable, TimeProv
     /// log and closes what the caller may have leaked (the lock of a surrounding flock(1), say),
     /// and setsid(1) becomes the daemon without another fork, so that its end can be seen here.
     /// </summary>
-    private Process Spawn()
+    /// <param name="options">Of <c>tessera daemon</c>.</param>
+    private Process Spawn(string options = "--on-demand")
     {
-        const string script =
-            "cd / && umask 022 && exec setsid \"$0\" daemon --on-demand </dev/null >>\"$1\" 2>&1 "
+        string script =
+            $"cd / && umask 022 && exec setsid \"$0\" daemon {options} </dev/null >>\"$1\" 2>&1 "
             + "3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-";
         var start = new ProcessStartInfo("/bin/sh")
         {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
@@ -19,6 +20,11 @@ namespace Tessera.Api;
 /// </remarks>
 public sealed class RemoteController : IController, IDisposable
 {
+    /// <summary>How long a daemon may take that is just taking over from another one.</summary>
+    private static readonly TimeSpan HandoverLimit = TimeSpan.FromSeconds(90);
+
+    private static readonly TimeSpan HandoverPause = TimeSpan.FromMilliseconds(50);
+
     private readonly TesseraHome _home;
     private readonly HttpClient _http;
 
@@ -102,8 +108,8 @@ public sealed class RemoteController : IController, IDisposable
     /// </summary>
     public async Task PingAsync(CancellationToken cancellation)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, ControlProtocol.DaemonPath);
-        using HttpResponseMessage response = await SendAsync(request, cancellation);
+        using HttpResponseMessage response = await SendAsync(
+            () => new HttpRequestMessage(HttpMethod.Get, ControlProtocol.DaemonPath), cancellation);
     }
 
     private static string ProjectQuery(string? project) =>
@@ -126,8 +132,8 @@ public sealed class RemoteController : IController, IDisposable
     private async Task<T> GetAsync<T>(
         string path, JsonTypeInfo<T> type, CancellationToken cancellation)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, path);
-        using HttpResponseMessage response = await SendAsync(request, cancellation);
+        using HttpResponseMessage response = await SendAsync(
+            () => new HttpRequestMessage(HttpMethod.Get, path), cancellation);
         return await ReadBodyAsync(response, type, cancellation);
     }
 
@@ -136,8 +142,7 @@ public sealed class RemoteController : IController, IDisposable
         JsonTypeInfo<T> type,
         [EnumeratorCancellation] CancellationToken cancellation)
     {
-        using HttpRequestMessage request = makeRequest();
-        using HttpResponseMessage response = await SendAsync(request, cancellation);
+        using HttpResponseMessage response = await SendAsync(makeRequest, cancellation);
         await using Stream body = await response.Content.ReadAsStreamAsync(cancellation);
         var lines = new LineReader(body, ControlProtocol.MaxLineBytes);
         while (await NextAsync(lines, cancellation) is { } line)
@@ -146,13 +151,34 @@ public sealed class RemoteController : IController, IDisposable
         }
     }
 
+    /// <summary>
+    /// A daemon that has just handed over begins nothing and says so: its successor is asked.
+    /// </summary>
     private async Task<HttpResponseMessage> SendAsync(
+        Func<HttpRequestMessage> makeRequest, CancellationToken cancellation)
+    {
+        long begin = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            using HttpRequestMessage request = makeRequest();
+            HttpResponseMessage response = await SendOnceAsync(request, cancellation);
+            if (response.StatusCode != HttpStatusCode.ServiceUnavailable
+                || TimeProvider.System.GetElapsedTime(begin) > HandoverLimit)
+            {
+                return await CheckAsync(request, response, cancellation);
+            }
+
+            response.Dispose();
+            await Task.Delay(HandoverPause, cancellation);
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendOnceAsync(
         HttpRequestMessage request, CancellationToken cancellation)
     {
-        HttpResponseMessage response;
         try
         {
-            response = await _http.SendAsync(
+            return await _http.SendAsync(
                 request, HttpCompletionOption.ResponseHeadersRead, cancellation);
         }
         catch (HttpRequestException fault)
@@ -165,7 +191,11 @@ public sealed class RemoteController : IController, IDisposable
                     $"the daemon of '{_home.Path}' hung up: {fault.Message}", fault),
             };
         }
+    }
 
+    private static async Task<HttpResponseMessage> CheckAsync(
+        HttpRequestMessage request, HttpResponseMessage response, CancellationToken cancellation)
+    {
         if (response.IsSuccessStatusCode && IsVersionAccepted(request, response))
         {
             return response;

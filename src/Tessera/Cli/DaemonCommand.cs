@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Tessera.Api;
 
 namespace Tessera.Cli;
 
@@ -11,20 +12,49 @@ internal static class DaemonCommand
     public static Command Create(Func<ParseResult, Session> open)
     {
         var onDemand = new Option<bool>("--on-demand") { Hidden = true };
+        var replace = new Option<bool>("--replace")
+        {
+            Description = "Take over from the daemon that runs, without an end of service",
+        };
         var command = new Command(
             "daemon", "Run the daemon in the foreground (commands start one by themselves)")
         {
-            onDemand,
+            replace, onDemand,
         };
-        command.SetAction((parse, _) =>
+        command.SetAction(async (parse, _) =>
         {
             Session session = open(parse);
-            return Daemon.Daemon.RunAsync(
-                session.Caller.Home, parse.GetValue(onDemand), session.Cancellation);
+            bool isOnDemand = parse.GetValue(onDemand);
+            bool replaces = parse.GetValue(replace);
+            if (replaces && !isOnDemand && await FindOnDemandAsync(session) is { } running)
+            {
+                return await ReplaceAsync(session, running);
+            }
+
+            return await Daemon.Daemon.RunAsync(
+                session.Caller.Home, isOnDemand, replaces, session.Cancellation);
         });
         command.Subcommands.Add(CreateStop(open));
         command.Subcommands.Add(CreateStatus(open));
         return command;
+    }
+
+    /// <summary>The daemon that runs, if a command has started it.</summary>
+    private static async Task<DaemonView?> FindOnDemandAsync(Session session) =>
+        await session.ConnectIfRunningAsync() is { } controller
+            && await DaemonEnd.FindAsync(session, controller) is { OnDemand: true } running
+            ? running
+            : null;
+
+    /// <summary>One that runs in the background gets a successor that does.</summary>
+    private static async Task<int> ReplaceAsync(Session session, DaemonView running)
+    {
+        var launcher = new DaemonLauncher(
+            session.Caller.Home, DaemonLauncher.OwnExecutable, session.Caller.Time);
+        int pid = await launcher.ReplaceAsync(session.Cancellation);
+        session.Error.WriteLine($"tessera {ProgramVersion.Text} (pid {pid}) has taken over from "
+            + $"{running.Version} (pid {running.Pid}), which ends with its last connection");
+        return ExitCode.Ok;
     }
 
     private static Command CreateStop(Func<ParseResult, Session> open)

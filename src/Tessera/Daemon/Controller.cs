@@ -201,6 +201,7 @@ internal sealed class Controller : IController, IDisposable
         // Listen first: an address that is taken must be known before anything is started. Until
         // the first instance is there, requests are held for it.
         await _ingress.ResolveAsync(desired);
+        await _ingress.WhenFreeAsync(cancellation);
         PutInForce(desired with { Expected = PlanProgress.Started(plan) }, previous);
         await _ingress.WhenFreeAsync(cancellation);
         _engine.SetBaseEnvironment(desired.Name, desired.BaseEnvironment);

@@ -1,136 +1,79 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Tessera.Api;
 using Tessera.Proxy;
 using Tessera.Stack;
-using Tessera.Stack.Discovery;
-using Tessera.Stack.Engines.Native;
 
 namespace Tessera.Daemon;
 
 /// <summary>
-/// The composition root: one daemon per state folder, with every part of it made here. It adopts
-/// what an earlier daemon left running before it answers its first command.
+/// The composition root: one daemon per state folder, with every part of it made here or in its
+/// <see cref="ControlPlane"/>. It adopts what an earlier daemon left running, or is handed it,
+/// before it answers its first command.
 /// </summary>
 internal static class Daemon
 {
-    private static readonly TimeSpan AdoptionLimit = TimeSpan.FromSeconds(15);
-
-    /// <summary>Whoever started the daemon for a command may have died before giving it.</summary>
-    private static readonly TimeSpan FirstCommandLimit = TimeSpan.FromSeconds(30);
-
-    /// <summary>For answers under way when the daemon ends.</summary>
-    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(2);
-
     /// <param name="onDemand">Started by a command: ends by itself when no project is left.</param>
+    /// <param name="replaces">
+    /// Takes over from the daemon that runs, if one does, which then finishes its connections.
+    /// </param>
     /// <returns>An exit code: 0 after an orderly end.</returns>
     public static async Task<int> RunAsync(
-        TesseraHome home, bool onDemand, CancellationToken cancellation)
+        TesseraHome home, bool onDemand, bool replaces, CancellationToken cancellation)
     {
-        DateTimeOffset startedAt = DateTimeOffset.UtcNow;
         Directory.CreateDirectory(home.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite
             | UnixFileMode.UserExecute);
-        using DaemonLock held = DaemonLock.Take(home);
+        using Predecessor? predecessor = replaces
+            ? await Predecessor.FindAsync(home, cancellation)
+            : null;
+        DaemonLock? own = predecessor is null ? DaemonLock.Take(home) : null;
         await using var log = new DaemonLog(home, isFile: onDemand);
         ProxyOptions options = ReadOptions(log.Write);
-        var store = new ProjectStore(home);
-        var catalog = new Catalog();
-        var shutdown = new DaemonShutdown(onDemand);
+        TimeSpan lingerLimit = ReadLingerLimit();
         await using var proxy = new ProxyServer(options);
-        await using var ingress = new Ingress(proxy, catalog,
-            project => Path.Combine(store.FolderOf(project), "access.log"), log.Write,
-            TimeProvider.System);
-        await using var engine = new NativeEngine(
-            new NativeEngineOptions
-            {
-                StateFolder = home.Projects,
-                PathFolder = AppContext.BaseDirectory,
-                Log = log.Write,
-            },
-            catalog, ingress.DrainAsync, TimeProvider.System);
-        using var controller = new Controller(engine, catalog, ingress, proxy, store, shutdown,
-            TimeProvider.System, Describe);
-
-        await AdoptAsync(store, engine, ingress, log.Write);
-        await using ControlServer server = await ControlServer.StartAsync(
-            home, controller, fault => log.Write($"fault: {fault}"), cancellation);
-        using var signals = new ShutdownSignals(controller, shutdown, log.Write);
-        log.Write(
-            $"tessera {ProgramVersion.Text} serves {home.Path} with {options.Reactors} reactors");
-        Task completion = controller.CompleteAsync(log.Write);
-        await using ITimer patience = TimeProvider.System.CreateTimer(
-            _ => controller.NoteIdle(), null, FirstCommandLimit, Timeout.InfiniteTimeSpan);
-
-        bool keepInstances = await shutdown.Begun;
-        await completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        log.Write(keepInstances ? "ending; instances live on" : "ending; instances are stopped");
-        await server.StopAsync(AnswerLimit);
-        if (onDemand && ingress.Projects.IsEmpty)
+        using DaemonLock held = own ?? await InheritAsync(home, predecessor!, proxy, cancellation);
+        var parts = new DaemonParts(
+            home, onDemand, options, proxy, held, log, DateTimeOffset.UtcNow);
+        using var signals = new ShutdownSignals();
+        PlaneEnd end = await RunPlanesAsync(parts, predecessor, signals, cancellation);
+        if (end == PlaneEnd.HandedOver)
         {
-            // Nothing is worth keeping without a project: the folder is left as it was found.
-            log.Delete();
-            store.DeleteIfEmpty();
+            using IDisposable reaping = Lingering.ReapChildren();
+            await Lingering.RunAsync(proxy, lingerLimit, log.Write, signals.Token);
         }
 
         return ExitCode.Ok;
-
-        DaemonView Describe() => new(ProgramVersion.Text, Environment.ProcessId, startedAt,
-            home.Path, onDemand, options.Reactors, [.. ingress.Projects.Keys]);
     }
 
     /// <summary>
-    /// Listens for every project on disk, adopts what lives and starts what shall run. Requests
-    /// that come in between are held.
+    /// One control plane, and another one for each hand-over that failed half-way.
     /// </summary>
-    private static async Task AdoptAsync(
-        ProjectStore store, NativeEngine engine, Ingress ingress, Action<string> log)
+    private static async Task<PlaneEnd> RunPlanesAsync(
+        DaemonParts parts, Predecessor? predecessor, ShutdownSignals signals,
+        CancellationToken cancellation)
     {
-        using var limit = new CancellationTokenSource(AdoptionLimit);
-        foreach (string name in store.Names)
+        PlaneEnd end;
+        do
         {
-            ProjectEntry? entry = store.Load(name, log);
-            if (entry is not null)
-            {
-                engine.SetBaseEnvironment(name, entry.BaseEnvironment);
-                entry = TryListen(entry, ingress, log) ? entry : null;
-            }
-
-            try
-            {
-                await engine.AdoptAsync(name, entry?.Project.Services.Values ?? [], limit.Token);
-            }
-            catch (OperationCanceledException)
-            {
-                log($"{name} could not be adopted within {AdoptionLimit.TotalSeconds:0} s");
-            }
-
-            if (entry is not null)
-            {
-                ingress.Set(entry);
-            }
+            await using var plane = new ControlPlane(parts);
+            signals.Pass(plane.Stop);
+            end = await plane.RunAsync(predecessor, cancellation);
+            signals.Hold();
+            predecessor = null;
         }
+        while (end == PlaneEnd.TakenBack);
+        return end;
     }
 
-    /// <summary>False when its routes cannot be built: what runs of it runs on without.</summary>
-    private static bool TryListen(ProjectEntry entry, Ingress ingress, Action<string> log)
+    private static async Task<DaemonLock> InheritAsync(
+        TesseraHome home, Predecessor predecessor, ProxyServer proxy,
+        CancellationToken cancellation)
     {
-        try
-        {
-            foreach (ListenFailure failure in ingress.Set(
-                entry with { Expected = [.. entry.Project.Services.Keys] }))
-            {
-                log($"cannot listen on {failure.Address} for {entry.Name}: {failure.Reason}; "
-                    + "trying again every second");
-            }
-
-            return true;
-        }
-        catch (Exception e)
-        {
-            log($"fault: {entry.Name} has no routes; run `tessera up` with its file: {e}");
-            return false;
-        }
+        Inheritance inheritance = await predecessor.ReceiveAsync(cancellation);
+        proxy.Inherit(inheritance.Listeners);
+        return inheritance.Lock is int descriptor
+            ? DaemonLock.Inherit(home, descriptor)
+            : DaemonLock.Take(home);
     }
 
     private static ProxyOptions ReadOptions(Action<string> log)
@@ -149,26 +92,60 @@ internal static class Daemon
                 $"TESSERA_REACTORS is \"{reactors}\"; give a number from 1 to 256");
     }
 
+    private static TimeSpan ReadLingerLimit()
+    {
+        string? text = Environment.GetEnvironmentVariable("TESSERA_LINGER_SECONDS");
+        if (string.IsNullOrEmpty(text))
+        {
+            return Lingering.DefaultLimit;
+        }
+
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int seconds)
+            ? TimeSpan.FromSeconds(seconds)
+            : throw new UserErrorException(
+                $"TESSERA_LINGER_SECONDS is \"{text}\"; give a number of seconds");
+    }
+
     /// <summary>
     /// SIGTERM and SIGINT end the daemon as <c>daemon stop</c> does; the second one ends it at once
-    /// and leaves what still runs to the next daemon.
+    /// and leaves what still runs to the next daemon. One that comes between two control planes is
+    /// kept for the next. Safe from any thread.
     /// </summary>
     private sealed class ShutdownSignals : IDisposable
     {
-        private readonly Controller _controller;
-        private readonly DaemonShutdown _shutdown;
-        private readonly Action<string> _log;
+        private readonly Lock _lock = new();
+        private readonly CancellationTokenSource _any = new();
         private readonly ImmutableArray<PosixSignalRegistration> _registrations;
+        private Action<bool>? _stop;
         private int _count;
 
-        public ShutdownSignals(
-            Controller controller, DaemonShutdown shutdown, Action<string> log)
-        {
-            _controller = controller;
-            _shutdown = shutdown;
-            _log = log;
+        public ShutdownSignals() =>
             _registrations = [.. new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT }
                 .Select(signal => PosixSignalRegistration.Create(signal, OnSignal))];
+
+        /// <summary>Cancelled with the first signal.</summary>
+        public CancellationToken Token => _any.Token;
+
+        /// <summary>Signals go to <paramref name="stop"/>; true says it is not the first.</summary>
+        public void Pass(Action<bool> stop)
+        {
+            lock (_lock)
+            {
+                _stop = stop;
+                if (_count > 0)
+                {
+                    stop(false);
+                }
+            }
+        }
+
+        /// <summary>Signals are kept.</summary>
+        public void Hold()
+        {
+            lock (_lock)
+            {
+                _stop = null;
+            }
         }
 
         public void Dispose()
@@ -177,22 +154,20 @@ internal static class Daemon
             {
                 registration.Dispose();
             }
+
+            _any.Dispose();
         }
 
         private void OnSignal(PosixSignalContext context)
         {
             context.Cancel = true;
-            if (Interlocked.Increment(ref _count) > 1)
+            lock (_lock)
             {
-                _shutdown.Begin(keepInstances: true);
-                return;
+                _count++;
+                _stop?.Invoke(_count > 1);
             }
 
-            _controller.EndAsync(keepInstances: false, _ => { }).ContinueWith(
-                end => _log(
-                    $"not everything could be stopped: {end.Exception!.InnerException!.Message}"),
-                CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted,
-                    TaskScheduler.Default);
+            _any.Cancel();
         }
     }
 }

@@ -15,12 +15,24 @@ internal sealed class DaemonLock : IDisposable
 
     private readonly FileLock _lock;
     private readonly string _path;
+    private bool _isOwner;
 
-    private DaemonLock(FileLock held, string path)
+    private DaemonLock(FileLock held, string path, bool isOwner)
     {
         _lock = held;
         _path = path;
+        _isOwner = isOwner;
     }
+
+    /// <summary>For passing the lock on to a successor, who then shares it.</summary>
+    public int Descriptor => _lock.Descriptor;
+
+    /// <summary>
+    /// The lock that a predecessor has passed on. Shared with it until <see cref="Claim"/>: if this
+    /// process ends before, the predecessor still has it.
+    /// </summary>
+    public static DaemonLock Inherit(TesseraHome home, int descriptor) =>
+        new(FileLock.FromDescriptor(descriptor), home.LockFile, isOwner: false);
 
     /// <exception cref="UserErrorException">Another daemon owns the folder; says which.</exception>
     public static DaemonLock Take(TesseraHome home)
@@ -39,8 +51,9 @@ internal sealed class DaemonLock : IDisposable
             // a lock that nobody else can see.
             if (!held.IsDeleted)
             {
-                held.Write(Encoding.ASCII.GetBytes($"{Environment.ProcessId}\n"));
-                return new DaemonLock(held, home.LockFile);
+                var taken = new DaemonLock(held, home.LockFile, isOwner: true);
+                taken.Claim();
+                return taken;
             }
 
             held.Dispose();
@@ -51,10 +64,31 @@ internal sealed class DaemonLock : IDisposable
             UserErrorException.Failed);
     }
 
-    /// <summary>Deletes the file while it is still locked, then gives the lock back.</summary>
+    /// <summary>The state folder is this process's alone.</summary>
+    public void Claim()
+    {
+        _lock.Write(Encoding.ASCII.GetBytes($"{Environment.ProcessId}\n"));
+        _isOwner = true;
+    }
+
+    /// <summary>A successor has the lock: this process lets go of its share.</summary>
+    public void Leave()
+    {
+        _isOwner = false;
+        _lock.Dispose();
+    }
+
+    /// <summary>
+    /// Deletes the file while it is still locked, then gives the lock back; a share of it is only
+    /// given back.
+    /// </summary>
     public void Dispose()
     {
-        File.Delete(_path);
+        if (_isOwner)
+        {
+            File.Delete(_path);
+        }
+
         _lock.Dispose();
     }
 

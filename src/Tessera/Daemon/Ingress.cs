@@ -27,6 +27,7 @@ internal sealed class Ingress : IAsyncDisposable
     private ImmutableSortedDictionary<string, ProjectEntry> _projects =
         ImmutableSortedDictionary<string, ProjectEntry>.Empty;
     private ImmutableArray<ListenFailure> _failures = [];
+    private bool _isEnded;
 
     public Ingress(
         ProxyServer proxy, Catalog catalog, Func<string, string> accessLogOf, Action<string> log,
@@ -104,8 +105,20 @@ internal sealed class Ingress : IAsyncDisposable
         return (await Task.WhenAll(drains)).Sum();
     }
 
+    /// <summary>
+    /// From now on the data plane keeps what it has, whatever late news the catalog gets.
+    /// </summary>
+    public void End()
+    {
+        lock (_lock)
+        {
+            _isEnded = true;
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
+        End();
         await _retry.DisposeAsync();
         await _end.CancelAsync();
         await _resolving;
@@ -147,6 +160,11 @@ internal sealed class Ingress : IAsyncDisposable
     {
         lock (_lock)
         {
+            if (_isEnded)
+            {
+                return;
+            }
+
             try
             {
                 Apply();

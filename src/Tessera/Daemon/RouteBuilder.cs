@@ -105,6 +105,10 @@ internal static class RouteBuilder
                 ? [.. options.Endpoints.SelectMany(e => ExternalEndpoints(e, resolve))]
                 : [.. instances.Where(i => i.IsAlive).SelectMany(
                     i => InstanceEndpoints(i, service, targetPort))],
+            Places = service.IsExternal
+                ? []
+                : [.. Enumerable.Range(1, Math.Max(service.Scale, 0)).Select(
+                    slot => new PlaceConfig(PlaceOf(slot), WeightOf(service, slot)))],
             IsManaged = !service.IsExternal,
             UnavailableReason = UnavailableReason(entry, service, instances),
             Limits = BackendLimits.Default with
@@ -128,6 +132,7 @@ internal static class RouteBuilder
                 Address = address,
                 Weight = WeightOf(service, instance.Slot.Number),
                 State = TrafficOf(instance).State,
+                Place = PlaceOf(instance.Slot.Number),
             };
         }
     }
@@ -140,6 +145,12 @@ internal static class RouteBuilder
             Address = new IPEndPoint(address, endpoint.Port),
             Weight = endpoint.Weight,
         });
+
+    /// <summary>
+    /// The hash algorithms choose a slot, so that whoever runs in it next gets its clients, and
+    /// those of the other slots stay where they are.
+    /// </summary>
+    private static string PlaceOf(int slot) => $"slot-{slot}";
 
     private static int WeightOf(Service service, int slot)
     {

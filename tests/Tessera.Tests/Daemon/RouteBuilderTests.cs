@@ -54,6 +54,23 @@ public class RouteBuilderTests
     }
 
     [Fact]
+    public void Keeps_the_place_of_a_slot_while_nothing_lives_in_it()
+    {
+        Service web = Web() with { Scale = 3 };
+        BackendConfig whole = Build(web,
+            At(1, Instance("web", 1)), At(2, Instance("web", 2)), At(3, Instance("web", 3)))
+            .Backends[0];
+        BackendConfig crashed = Build(web,
+            At(1, Instance("web", 1)),
+            At(2, Instance("web", 2, InstanceState.Exited)),
+            At(3, Instance("web", 3))).Backends[0];
+        crashed.Places.ShouldBe(whole.Places);
+        whole.Places.Select(p => p.Name).ShouldBe(whole.Endpoints.Select(e => e.Place));
+        crashed.Endpoints.Select(e => e.Place)
+            .ShouldBe([whole.Endpoints[0].Place, whole.Endpoints[2].Place]);
+    }
+
+    [Fact]
     public void Holds_requests_while_a_restart_is_on_its_way()
     {
         Instance crashed = Instance("web", state: InstanceState.Exited, exitCode: 1);

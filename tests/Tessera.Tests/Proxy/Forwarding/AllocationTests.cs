@@ -57,6 +57,66 @@ public sealed class AllocationTests
         (await AllocatedAsync(proxy) - before).ShouldBeLessThan(AllowedBytes);
     }
 
+    [Fact]
+    public async Task Holds_a_request_against_limits_without_allocating()
+    {
+        using ScriptedServer server = ScriptedServer.Named("one");
+        var flow = new FlowConfig
+        {
+            RateLimits =
+            [
+                new RateLimitConfig
+                {
+                    Zone = "clients",
+                    Key = "$remote_addr$http_user_agent",
+                    RequestsPerSecond = 100_000,
+                    Burst = 10_000,
+                    BurstWithoutDelay = int.MaxValue,
+                },
+            ],
+            ConnectionLimits = [new ConnectionLimitConfig { Zone = "clients", Max = 4 }],
+            MaxBodyBytes = 1_000,
+        };
+        var access = new AccessConfig
+        {
+            Addresses = [new AddressRule(true, System.Net.IPNetwork.Parse("127.0.0.0/8"))],
+        };
+        await using ProxyFixture proxy = ProxyFixture.Start(
+            [server.Address],
+            new ProxyOptions { Reactors = 1 },
+            listener: l => l with
+            {
+                Routes = [new RouteConfig { Backend = "web", Flow = flow, Access = access }],
+            });
+        using var client = new TcpClient { NoDelay = true };
+        await client.ConnectAsync(proxy.Address, TestContext.Current.CancellationToken);
+        const string Request = "GET / HTTP/1.1\r\nHost: test\r\nUser-Agent: t\r\n\r\n";
+        await RepeatAsync(client.Client, Request, 1_000);
+        long before = await AllocatedAsync(proxy);
+        await RepeatAsync(client.Client, Request, 400);
+        (await AllocatedAsync(proxy) - before).ShouldBeLessThan(AllowedBytes);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("Accept-Encoding: gzip, br\r\nIf-None-Match: \"other\"\r\n")]
+    [InlineData("Range: bytes=4-\r\nIf-Modified-Since: Mon, 06 May 2002 07:08:09 GMT\r\n")]
+    public async Task Serves_a_small_file_without_allocating(string fields)
+    {
+        await using Files.FileFixture site =
+            new Files.FileFixture().With("index.html", "HTTP\r\n\r\none");
+        site.Serving(
+            f => f with { TryFiles = ["$uri", "$uri/", "=404"], CacheControl = "max-age=1" },
+            r => r with { Compression = new CompressionConfig() });
+        using var client = new TcpClient { NoDelay = true };
+        await client.ConnectAsync(site.Proxy.Address, TestContext.Current.CancellationToken);
+        string request = $"GET / HTTP/1.1\r\nHost: test\r\n{fields}\r\n";
+        await RepeatAsync(client.Client, request, 1_000);
+        long before = await AllocatedAsync(site.Proxy);
+        await RepeatAsync(client.Client, request, 400);
+        (await AllocatedAsync(site.Proxy) - before).ShouldBeLessThan(AllowedBytes);
+    }
+
     private static async Task RepeatAsync(Socket client, string request, int times)
     {
         byte[] bytes = Encoding.ASCII.GetBytes(request);

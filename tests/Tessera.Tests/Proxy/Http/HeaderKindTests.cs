@@ -36,6 +36,19 @@ public class HeaderKindTests
         [HeaderKind.Authorization] = "Authorization",
         [HeaderKind.ProxyAuthenticate] = "Proxy-Authenticate",
         [HeaderKind.ProxyAuthorization] = "Proxy-Authorization",
+        [HeaderKind.Range] = "Range",
+        [HeaderKind.IfMatch] = "If-Match",
+        [HeaderKind.IfNoneMatch] = "If-None-Match",
+        [HeaderKind.IfModifiedSince] = "If-Modified-Since",
+        [HeaderKind.IfUnmodifiedSince] = "If-Unmodified-Since",
+        [HeaderKind.IfRange] = "If-Range",
+        [HeaderKind.AcceptEncoding] = "Accept-Encoding",
+        [HeaderKind.AcceptRanges] = "Accept-Ranges",
+        [HeaderKind.ContentEncoding] = "Content-Encoding",
+        [HeaderKind.ContentRange] = "Content-Range",
+        [HeaderKind.CacheControl] = "Cache-Control",
+        [HeaderKind.ETag] = "ETag",
+        [HeaderKind.Vary] = "Vary",
     };
 
     [Fact]

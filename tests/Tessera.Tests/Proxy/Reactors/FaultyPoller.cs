@@ -47,10 +47,17 @@ internal sealed class FaultyPoller : IPoller
         _inner.Close(handle);
     }
 
+    public void Release(IoHandle handle)
+    {
+        _delayed.RemoveAll(o => o.Handle == handle);
+        _inner.Release(handle);
+    }
+
     public bool TryStart(IoOperation operation)
     {
         bool isReceive = operation.Kind is IoKind.Receive or IoKind.ReceiveRented;
-        bool isTransfer = isReceive || operation.Kind == IoKind.Send;
+        bool isTransfer = isReceive
+            || operation.Kind is IoKind.Send or IoKind.SendMore or IoKind.SendFile;
         if (operation.Kind == IoKind.Accept && Happens(_faults.TooManyFiles))
         {
             operation.CompleteAtOnce(SyscallResult.Failure(Errno.TooManyFiles));

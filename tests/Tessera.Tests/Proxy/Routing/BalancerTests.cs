@@ -21,14 +21,14 @@ public sealed class BalancerTests
     {
         int[] parsed =
             [.. weights.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse)];
-        string turns = string.Concat(BackendSet.BuildTurns(parsed).Select(t => (char)('a' + t)));
+        string turns = string.Concat(TurnSequence.Build(parsed).Select(t => (char)('a' + t)));
         turns.ShouldBe(expected);
     }
 
     [Fact]
     public void Scales_huge_weights_down_and_leaves_nobody_out()
     {
-        ushort[] turns = BackendSet.BuildTurns([65_535, 65_534, 1]);
+        ushort[] turns = TurnSequence.Build([65_535, 65_534, 1]);
         turns.Length.ShouldBeLessThanOrEqualTo(4_100);
         turns.ShouldContain((ushort)2);
     }
@@ -63,7 +63,7 @@ public sealed class BalancerTests
     public void Skips_what_was_tried_and_what_is_not_active()
     {
         (Backend backend, Endpoint[] endpoints) = Create(BalanceAlgorithm.RoundRobin, 1, 1, 1);
-        endpoints[1].Update(EndpointState.Draining, 1);
+        SetState(endpoints[1], EndpointState.Draining);
         for (int i = 0; i < 6; i++)
         {
             Pick(backend, endpoints[0]).ShouldBe(endpoints[2]);
@@ -135,7 +135,7 @@ public sealed class BalancerTests
         (Backend backend, Endpoint[] endpoints) = Create(BalanceAlgorithm.IpHash, 1, 1, 1, 1);
         string[] clients = [.. Enumerable.Range(0, 200).Select(i => $"10.{i}.1.1")];
         Endpoint[] before = [.. clients.Select(c => Pick(backend, c)!)];
-        endpoints[1].Update(EndpointState.Out, 1);
+        SetState(endpoints[1], EndpointState.Out);
         backend.Current = new BackendSet(backend.Current.Config, endpoints);
         for (int i = 0; i < clients.Length; i++)
         {
@@ -171,11 +171,20 @@ public sealed class BalancerTests
     private static Endpoint? Pick(Backend backend, params Endpoint[] tried) =>
         Pick(backend, 0, tried);
 
+    private static void SetState(Endpoint endpoint, EndpointState state) =>
+        endpoint.Update(endpoint.Config with { State = state }, nowMs: 0);
+
     private static Endpoint? Pick(Backend backend, string client) =>
-        Balancer.TryPick(backend, backend.Current, AddressOf(client), [], 0);
+        Balancer.TryPick(backend, backend.Current, new Selection
+        {
+            Client = AddressOf(client), Tried = [], NowMs = 0,
+        });
 
     private static Endpoint? Pick(Backend backend, long nowMs, params Endpoint[] tried) =>
-        Balancer.TryPick(backend, backend.Current, AddressOf("127.0.0.1"), [.. tried], nowMs);
+        Balancer.TryPick(backend, backend.Current, new Selection
+        {
+            Client = AddressOf("127.0.0.1"), Tried = [.. tried], NowMs = nowMs,
+        });
 
     private static InternetAddress AddressOf(string text) =>
         new(new IPEndPoint(IPAddress.Parse(text), 1));

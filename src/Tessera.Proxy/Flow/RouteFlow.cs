@@ -1,0 +1,179 @@
+using Tessera.Proxy.Forwarding;
+using Tessera.Proxy.Variables;
+
+namespace Tessera.Proxy.Flow;
+
+/// <summary>What a route's rate limits say of a request.</summary>
+/// <param name="RefusedBy">Null when the request is taken.</param>
+/// <param name="WaitMs">
+/// Taken: until it may go on. Refused: until another would be taken.
+/// </param>
+internal readonly record struct RateVerdict(RateRule? RefusedBy, long WaitMs);
+
+/// <summary>
+/// A route's limits, made ready once. Immutable; what they count is in their zones.
+/// </summary>
+internal sealed class RouteFlow
+{
+    private readonly RateRule[] _rates;
+    private readonly ConnectionRule[] _connections;
+
+    /// <exception cref="FormatException">See <see cref="FlowConfig.FindFault"/>.</exception>
+    public RouteFlow(FlowConfig config, ZoneTable zones)
+    {
+        if (config.FindFault() is { } fault)
+        {
+            throw new FormatException(fault);
+        }
+
+        Config = config;
+        _rates = [.. config.RateLimits.Select(r => new RateRule(r, zones))];
+        _connections = [.. config.ConnectionLimits.Select(c => new ConnectionRule(c, zones))];
+    }
+
+    public FlowConfig Config { get; }
+
+    /// <summary>
+    /// Charges the request to all rate limits or to none. The longest wait of them counts, and the
+    /// first that refuses decides, as with nginx.
+    /// </summary>
+    public RateVerdict Charge(Exchange exchange, long nowMs)
+    {
+        Span<ulong> keys = stackalloc ulong[FlowConfig.MaxRules];
+        long waitMs = 0;
+        for (int i = 0; i < _rates.Length; i++)
+        {
+            RateRule rule = _rates[i];
+            keys[i] = rule.Key.Of(exchange);
+            if (keys[i] == 0)
+            {
+                continue;
+            }
+
+            if (!rule.Zone.TryCharge(keys[i], rule.Rate, rule.Burst, nowMs, out long excess))
+            {
+                Refund(keys[..i]);
+                return new RateVerdict(rule, rule.TimeOf(excess - rule.Burst));
+            }
+
+            waitMs = Math.Max(waitMs, rule.TimeOf(excess - rule.FreeBurst));
+        }
+
+        return new RateVerdict(null, waitMs);
+    }
+
+    /// <summary>
+    /// Counts the request in for as long as the exchange lasts. Returns the rule that refuses it,
+    /// or null.
+    /// </summary>
+    public ConnectionRule? TryEnter(Exchange exchange)
+    {
+        foreach (ConnectionRule rule in _connections)
+        {
+            ulong key = rule.Key.Of(exchange);
+            if (key == 0)
+            {
+                continue;
+            }
+
+            if (!rule.Zone.TryEnter(key, rule.Max, out int slot))
+            {
+                return rule;
+            }
+
+            exchange.Occupy(rule.Zone, slot);
+        }
+
+        return null;
+    }
+
+    private void Refund(ReadOnlySpan<ulong> keys)
+    {
+        for (int i = 0; i < keys.Length; i++)
+        {
+            if (keys[i] != 0)
+            {
+                _rates[i].Zone.Refund(keys[i]);
+            }
+        }
+    }
+}
+
+/// <summary>The key of a limit. Immutable.</summary>
+internal sealed class LimitKey
+{
+    /// <summary>Longer keys are one key: nobody escapes a limit by a long value.</summary>
+    private const int MaxBytes = 1_024;
+
+    private readonly Template _template;
+
+    public LimitKey(string text) => _template = Template.Parse(text);
+
+    /// <summary>0 for an empty key, whose requests are not limited.</summary>
+    public ulong Of(Exchange exchange)
+    {
+        var writer = new ByteWriter(stackalloc byte[MaxBytes]);
+        _template.Write(ref writer, exchange);
+        return writer.HasOverflowed ? KeyHash.Of("too long"u8)
+            : writer.Length == 0 ? 0
+            : KeyHash.Of(writer.Written);
+    }
+}
+
+/// <summary>A rate limit of a route. Immutable.</summary>
+internal sealed class RateRule
+{
+    public RateRule(RateLimitConfig config, ZoneTable zones)
+    {
+        Key = new LimitKey(config.Key);
+        Zone = zones.Rate(config.Zone, config.MaxKeys);
+        Rate = Math.Max(1, (long)Math.Round(config.RequestsPerSecond * RateZone.Request));
+        Burst = config.Burst * RateZone.Request;
+        FreeBurst = config.BurstWithoutDelay * RateZone.Request;
+        Status = config.Status;
+        Reason = $"too many requests (limit \"{config.Zone}\")";
+    }
+
+    public LimitKey Key { get; }
+
+    public RateZone Zone { get; }
+
+    /// <summary>Thousandths of requests a second.</summary>
+    public long Rate { get; }
+
+    /// <summary>Thousandths of requests.</summary>
+    public long Burst { get; }
+
+    /// <summary>Of the burst, what is not delayed.</summary>
+    public long FreeBurst { get; }
+
+    public int Status { get; }
+
+    public string Reason { get; }
+
+    /// <summary>How long so much excess takes to leak, in milliseconds.</summary>
+    public long TimeOf(long excess) => excess <= 0 ? 0 : excess * 1_000 / Rate;
+}
+
+/// <summary>A limit of requests at once. Immutable.</summary>
+internal sealed class ConnectionRule
+{
+    public ConnectionRule(ConnectionLimitConfig config, ZoneTable zones)
+    {
+        Key = new LimitKey(config.Key);
+        Zone = zones.Connection(config.Zone, config.MaxKeys);
+        Max = config.Max;
+        Status = config.Status;
+        Reason = $"too many requests at once (limit \"{config.Zone}\")";
+    }
+
+    public LimitKey Key { get; }
+
+    public ConnectionZone Zone { get; }
+
+    public int Max { get; }
+
+    public int Status { get; }
+
+    public string Reason { get; }
+}

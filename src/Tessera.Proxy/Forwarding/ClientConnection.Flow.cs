@@ -1,0 +1,162 @@
+using Tessera.Linux;
+using Tessera.Linux.Net;
+using Tessera.Proxy.Access;
+using Tessera.Proxy.Flow;
+using Tessera.Proxy.Http;
+using Tessera.Proxy.Listening;
+using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Routing;
+using HttpMethod = Tessera.Proxy.Http.HttpMethod;
+
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>Who may use a route, and how much of it; and clients there is no room for.</summary>
+internal sealed partial class ClientConnection
+{
+    /// <summary>How long a client that is turned away may take to say what it speaks.</summary>
+    private const int TurnAwayMs = 1_000;
+
+    /// <summary>
+    /// The whole life of a connection beyond the limit: 503 if it speaks HTTP, within limits of
+    /// time and bytes, and no look at what it asks for.
+    /// </summary>
+    public async ReactorTask<bool> TurnAwayAsync()
+    {
+        try
+        {
+            SyscallResult received = IsPassedThrough
+                ? SyscallResult.Failure(Errno.Canceled)
+                : await ReceiveFirstAsync(TurnAwayMs);
+            bool isHttp = received is { IsSuccess: true, Value: > 0 }
+                && (IsKnownHttp || ProtocolSniffer.Sniff(Received) == SniffedProtocol.Http);
+            if (isHttp)
+            {
+                byte[] buffer = _reactor.Buffers.Rent(ErrorReplyBytes);
+                int length = ErrorReply.Write(
+                    buffer, 503, "there are too many connections", default,
+                    ConnectionOption.Close, hasBody: true, _shard.Clock, out _);
+                SyscallResult sent = await Transport.SendAsync(buffer, 0, length, TurnAwayMs);
+                _reactor.Buffers.Return(buffer);
+                if (sent.IsSuccess)
+                {
+                    await LingerAsync();
+                }
+            }
+        }
+        catch (Exception exception)
+        {
+            _closing = Closing.Reset;
+            _reactor.ReportFault(exception);
+        }
+
+        Close();
+        return true;
+    }
+
+    /// <summary>
+    /// Holds the request against the route's limits and rules, in nginx's order. When it may not
+    /// go on, the answer has been given, or nobody waits for one.
+    /// </summary>
+    private async ReactorTask<bool> TryAdmitAsync(Exchange exchange, Route route)
+    {
+        // (1) A body that is too large is not even begun.
+        if (exchange.IsBodyTooLarge)
+        {
+            return await RefuseAsync(exchange, 413, "the request's body is too large");
+        }
+
+        if (route.Flow is { } flow)
+        {
+            // (2) The rate; what is beyond it but within the burst waits for its turn.
+            RateVerdict rate = flow.Charge(exchange, _reactor.NowMs);
+            if (rate.RefusedBy is { } rule)
+            {
+                AddRetryAfter(exchange, rate.WaitMs);
+                return await RefuseAsync(exchange, rule.Status, rule.Reason);
+            }
+
+            if (rate.WaitMs > 0 && !await WaitForTurnAsync(exchange, rate.WaitMs))
+            {
+                return Leave(exchange);
+            }
+
+            // (3) Requests at once.
+            if (flow.TryEnter(exchange) is { } crowded)
+            {
+                return await RefuseAsync(exchange, crowded.Status, crowded.Reason);
+            }
+
+            exchange.Pacer = new Pacer(flow.Config.BytesPerSecond, flow.Config.BytesBeforeLimit);
+        }
+
+        // (4) Who asks?
+        GateVerdict verdict = route.Gate?.Check(exchange) ?? GateVerdict.Pass;
+        if (verdict == GateVerdict.Undecided)
+        {
+            verdict = await CheckPasswordAsync(exchange, route.Gate!);
+        }
+
+        switch (verdict)
+        {
+            case GateVerdict.Pass:
+                return true;
+            case GateVerdict.Unauthorized:
+                exchange.TryAddField("WWW-Authenticate"u8, route.Gate!.Challenge);
+                return await RefuseAsync(exchange, 401, "a name and a password are needed");
+            case GateVerdict.Undecided:
+                return await RefuseAsync(exchange, 503, "too many passwords are being checked");
+            default:
+                return await RefuseAsync(exchange, 403, "access is not allowed");
+        }
+    }
+
+    /// <summary>
+    /// A client that hangs up now is not waited for; one that had ended its stream before still
+    /// expects its answer. False when it went away.
+    /// </summary>
+    private ReactorTask<bool> WaitForTurnAsync(Exchange exchange, long waitMs) =>
+        _shard.Forwarder.RestAsync(
+            exchange,
+            (int)Math.Min(waitMs, int.MaxValue),
+            Transport.HasPeerClosed ? IoWatch.Broken : IoWatch.PeerClosed);
+
+    /// <summary>
+    /// A slow hash is computed on another thread; whatever happens to the client, the answer is
+    /// waited for, because it comes to this exchange.
+    /// </summary>
+    private async ReactorTask<GateVerdict> CheckPasswordAsync(Exchange exchange, AccessGate gate)
+    {
+        var check = new PasswordCheck(_reactor, exchange.Wait);
+        if (!gate.TryBeginCheck(exchange, check))
+        {
+            return GateVerdict.Undecided;
+        }
+
+        await _reactor.Start(exchange.Wait, IoKind.Wait, [], 0, 0, timeoutMs: 0);
+        return check.IsRight ? GateVerdict.Pass : GateVerdict.Unauthorized;
+    }
+
+    /// <summary>False, always: the request goes no further.</summary>
+    private async ReactorTask<bool> RefuseAsync(Exchange exchange, int status, string reason)
+    {
+        exchange.Status = status;
+        await AnswerAsync(exchange, reason, DecideConnection(exchange, isDelimited: true));
+        return false;
+    }
+
+    /// <summary>False, always: the client went away before there was an answer.</summary>
+    private static bool Leave(Exchange exchange)
+    {
+        exchange.Status = HttpStatus.ClientClosedRequest;
+        exchange.KeepsClient = false;
+        return false;
+    }
+
+    /// <summary>In whole seconds (RFC 9110 section 10.2.3).</summary>
+    private static void AddRetryAfter(Exchange exchange, long waitMs)
+    {
+        var seconds = new ByteWriter(stackalloc byte[20]);
+        seconds.WriteNumber(Math.Max(1, (waitMs + 999) / 1_000));
+        exchange.TryAddField("Retry-After"u8, seconds.Written);
+    }
+}

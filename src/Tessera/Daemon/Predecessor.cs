@@ -1,0 +1,126 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Sockets;
+using Tessera.Proxy;
+using Tessera.Stack;
+
+namespace Tessera.Daemon;
+
+/// <summary>What a predecessor handed over: descriptors that are this process's now.</summary>
+/// <param name="Lock">
+/// The state folder's lock; null when the predecessor died before it had passed it on.
+/// </param>
+internal sealed record Inheritance(ImmutableArray<SharedListener> Listeners, int? Lock);
+
+/// <summary>
+/// The daemon that hands over to this one, as seen from here. Used by one flow.
+/// </summary>
+internal sealed class Predecessor : IDisposable
+{
+    /// <summary>
+    /// The predecessor lets commands under way end first, and operations of its supervisors.
+    /// </summary>
+    private static readonly TimeSpan ReleaseLimit = TimeSpan.FromSeconds(90);
+
+    private static readonly TimeSpan CommitLimit = TimeSpan.FromSeconds(10);
+
+    private readonly HandoverChannel _channel;
+
+    private Predecessor(HandoverChannel channel) => _channel = channel;
+
+    /// <summary>The daemon of a state folder; null when none runs that could be asked.</summary>
+    public static async Task<Predecessor?> FindAsync(
+        TesseraHome home, CancellationToken cancellation)
+    {
+        Socket socket = HandoverChannel.CreateSocket();
+        try
+        {
+            await socket.ConnectAsync(
+                new UnixDomainSocketEndPoint(home.HandoverSocket), cancellation);
+            return new Predecessor(new HandoverChannel(socket));
+        }
+        catch (SocketException)
+        {
+            socket.Dispose();
+            return null;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Asks for everything and waits for it. A predecessor that dies meanwhile leaves its listeners,
+    /// as far as they were passed on, and a state folder that is free.
+    /// </summary>
+    /// <exception cref="UserErrorException">It refused, or hangs; it goes on serving.</exception>
+    public async Task<Inheritance> ReceiveAsync(CancellationToken cancellation)
+    {
+        ImmutableArray<SharedListener>.Builder listeners =
+            ImmutableArray.CreateBuilder<SharedListener>();
+        try
+        {
+            await _channel.SendAsync(HandoverStep.Hello, cancellation);
+            while (await _channel.ReceiveAsync(ReleaseLimit, cancellation) is { } received)
+            {
+                (HandoverMessage message, int[] descriptors) = received;
+                switch (message.Step)
+                {
+                    case HandoverStep.Refused:
+                        throw new UserErrorException(
+                            $"the running daemon did not hand over: {message.Reason}",
+                            UserErrorException.Failed);
+                    case HandoverStep.Listeners:
+                        listeners.AddRange(message.Addresses.Zip(descriptors).Select(pair =>
+                            new SharedListener(IPEndPoint.Parse(pair.First), pair.Second)));
+                        break;
+                    case HandoverStep.Released:
+                        return new Inheritance(listeners.ToImmutable(), descriptors.Single());
+                    default:
+                        throw new IOException($"{message.Step} was not expected");
+                }
+            }
+
+            return new Inheritance(listeners.ToImmutable(), null);
+        }
+        catch (Exception fault) when (fault is IOException or TimeoutException)
+        {
+            throw new UserErrorException(
+                $"the running daemon did not hand over: {fault.Message}; it goes on serving",
+                UserErrorException.Failed);
+        }
+    }
+
+    /// <summary>
+    /// Says that all is taken over, and waits until the predecessor lets go for good. A predecessor
+    /// that is gone by now has let go as well: one that takes everything back ends its successor
+    /// first.
+    /// </summary>
+    /// <exception cref="UserErrorException">It says nothing: it may take everything back.</exception>
+    public async Task CommitAsync()
+    {
+        try
+        {
+            await _channel.SendAsync(HandoverStep.Serving, CancellationToken.None);
+            if (await _channel.ReceiveAsync(CommitLimit, CancellationToken.None)
+                is { Message.Step: not HandoverStep.Yours } other)
+            {
+                throw new TimeoutException($"it said {other.Message.Step}");
+            }
+        }
+        catch (IOException)
+        {
+            // It is gone.
+        }
+        catch (TimeoutException fault)
+        {
+            throw new UserErrorException(
+                $"the running daemon did not hand over: {fault.Message}",
+                UserErrorException.Failed);
+        }
+    }
+
+    public void Dispose() => _channel.Dispose();
+}
