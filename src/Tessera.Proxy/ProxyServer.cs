@@ -24,6 +24,9 @@ public sealed record EndpointStatus(
 
     /// <summary>It failed lately: others are tried first.</summary>
     public bool IsAvoided { get; init; }
+
+    /// <summary>What is held against it, and why.</summary>
+    public HealthStatus Health { get; init; } = new(HealthState.Well, "", default);
 }
 
 /// <summary>What one backend carries at this moment.</summary>
@@ -364,7 +367,8 @@ public sealed partial class ProxyServer : IAsyncDisposable
 
     private async Task CloseAsync()
     {
-        // (1) Nothing new.
+        // (1) Nothing new, and no more questions.
+        _backends.StopProbes();
         CloseInherited();
         foreach (IPEndPoint address in _listeners.Keys.ToArray())
         {

@@ -64,6 +64,12 @@ public sealed record ProxyOptions
     /// <summary>Buffer that relays bodies.</summary>
     public int RelayBufferBytes { get; init; } = 256 * 1_024;
 
+    /// <summary>
+    /// Request bodies that are kept to be buffered or sent again, over all reactors, each of which
+    /// has an equal share. Beyond it bodies are streamed, and not sent again.
+    /// </summary>
+    public long MaxKeptBodyBytes { get; init; } = 128L * 1_024 * 1_024;
+
     /// <summary>An access log is rotated at this size.</summary>
     public long AccessLogMaxBytes { get; init; } = 64L * 1_024 * 1_024;
 

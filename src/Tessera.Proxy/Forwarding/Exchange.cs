@@ -57,16 +57,6 @@ internal struct Try
 /// </summary>
 internal sealed partial class Exchange
 {
-    /// <summary>
-    /// How often a request may be sent anew after an endpoint took some of it and ended without an
-    /// answer. Once is enough for an endpoint that was killed; a request that kills its endpoints
-    /// must not reach them all, again and again.
-    /// </summary>
-    private const int MaxReplays = 1;
-
-    /// <summary>Tries of one request in all, those after a wait included.</summary>
-    private const int MaxTries = 1_024;
-
     /// <summary>Of the field lines added to one response.</summary>
     private const int MaxAddedBytes = 4 * 1_024;
 
@@ -85,8 +75,7 @@ internal sealed partial class Exchange
     private Try[] _tries = new Try[4];
     private (ConnectionZone Zone, int Slot)[] _occupied = [];
     private int _occupiedCount;
-    private int _replays;
-    private bool _hasMetStale;
+    private Endpoint? _reserved;
 
     public Exchange(Reactor reactor, int maxHeaderCount)
     {
@@ -114,8 +103,8 @@ internal sealed partial class Exchange
     /// <summary>The route's, or those of <see cref="Backend"/> as of the last pick.</summary>
     public BackendLimits Limits { get; private set; } = BackendLimits.Default;
 
-    /// <summary>As <see cref="Limits"/>.</summary>
-    public RetryConfig Retry { get; private set; } = RetryConfig.Default;
+    /// <summary>What it may still be tried for; set as <see cref="Limits"/> are.</summary>
+    public RetryPolicy Retries;
 
     /// <summary>Counted in on it while not null.</summary>
     public Endpoint? Endpoint { get; private set; }
@@ -149,7 +138,14 @@ internal sealed partial class Exchange
     public int BodyInBuffer { get; private set; }
 
     /// <summary>
-    /// Body bytes behind the client's buffer were taken, so the request cannot be sent again.
+    /// What is kept of the body behind <see cref="BodyInBuffer"/>; null until something is, and
+    /// then for all requests of this exchange.
+    /// </summary>
+    public BodyStore? Stored { get; set; }
+
+    /// <summary>
+    /// Body bytes behind the client's buffer were taken and not kept, so the request cannot be sent
+    /// again.
     /// </summary>
     public bool IsStreamed { get; set; }
 
@@ -164,7 +160,8 @@ internal sealed partial class Exchange
     public int PieceEnd { get; set; }
 
     /// <summary>The endpoint was given all of the request.</summary>
-    public bool IsRequestSent => RequestBody.IsComplete && PieceStart == PieceEnd;
+    public bool IsRequestSent =>
+        RequestBody.IsComplete && PieceStart == PieceEnd && Stored is not { IsSent: false };
 
     /// <summary>Bytes of the request may have reached the endpoint of this try.</summary>
     public bool HasSent { get; set; }
@@ -218,6 +215,9 @@ internal sealed partial class Exchange
     public ProxyError LastError { get; private set; }
 
     public List<Endpoint> Tried => _tried;
+
+    /// <summary>There may be an endpoint that was not tried yet.</summary>
+    public bool HasUntried => _tried.Count < Backend.Current.Active.Length;
 
     public ReadOnlySpan<Try> Tries => _tries.AsSpan(0, TryCount);
 
@@ -405,29 +405,46 @@ internal sealed partial class Exchange
             NeedsNewConnection = false;
         }
 
+        BackendSet set = Backend.Current;
         if (Endpoint is null)
         {
-            BackendSet set = Backend.Current;
             Limits = Route?.Config.Limits ?? set.Limits;
-            Retry = Route?.Config.Retry ?? set.Config.Retry;
-            bool mayTry = TryCount < MaxTries
-                && (Retry.Tries <= 0 || _tried.Count < Retry.Tries);
-            Endpoint = mayTry ? Pick(set, nowMs) : null;
+            Endpoint = _reserved ?? Pick(set, nowMs);
+            _reserved = null;
             if (Endpoint is null)
             {
                 ProxyErrorKind kind =
                     set.Active.Length == 0 ? ProxyErrorKind.NoEndpoint
-                    : mayTry && Balancer.MayWaitForRoom(set, _tried) ? ProxyErrorKind.AllFull
+                    : Balancer.MayWaitForRoom(set, _tried) ? ProxyErrorKind.AllFull
                     : ProxyErrorKind.Exhausted;
                 return ProxyError.Of(kind, ProxyErrorSource.Proxy);
             }
 
             _tried.Add(Endpoint);
+            Endpoint.Health.NoteBegun(nowMs);
         }
 
+        Retries.NoteTry(Route?.Config.Retry ?? set.Config.Retry, nowMs);
         AddTry(nowMs);
         HasSent = false;
         return ProxyError.None;
+    }
+
+    /// <summary>
+    /// Picks the endpoint of the next try while this one's answer is still at hand, so that it is
+    /// given up only for another. The next <see cref="TryPick"/> takes it.
+    /// </summary>
+    public bool TryReserve(long nowMs)
+    {
+        byte[]? binding = _binding;
+        _reserved = Pick(Backend.Current, nowMs);
+        if (_reserved is null)
+        {
+            _binding = binding;
+            return false;
+        }
+
+        return true;
     }
 
     /// <summary>Takes an idle connection to the endpoint, if there is one.</summary>
@@ -474,18 +491,18 @@ internal sealed partial class Exchange
             }
         }
 
-        bool isStale = error.IsRetryable && IsReused;
-        if (error.IsRetryable && HasSent)
+        bool isStale = error.IsRetryable && RetryPolicy.IsStale(this, error.Kind);
+        NeedsNewConnection = isStale;
+        if (error.IsRetryable)
         {
-            _replays++;
-            _hasMetStale |= isStale;
+            PrepareAnew(isStale, error.Kind);
         }
 
         MeasureTry(nowMs, error);
-        NeedsNewConnection = isStale;
         if (isStale)
         {
             TryCount--;
+            Retries.NoteStale();
             return;
         }
 
@@ -506,6 +523,9 @@ internal sealed partial class Exchange
         Upstream = null;
         Endpoint?.End();
         Endpoint = null;
+        _reserved?.End();
+        _reserved = null;
+        Stored?.Release();
         LeaveZones();
     }
 
@@ -544,8 +564,7 @@ internal sealed partial class Exchange
         HasSent = false;
         HasContinued = false;
         HasPassedInterim = false;
-        _replays = 0;
-        _hasMetStale = false;
+        Retries = default;
         ForgetPick();
         Rests = 0;
         Reply = [];
@@ -562,21 +581,6 @@ internal sealed partial class Exchange
         LastError = default;
     }
 
-    /// <summary>
-    /// Failed before the response began. Nothing sent: any request may be tried again. Sent: only
-    /// one that means the same twice and is still here as a whole (RFC 9110 section 9.2.2), and
-    /// only once more: a connection that was idle may have been closed before it got the request,
-    /// so the first of those does not count.
-    /// </summary>
-    public ProxyError UpstreamFailed(ProxyErrorKind kind, int errno)
-    {
-        int maxReplays = IsReused || _hasMetStale ? MaxReplays + 1 : MaxReplays;
-        bool mayReplay = Request.Method.IsIdempotent() && _replays < maxReplays;
-        bool isRetryable = !HasReachedClient && !HasPassedInterim && !IsStreamed
-            && (!HasSent || mayReplay);
-        return new ProxyError(kind, ProxyErrorSource.Upstream, isRetryable, errno);
-    }
-
     private bool CanKeepUpstream =>
         Response.KeepAlive
         && IsRequestSent
@@ -584,6 +588,18 @@ internal sealed partial class Exchange
         && ReplyBody.Framing != BodyFraming.UntilClose
         && !HasExcess
         && Endpoint!.State == EndpointState.Active;
+
+    /// <summary>The request goes out once more, from its first byte.</summary>
+    private void PrepareAnew(bool isStale, ProxyErrorKind kind)
+    {
+        if (HasSent && kind != ProxyErrorKind.UnwelcomeStatus)
+        {
+            Retries.NoteReplay(isStale);
+        }
+
+        Response.Reset();
+        Stored?.Rewind();
+    }
 
     private void LeaveZones()
     {

@@ -54,7 +54,7 @@ internal sealed partial class Forwarder
         }
 
         return status == ParseStatus.Invalid || (isWhole && isUnasked)
-            ? ProxyError.Of(ProxyErrorKind.InvalidResponse, ProxyErrorSource.Upstream)
+            ? UpstreamFailed(exchange, ProxyErrorKind.InvalidResponse)
             : ProxyError.None;
     }
 
@@ -134,13 +134,12 @@ internal sealed partial class Forwarder
         return ProxyError.None;
     }
 
-    private static ProxyError ReceiveFailed(Exchange exchange, SyscallResult received) =>
+    private ProxyError ReceiveFailed(Exchange exchange, SyscallResult received) =>
         received.Errno switch
         {
             Errno.Canceled => ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client),
-            Errno.TimedOut =>
-                ProxyError.Of(ProxyErrorKind.ReadTimeout, ProxyErrorSource.Upstream),
-            _ => exchange.UpstreamFailed(ProxyErrorKind.Closed, received.Errno),
+            Errno.TimedOut => UpstreamFailed(exchange, ProxyErrorKind.ReadTimeout),
+            _ => UpstreamFailed(exchange, ProxyErrorKind.Closed, received.Errno),
         };
 
     /// <summary>

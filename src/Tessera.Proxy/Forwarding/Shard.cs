@@ -48,6 +48,8 @@ internal sealed class Shard
             : null;
         Clock = new ReactorClock(reactor, TimeProvider.System);
         Tracer = options.Traces is null ? null : new Tracer(options.Traces, RandomBits);
+        KeptBodies = new BodyMemory(
+            reactor.Buffers, options.MaxKeptBodyBytes / Math.Clamp(options.Reactors, 1, 256));
         Forwarder = new Forwarder(this);
         int reactors = Math.Max(1, options.Reactors);
         Files = new FileServer(
@@ -77,6 +79,11 @@ internal sealed class Shard
 
     /// <summary>Counts requests that match no route.</summary>
     public RequestCounters Unrouted { get; } = new();
+
+    public BodyMemory KeptBodies { get; }
+
+    /// <summary>Health probes in progress.</summary>
+    public int ProbeCount { get; set; }
 
     public CompressorStock Compressors { get; } = new();
 
@@ -176,6 +183,7 @@ internal sealed class Shard
             Tracer?.End(exchange);
         }
 
+        exchange.Stored?.Release();
         exchange.Reset();
         if (_spare.Count < MaxSpareExchanges)
         {

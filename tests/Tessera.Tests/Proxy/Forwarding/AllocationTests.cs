@@ -59,6 +59,30 @@ public sealed class AllocationTests
         File.Delete(log);
     }
 
+    [Theory]
+    [InlineData("GET / HTTP/1.1\r\nHost: test\r\n\r\n", 0)]
+    [InlineData("PUT / HTTP/1.1\r\nHost: test\r\nContent-Length: 6000\r\n\r\n", 6_000)]
+    public async Task Proxies_without_allocating_when_health_is_watched_and_bodies_are_kept(
+        string head, int bodyBytes)
+    {
+        using ScriptedServer server = ScriptedServer.Named("one");
+        await using ProxyFixture proxy = ProxyFixture.Start(
+            [server.Address],
+            new ProxyOptions { Reactors = 1 },
+            b => b with
+            {
+                Outlier = new OutlierConfig { FailurePercent = 50 },
+                Retry = new RetryConfig { On = RetryConditions.Http503, BufferBytes = 10_000 },
+            });
+        using var client = new TcpClient { NoDelay = true };
+        await client.ConnectAsync(proxy.Address, TestContext.Current.CancellationToken);
+        string request = head + new string('x', bodyBytes);
+        await RepeatAsync(client.Client, request, 1_000);
+        long before = await AllocatedAsync(proxy);
+        await RepeatAsync(client.Client, request, 400);
+        (await AllocatedAsync(proxy) - before).ShouldBeLessThan(AllowedBytes);
+    }
+
     [Fact]
     public async Task Holds_a_request_against_limits_without_allocating()
     {
