@@ -22,6 +22,7 @@ public sealed class ControlServer : IAsyncDisposable
     private readonly KestrelServer _kestrel;
     private readonly ControlEndpoints _endpoints;
     private readonly string _socketPath;
+    private readonly DateTime _boundAt;
     private bool _isStopped;
 
     private ControlServer(KestrelServer kestrel, ControlEndpoints endpoints, string socketPath)
@@ -29,6 +30,7 @@ public sealed class ControlServer : IAsyncDisposable
         _kestrel = kestrel;
         _endpoints = endpoints;
         _socketPath = socketPath;
+        _boundAt = File.GetLastWriteTimeUtc(socketPath);
     }
 
     /// <summary>
@@ -55,11 +57,10 @@ public sealed class ControlServer : IAsyncDisposable
         var kestrel = new KestrelServer(
             Options.Create(options), transport, NullLoggerFactory.Instance);
         var endpoints = new ControlEndpoints(controller, onFault);
-        var server = new ControlServer(kestrel, endpoints, path);
         try
         {
             await kestrel.StartAsync(new Application(endpoints), cancellation);
-            return server;
+            return new ControlServer(kestrel, endpoints, path);
         }
         catch
         {
@@ -82,7 +83,12 @@ public sealed class ControlServer : IAsyncDisposable
 
         _isStopped = true;
         // First the name, so that a new client finds no daemon rather than a dying one.
-        File.Delete(_socketPath);
+        if (File.GetLastWriteTimeUtc(_socketPath) == _boundAt)
+        {
+            // Still the socket that was bound here: a successor's stays.
+            File.Delete(_socketPath);
+        }
+
         _endpoints.EndReaders();
         using var deadline = new CancellationTokenSource(grace);
         await _kestrel.StopAsync(deadline.Token);

@@ -37,6 +37,7 @@ internal static class Daemon
         var store = new ProjectStore(home);
         var catalog = new Catalog();
         var shutdown = new DaemonShutdown(onDemand);
+        var troubles = new Troubles();
         await using var proxy = new ProxyServer(options);
         await using var ingress = new Ingress(proxy, catalog,
             project => Path.Combine(store.FolderOf(project), "access.log"), log.Write,
@@ -50,11 +51,25 @@ internal static class Daemon
             },
             catalog, ingress.DrainAsync, TimeProvider.System);
         using var controller = new Controller(engine, catalog, ingress, proxy, store, shutdown,
-            TimeProvider.System, Describe);
+            troubles, TimeProvider.System, Describe);
 
-        await AdoptAsync(store, engine, ingress, log.Write);
+        await AdoptAsync(store, engine, ingress, troubles, log.Write);
         await using ControlServer server = await ControlServer.StartAsync(
             home, controller, fault => log.Write($"fault: {fault}"), cancellation);
+        await using var watch = new HomeWatch(home, held,
+            () => ControlServer.StartAsync(
+                home, controller, fault => log.Write($"fault: {fault}"), CancellationToken.None),
+            async () =>
+            {
+                foreach (ProjectEntry entry in ingress.Projects.Values)
+                {
+                    store.Save(entry);
+                }
+
+                await engine.WriteStateAsync();
+            },
+            log.Write, TimeProvider.System);
+        watch.Begin();
         using var signals = new ShutdownSignals(controller, shutdown, log.Write);
         log.Write(
             $"tessera {ProgramVersion.Text} serves {home.Path} with {options.Reactors} reactors");
@@ -76,7 +91,8 @@ internal static class Daemon
         return ExitCode.Ok;
 
         DaemonView Describe() => new(ProgramVersion.Text, Environment.ProcessId, startedAt,
-            home.Path, onDemand, options.Reactors, [.. ingress.Projects.Keys]);
+            home.Path, onDemand, options.Reactors, [.. ingress.Projects.Keys],
+            troubles.All.IsEmpty ? null : troubles.All);
     }
 
     /// <summary>
@@ -84,12 +100,17 @@ internal static class Daemon
     /// that come in between are held.
     /// </summary>
     private static async Task AdoptAsync(
-        ProjectStore store, NativeEngine engine, Ingress ingress, Action<string> log)
+        ProjectStore store, NativeEngine engine, Ingress ingress, Troubles troubles,
+        Action<string> log)
     {
         using var limit = new CancellationTokenSource(AdoptionLimit);
         foreach (string name in store.Names)
         {
-            ProjectEntry? entry = store.Load(name, log);
+            ProjectEntry? entry = store.Load(name, text =>
+            {
+                log(text);
+                troubles.Add(new ProjectTrouble(name, text, IsUnreadable: true));
+            });
             if (entry is not null)
             {
                 engine.SetBaseEnvironment(name, entry.BaseEnvironment);
@@ -98,7 +119,11 @@ internal static class Daemon
 
             try
             {
-                await engine.AdoptAsync(name, entry?.Project.Services.Values ?? [], limit.Token);
+                foreach (string text in await engine.AdoptAsync(
+                    name, entry?.Project.Services.Values ?? [], limit.Token))
+                {
+                    troubles.Add(new ProjectTrouble(name, text, IsUnreadable: false));
+                }
             }
             catch (OperationCanceledException)
             {

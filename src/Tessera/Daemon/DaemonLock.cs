@@ -8,13 +8,14 @@ namespace Tessera.Daemon;
 /// <summary>
 /// The proof that this daemon owns the state folder: an exclusive lock on
 /// <see cref="TesseraHome.LockFile"/>, which the kernel gives back however the daemon ends.
+/// Threading: one user at a time.
 /// </summary>
 internal sealed class DaemonLock : IDisposable
 {
     private const int MaxAttempts = 100;
 
-    private readonly FileLock _lock;
     private readonly string _path;
+    private FileLock _lock;
 
     private DaemonLock(FileLock held, string path)
     {
@@ -51,10 +52,35 @@ internal sealed class DaemonLock : IDisposable
             UserErrorException.Failed);
     }
 
-    /// <summary>Deletes the file while it is still locked, then gives the lock back.</summary>
+    /// <summary>Somebody deleted the file: another daemon may own the folder by now.</summary>
+    public bool IsLost => _lock.IsDeleted;
+
+    /// <summary>Takes a lock that was lost anew; false when another daemon was faster.</summary>
+    /// <exception cref="IOException">The file cannot be made.</exception>
+    public bool TryTakeAgain()
+    {
+        if (FileLock.TryTake(_path) is not { } held)
+        {
+            return false;
+        }
+
+        held.Write(Encoding.ASCII.GetBytes($"{Environment.ProcessId}\n"));
+        _lock.Dispose();
+        _lock = held;
+        return true;
+    }
+
+    /// <summary>
+    /// Deletes the file while it is still locked, then gives the lock back. One that was lost is
+    /// not ours to delete.
+    /// </summary>
     public void Dispose()
     {
-        File.Delete(_path);
+        if (!IsLost)
+        {
+            File.Delete(_path);
+        }
+
         _lock.Dispose();
     }
 

@@ -123,6 +123,14 @@ internal sealed partial class Supervisor : IDisposable
     private static string NewId() =>
         Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(8));
 
+    /// <summary>Its folder is made and its records are written as if for the first time.</summary>
+    public void WriteState()
+    {
+        SlotFolder.Create(_parts.Options.StateFolder, Slot, _parts.Options.Log);
+        Persist();
+        _current?.WriteRecord();
+    }
+
     /// <summary>A full disk ends no supervision: the record before stays.</summary>
     private void Persist()
     {
