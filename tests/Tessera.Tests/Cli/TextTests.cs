@@ -98,7 +98,7 @@ public sealed class TextTests
         error.ShouldEndWith("\e[?25h");
         string last = error[(error.LastIndexOf("\e[J", StringComparison.Ordinal) + 3)..];
         last.ShouldMatch(
-            """^ ✔ web-1  started  \d+\.\ds\n ✘ db-1   no such file  \d+\.\ds\n ✔ +done with it""");
+            """^ ✔ web-1  started  \d+\.\ds\n ✘ db-1   failed  \d+\.\ds\n ✔ +done with it""");
     }
 
     private static async Task<string> PrintAsync(LogStyle style)

@@ -20,8 +20,9 @@ public sealed class SettlingTests
     public async Task What_ends_again_and_again_is_told()
     {
         using Settling settling = Begin("web");
+        Instance first = Start("web");
         Task<IReadOnlyList<Unsettled>> settled = settling.AwaitAsync(Token);
-        Die(Start("web"), 3);
+        Die(first, 3);
         Die(Start("web", restarts: 1), 3);
         Start("web", restarts: 2, InstanceState.Pending);
 
