@@ -68,6 +68,13 @@ public sealed record ErrorBody(ErrorDetail Error);
 public sealed record ErrorDetail(string Message, int ExitCode);
 
 /// <summary>
+/// The daemon ended in the middle of an answer, not in an orderly way: what it would have said, and
+/// whether it did what it was asked for, is unknown.
+/// </summary>
+public sealed class DaemonLostException(string message, Exception? inner = null)
+    : Exception(message, inner);
+
+/// <summary>
 /// Nobody answers on the control socket: there is no daemon, or it is just ending.
 /// </summary>
 public sealed class DaemonUnreachableException(string message, Exception? inner = null)

@@ -128,6 +128,8 @@ public static class CommandLine
                 return Say(mistake.Message, mistake.ExitCode);
             case DaemonUnreachableException unreachable:
                 return Say(unreachable.Message, ExitCode.Failed);
+            case DaemonLostException lost:
+                return Say(lost.Message, ExitCode.Failed);
             case OperationCanceledException when caller.Interrupts.IsRaised:
                 return ExitCode.Interrupted;
             case IOException { HResult: BrokenPipe }:
