@@ -137,7 +137,8 @@ internal sealed class BackendHealth
         Evaluate();
     }
 
-    public void Say(string line) => _errorLog?.Write($"backend {_name}: {line}");
+    public void Say(string line) => 
+        _errorLog?.Write(ErrorLevel.Warning, $"backend {_name}: {line}");
 
     private static string Seconds(long lengthMs) =>
         (lengthMs / 1_000.0).ToString("0.###", CultureInfo.InvariantCulture);

@@ -49,8 +49,12 @@ public sealed class ProbeTests
         await Eventually.BecomesTrueAsync(
             () => proxy.Status("web-1").Health.State == HealthState.Well);
         (await AnswersAsync(proxy)).ShouldBe(["first", "second"]);
-        _log.ShouldContain("backend web: endpoint web-1 fails its probe: /health answered 503");
-        _log.ShouldContain("backend web: endpoint web-1 passes its probe");
+        _log.ShouldContain(line => line.EndsWith(
+            "backend web: endpoint web-1 fails its probe: /health answered 503",
+            StringComparison.Ordinal));
+        _log.ShouldContain(line => line.EndsWith(
+            "backend web: endpoint web-1 passes its probe",
+            StringComparison.Ordinal));
     }
 
     [Theory]
