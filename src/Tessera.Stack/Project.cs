@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Tessera.Stack.Routing;
 
 namespace Tessera.Stack;
 
@@ -8,6 +9,9 @@ namespace Tessera.Stack;
 /// </summary>
 public sealed record Project
 {
+    /// <summary>The port of plain HTTP.</summary>
+    public const string DefaultListen = "80";
+
     /// <summary>Normalised as Compose does: <c>[a-z0-9][a-z0-9_-]*</c>.</summary>
     public required string Name { get; init; }
 
@@ -18,6 +22,11 @@ public sealed record Project
     /// Absolute paths of the files that it was loaded from, in the order of their merge.
     /// </summary>
     public required ImmutableArray<string> Files { get; init; }
+
+    /// <summary>
+    /// Where routes are served that no published port serves: <c>port</c> or <c>address:port</c>.
+    /// </summary>
+    public ImmutableArray<string> Listen { get; init; } = [DefaultListen];
 
     /// <summary>The enabled services by name.</summary>
     public required ImmutableSortedDictionary<string, Service> Services { get; init; }
@@ -127,9 +136,6 @@ public sealed record Healthcheck
 /// </summary>
 public sealed record ResourceLimit(string Name, long Soft, long Hard);
 
-/// <summary>A server outside of Tessera's care that a service balances to.</summary>
-public sealed record ExternalEndpoint(string Host, int Port, int Weight = 1);
-
 /// <summary>The <c>x-tessera</c> of a service: what Compose has no word for.</summary>
 public sealed record ServiceOptions
 {
@@ -138,8 +144,11 @@ public sealed record ServiceOptions
     /// <summary>Servers that already run; a service has these or a command, never both.</summary>
     public ImmutableArray<ExternalEndpoint> Endpoints { get; init; } = [];
 
-    /// <summary><c>round_robin</c>, <c>least_conn</c> or <c>ip_hash</c>.</summary>
+    /// <summary><c>round_robin</c>, <c>least_conn</c>, <c>ip_hash</c> …</summary>
     public string Balance { get; init; } = "round_robin";
+
+    /// <summary>A text with variables, for the algorithms that hash; null for theirs.</summary>
+    public string? HashKey { get; init; }
 
     /// <summary>
     /// Weight of each instance by slot (first is slot 1); the last holds for all beyond.
@@ -170,6 +179,32 @@ public sealed record ServiceOptions
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     public TimeSpan ReadTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long a tunnel (WebSocket, TCP) may carry nothing.</summary>
+    public TimeSpan TunnelTimeout { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>Of each instance or external endpoint.</summary>
+    public EndpointLimits EndpointLimits { get; init; } = EndpointLimits.Default;
+
+    public StickyOptions? Sticky { get; init; }
+
+    public ProbeOptions? Probe { get; init; }
+
+    public OutlierOptions? Outlier { get; init; }
+
+    /// <summary>For every route that has no such rule of its own.</summary>
+    public RouteRules Rules { get; init; } = RouteRules.None;
+
+    /// <summary>
+    /// From the file and from labels. A service without any is reached by everything that comes to
+    /// its ports.
+    /// </summary>
+    public ImmutableArray<RouteOptions> Routes { get; init; } = [];
+
+    /// <summary>Null for combined lines in the project's log.</summary>
+    public AccessLogOptions? AccessLog { get; init; }
 }
 
 /// <summary>
@@ -228,6 +263,13 @@ public sealed record Service
     public string? ContainerKey { get; init; }
 
     public bool IsExternal => !Options.Endpoints.IsEmpty;
+
+    /// <summary>
+    /// False for a service that is only answered for: by servers that already run, or by the
+    /// balancer itself (files, a redirect, a reply).
+    /// </summary>
+    public bool HasInstances =>
+        !IsExternal && (!Command.IsEmpty || ContainerKey is not null);
 
     /// <summary>
     /// Digest of everything that a running process cannot take over without being replaced. Two

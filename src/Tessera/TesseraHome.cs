@@ -18,6 +18,9 @@ public sealed record TesseraHome(string Path)
     /// <summary>What a daemon that was started on demand writes to stdout and stderr.</summary>
     public string DaemonLog => System.IO.Path.Combine(Path, "daemon.log");
 
+    /// <summary>Signs sticky cookies; owner-only.</summary>
+    public string StickyKey => System.IO.Path.Combine(Path, "sticky.key");
+
     /// <summary>One folder per project.</summary>
     public string Projects => System.IO.Path.Combine(Path, "projects");
 

@@ -19,6 +19,9 @@ internal sealed partial class FileServer
     /// <summary>Of a head, without what a configuration adds.</summary>
     private const int HeadBytes = 2_048;
 
+    /// <summary>Of a path in the error log.</summary>
+    private const int MaxToldBytes = 200;
+
     private static ReadOnlySpan<byte> UnencodedInPath =>
         "-._~!$&'()*+,;=:@/0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8;
 
@@ -59,6 +62,7 @@ internal sealed partial class FileServer
             case FileOutcome.File:
                 break;
             default:
+                TellWhy(exchange, match.Errno);
                 return await RefuseAsync(exchange, match.Status == 0 ? 404 : match.Status);
         }
 
@@ -94,10 +98,11 @@ internal sealed partial class FileServer
         }
 
         exchange.Status = reply.Status;
+        exchange.AddRouteFields();
         ConnectionOption option = exchange.Client.DecideConnection(exchange, isDelimited: true);
         bool hasBody = reply.Status != 304 && exchange.Request.Method != HttpMethod.Head;
         bool isCopied = hasBody && reply is { Parts: null, Content: not null }
-            && reply.Length <= MaxCopiedBytes;
+            && reply.Length <= MaxCopiedBytes && !exchange.Pacer.IsLimited;
         byte[] buffer = RentHead(exchange, site, reply, isCopied ? (int)reply.Length : 0);
         int length = reply.WriteHead(
             buffer, _fields, site, exchange.AddedFields, option, _shard.Clock);
@@ -234,6 +239,19 @@ internal sealed partial class FileServer
             + exchange.AddedFields.Length + bodyBytes);
     }
 
+    /// <summary>A line for the person who set the rights or the limits of files.</summary>
+    private void TellWhy(Exchange exchange, int errno)
+    {
+        if (errno != 0)
+        {
+            RequestHead head = exchange.Request;
+            ReadOnlySpan<byte> sent = exchange.Received.Slice(head.PathStart, head.PathLength);
+            string path = Encoding.Latin1.GetString(sent[..Math.Min(sent.Length, MaxToldBytes)]);
+            _shard.ErrorLog.Write($"the file of \"{path}\" cannot be opened: "
+                + $"{FileErrno.Describe(errno)}");
+        }
+    }
+
     /// <summary>To the same path with a slash behind it, and the same query.</summary>
     private async ReactorTask<ProxyError> RedirectAsync(Exchange exchange)
     {
@@ -305,6 +323,7 @@ internal sealed partial class FileServer
     private async ReactorTask<ProxyError> SendEmptyAsync(
         Exchange exchange, ConnectionOption option)
     {
+        exchange.AddRouteFields();
         byte[] buffer = _reactor.Buffers.Rent(HeadBytes + exchange.AddedFields.Length);
         int length = WriteHead(exchange, buffer, default, -1, option);
         exchange.HasReachedClient = true;

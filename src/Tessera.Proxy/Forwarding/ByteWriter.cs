@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Text;
 
 namespace Tessera.Proxy.Forwarding;
 
@@ -40,6 +41,52 @@ internal ref struct ByteWriter
         {
             HasOverflowed = true;
         }
+    }
+
+    /// <summary>As UTF-8.</summary>
+    public void Write(scoped ReadOnlySpan<char> text)
+    {
+        if (Encoding.UTF8.TryGetBytes(text, _destination[Length..], out int written))
+        {
+            Length += written;
+        }
+        else
+        {
+            HasOverflowed = true;
+        }
+    }
+
+    /// <summary>Takes back what was written behind <paramref name="length"/>.</summary>
+    public void Truncate(int length) => Length = length;
+
+    /// <summary>Puts a byte before what stands at <paramref name="index"/>.</summary>
+    public void Insert(int index, byte value)
+    {
+        Write(value);
+        if (index < Length - 1 && !HasOverflowed)
+        {
+            _destination[index..(Length - 1)].CopyTo(_destination[(index + 1)..]);
+            _destination[index] = value;
+        }
+    }
+
+    /// <summary>
+    /// Takes control characters out of what was written from <paramref name="start"/> on. A line
+    /// break in a value would begin another field (RFC 9110 section 5.5).
+    /// </summary>
+    public void RemoveControls(int start)
+    {
+        int kept = start;
+        for (int i = start; i < Length; i++)
+        {
+            byte value = _destination[i];
+            if (value is >= 0x20 and not 0x7f or (byte)'\t')
+            {
+                _destination[kept++] = value;
+            }
+        }
+
+        Length = kept;
     }
 
     public void WriteNumber(long value)

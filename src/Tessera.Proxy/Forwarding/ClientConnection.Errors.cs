@@ -59,7 +59,7 @@ internal sealed partial class ClientConnection
             return false;
         }
 
-        bool isValid = exchange.Status == 404;
+        bool isValid = exchange.Status is 404 or 405;
         ConnectionOption option = DecideConnection(exchange, isDelimited: isValid);
         if (!isValid)
         {
@@ -68,6 +68,7 @@ internal sealed partial class ClientConnection
 
         string reason = exchange.Status switch
         {
+            405 => "nothing is served here for this method",
             404 => "nothing is served under this address",
             408 => "the request did not arrive in time",
             _ when exchange.RequestBody.IsInvalid => "the request's body is not valid",
@@ -81,6 +82,7 @@ internal sealed partial class ClientConnection
     public async ReactorTask<bool> AnswerAsync(
         Exchange exchange, string reason, ConnectionOption option)
     {
+        exchange.AddRouteFields();
         byte[] buffer = _reactor.Buffers.Rent(ErrorReplyBytes + exchange.AddedFields.Length);
         int length = ErrorReply.Write(
             buffer,

@@ -1,4 +1,3 @@
-using System.Text;
 using Tessera.Linux;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
@@ -29,15 +28,25 @@ internal sealed partial class ClientConnection
         }
 
         // (2) The route's one action.
-        if (route.Config.Redirect is { } redirect)
+        if (route.Location is not null)
         {
-            await RedirectAsync(exchange, redirect);
+            await RedirectAsync(exchange, route);
             return ProxyError.None;
         }
 
-        if (route.Config.Reply is { } reply)
+        if (route.ReplyBody is not null)
         {
-            await ReplyAsync(exchange, reply);
+            await ReplyAsync(
+                exchange, route.Config.Reply!.Status, route.ReplyBody, route.ReplyType);
+            return ProxyError.None;
+        }
+
+        // (3) To an endpoint, perhaps under another path.
+        if (route.Rewrite is { } rewrite
+            && !exchange.TryRewrite(rewrite, _options.MaxHeadBytes))
+        {
+            exchange.Status = 414;
+            await RefuseAsync(exchange);
             return ProxyError.None;
         }
 
@@ -49,20 +58,39 @@ internal sealed partial class ClientConnection
         return await _shard.Forwarder.ForwardAsync(exchange);
     }
 
-    private ReactorTask<bool> RedirectAsync(Exchange exchange, RedirectConfig redirect)
+    private ReactorTask<bool> RedirectAsync(Exchange exchange, Route route)
     {
-        exchange.TryAddField("Location"u8, Evaluate(exchange, redirect.Location));
-        return ReplyAsync(exchange, new ReplyConfig(redirect.Status));
+        byte[] location = _reactor.Buffers.Rent(MaxReplyBytes);
+        byte[] escaped = _reactor.Buffers.Rent(MaxReplyBytes);
+        var text = new ByteWriter(location.AsSpan(0, MaxReplyBytes));
+        route.Location!.Write(ref text, exchange);
+
+        // What was decoded for the route must not become a line break or a space again.
+        var uri = new ByteWriter(escaped.AsSpan(0, MaxReplyBytes));
+        UriText.WriteUri(ref uri, text.Written);
+        bool fits = !text.HasOverflowed && !uri.HasOverflowed
+            && exchange.TryAddField("Location"u8, uri.Written);
+        _reactor.Buffers.Return(location);
+        _reactor.Buffers.Return(escaped);
+        if (!fits)
+        {
+            exchange.Status = 414;
+            return RefuseAsync(exchange);
+        }
+
+        return ReplyAsync(exchange, route.Config.Redirect!.Status, Template.Empty, default);
     }
 
-    private async ReactorTask<bool> ReplyAsync(Exchange exchange, ReplyConfig reply)
+    /// <param name="type">Media type; empty for a reply that has none.</param>
+    private async ReactorTask<bool> ReplyAsync(
+        Exchange exchange, int status, Template template, ReadOnlyMemory<byte> type)
     {
-        exchange.Status = reply.Status;
+        exchange.Status = status;
+        exchange.AddRouteFields();
         ConnectionOption option = DecideConnection(exchange, isDelimited: true);
-        byte[] body = Evaluate(exchange, reply.Body);
         byte[] buffer = _reactor.Buffers.Rent(
-            ErrorReplyBytes + exchange.AddedFields.Length + body.Length);
-        int length = WriteReply(exchange, reply, body, option, buffer);
+            ErrorReplyBytes + exchange.AddedFields.Length + MaxReplyBytes);
+        int length = WriteReply(exchange, template, type.Span, option, buffer);
         exchange.HasReachedClient = true;
         SyscallResult sent = await Transport.SendAsync(buffer, 0, length, _options.SendTimeoutMs);
         _reactor.Buffers.Return(buffer);
@@ -71,25 +99,24 @@ internal sealed partial class ClientConnection
     }
 
     private int WriteReply(
-        Exchange exchange, ReplyConfig reply, byte[] body, ConnectionOption option, byte[] buffer)
+        Exchange exchange, Template template, ReadOnlySpan<byte> type, ConnectionOption option,
+        byte[] buffer)
     {
+        // The head says how long the body is, so the body comes first.
+        byte[] text = _reactor.Buffers.Rent(MaxReplyBytes);
+        var body = new ByteWriter(text.AsSpan(0, MaxReplyBytes));
+        template.Write(ref body, exchange);
         var writer = new ByteWriter(buffer);
         LocalReply.WriteHead(
-            ref writer, reply.Status, Encoding.ASCII.GetBytes(reply.ContentType), body.Length,
-            default, exchange.AddedFields, option, _shard.Clock);
+            ref writer, exchange.Status, type, body.Length, default, exchange.AddedFields, option,
+            _shard.Clock);
         if (exchange.Request.Method != HttpMethod.Head)
         {
-            writer.Write(body);
+            writer.Write(body.Written);
             exchange.BodyBytesSent = body.Length;
         }
 
+        _reactor.Buffers.Return(text);
         return writer.Length;
-    }
-
-    private static byte[] Evaluate(Exchange exchange, string text)
-    {
-        var writer = new ByteWriter(new byte[MaxReplyBytes]);
-        Template.Parse(text).Write(ref writer, exchange);
-        return writer.Written.ToArray();
     }
 }

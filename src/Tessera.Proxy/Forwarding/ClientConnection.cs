@@ -299,15 +299,36 @@ internal sealed partial class ClientConnection
             return false;
         }
 
-        Route? route = exchange.Client.Listener.Routes.Find(exchange.Host, exchange.Path);
+        var request = new RouteRequest
+        {
+            Host = exchange.Host,
+            Path = exchange.Path,
+            Query = exchange.Query,
+            Head = exchange.Request,
+            Received = exchange.Received,
+        };
+        RouteTable routes = exchange.Client.Listener.Routes;
+        Route? route = routes.Find(request);
         if (route is null)
         {
-            exchange.Status = 404;
+            RefuseUnrouted(exchange, routes.FindMethods(request));
             return false;
         }
 
         exchange.Follow(route);
         return true;
+    }
+
+    /// <param name="methods">
+    /// With which a route would have fitted: 405 names them (RFC 9110 section 15.5.6).
+    /// </param>
+    private static void RefuseUnrouted(Exchange exchange, string? methods)
+    {
+        exchange.Status = methods is null ? 404 : 405;
+        if (methods is not null)
+        {
+            exchange.TryAddField("Allow"u8, Encoding.ASCII.GetBytes(methods));
+        }
     }
 
     private Exchange BeginExchange() => _exchange = _shard.BeginExchange(this);

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Tessera.Linux;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Compression;
@@ -51,6 +52,9 @@ internal sealed partial class Exchange
     private readonly List<Endpoint> _tried = [];
     private byte[] _path = [];
     private int _pathLength = -1;
+    private byte[] _target = [];
+    private int _targetLength;
+    private bool _hasRouteFields;
     private byte[] _addedFields = [];
     private int _addedLength;
     private Try[] _tries = new Try[4];
@@ -217,6 +221,15 @@ internal sealed partial class Exchange
         }
     }
 
+    /// <summary>The groups of the route's expression, where the route names them.</summary>
+    public GroupCollection? Groups { get; private set; }
+
+    /// <summary>
+    /// Path and query that go to the endpoint in the place of the client's; empty when the route
+    /// does not rewrite them.
+    /// </summary>
+    public ReadOnlySpan<byte> Target => _target.AsSpan(0, _targetLength);
+
     /// <summary>
     /// Field lines, each with its CRLF, that are added to the response whoever gives it.
     /// </summary>
@@ -263,6 +276,7 @@ internal sealed partial class Exchange
     {
         Route = route;
         Backend = route.Backend!;
+        Groups = route.NeedsGroups ? route.PathPattern!.Match(Path)?.Groups : null;
     }
 
     /// <summary>The body is larger than the route takes, as far as is known by now.</summary>
@@ -282,7 +296,47 @@ internal sealed partial class Exchange
     }
 
     /// <summary>
-    /// Adds a line to the response: name, value. False when there is no room left for it.
+    /// Rewrites what the endpoint is asked for. False when it grew longer than
+    /// <paramref name="maxBytes"/>.
+    /// </summary>
+    public bool TryRewrite(PathRewrite rewrite, int maxBytes)
+    {
+        while (true)
+        {
+            var writer = new ByteWriter(_target);
+            rewrite.Write(ref writer, Path, Query);
+            if (!writer.HasOverflowed)
+            {
+                _targetLength = writer.Length;
+                return writer.Length <= maxBytes;
+            }
+
+            if (_target.Length >= maxBytes)
+            {
+                return false;
+            }
+
+            _target = new byte[Math.Max(MaxSpareBytes, _target.Length * 4)];
+        }
+    }
+
+    /// <summary>
+    /// Adds the route's fields to the response, once its status is known; whoever writes its head
+    /// calls this first.
+    /// </summary>
+    public void AddRouteFields()
+    {
+        if (!_hasRouteFields && Route?.ResponseFields is { } fields)
+        {
+            _hasRouteFields = true;
+            Span<byte> scratch = stackalloc byte[MaxSpareBytes];
+            fields.AddTo(this, scratch);
+        }
+    }
+
+    /// <summary>
+    /// Adds a line to the response: name, value without control characters. False when there is no
+    /// room left for it.
     /// </summary>
     public bool TryAddField(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {
@@ -300,9 +354,11 @@ internal sealed partial class Exchange
         var writer = new ByteWriter(_addedFields.AsSpan(_addedLength));
         writer.Write(name);
         writer.Write(": "u8);
+        int start = writer.Length;
         writer.Write(value);
+        writer.RemoveControls(start);
         writer.Write("\r\n"u8);
-        _addedLength = length;
+        _addedLength += writer.Length;
         return true;
     }
 
@@ -435,6 +491,10 @@ internal sealed partial class Exchange
         _pathLength = -1;
         _addedFields = _addedFields.Length > MaxSpareBytes ? [] : _addedFields;
         _addedLength = 0;
+        _target = _target.Length > MaxSpareBytes ? [] : _target;
+        _targetLength = 0;
+        _hasRouteFields = false;
+        Groups = null;
         HoldDeadlineMs = 0;
         IsReused = false;
         NeedsNewConnection = false;

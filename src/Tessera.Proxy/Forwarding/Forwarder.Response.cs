@@ -149,6 +149,7 @@ internal sealed partial class Forwarder
         int headEnd = exchange.ReplyStart + head.Length;
         exchange.ReplyBodyStart = headEnd;
         exchange.Status = head.StatusCode;
+        exchange.AddRouteFields();
         exchange.ReplyBody = new BodyReader(framing, head.ContentLength);
 
         if (exchange.Route?.Compression is { } compression)
@@ -171,6 +172,7 @@ internal sealed partial class Forwarder
             exchange.ReplyStart,
             option,
             keepsChunks,
+            exchange.Route?.ResponseFields,
             exchange.AddedFields);
         exchange.HasReachedClient = true;
         bool isPaced = exchange.Pacer.IsLimited && !exchange.IsReplyComplete

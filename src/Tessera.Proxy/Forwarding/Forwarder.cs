@@ -169,13 +169,21 @@ internal sealed partial class Forwarder
     {
         RequestHead head = exchange.Request;
         ReadOnlySpan<byte> received = exchange.Received;
-        byte[] buffer = _reactor.Buffers.Rent(
-            head.Length + exchange.BodyInBuffer + RequestWriter.MaxAddedBytes);
+        int bytes = head.Length + exchange.BodyInBuffer + RequestWriter.MaxAddedBytes
+            + exchange.Target.Length
+            + (exchange.Route?.RequestFields?.MaxBytes(head.Length) ?? 0);
+
+        // A route may make a head longer than any buffer of the pool, which takes none back that
+        // is not its own.
+        byte[] buffer = bytes <= _reactor.Buffers.RelayBytes
+            ? _reactor.Buffers.Rent(bytes)
+            : GC.AllocateUninitializedArray<byte>(bytes, pinned: true);
         length = RequestWriter.Write(
             head,
             received,
             exchange.Client.PeerText,
             exchange.Endpoint!.AddressText,
+            exchange,
             buffer);
         received.Slice(head.Length, exchange.BodyInBuffer).CopyTo(buffer.AsSpan(length));
         length += exchange.BodyInBuffer;

@@ -1,4 +1,5 @@
 using Tessera.Proxy.Http;
+using Tessera.Proxy.Routing;
 
 namespace Tessera.Proxy.Forwarding;
 
@@ -17,17 +18,24 @@ internal static class RequestWriter
     /// <param name="received">The client's head, from the byte that the parser began at.</param>
     /// <param name="clientAddress">In text.</param>
     /// <param name="endpointAddress">Stands for the host when a HTTP/1.0 client names none.</param>
+    /// <param name="exchange">Whose route has the last word; for its variables too.</param>
     public static int Write(
         RequestHead head,
         ReadOnlySpan<byte> received,
         ReadOnlySpan<byte> clientAddress,
         ReadOnlySpan<byte> endpointAddress,
+        Exchange exchange,
         Span<byte> destination)
     {
         var writer = new ByteWriter(destination);
-        WriteRequestLine(ref writer, head, received);
-        WriteHost(ref writer, head, received, endpointAddress);
-        WriteKeptFields(ref writer, head, received);
+        FieldEdit? edit = exchange.Route?.RequestFields;
+        WriteRequestLine(ref writer, head, received, exchange.Target);
+        if (edit is null || !edit.Drops("host"u8))
+        {
+            WriteHost(ref writer, head, received, endpointAddress);
+        }
+
+        WriteKeptFields(ref writer, head, received, edit);
         if (head.IsChunked)
         {
             writer.Write("Transfer-Encoding: chunked\r\n"u8);
@@ -38,22 +46,74 @@ internal static class RequestWriter
             WriteUpgrade(ref writer, head, received);
         }
 
+        if (edit is null)
+        {
+            WriteClient(ref writer, head, received, clientAddress);
+        }
+        else
+        {
+            WriteClient(ref writer, head, received, clientAddress, edit);
+            edit.Write(ref writer, exchange);
+            writer.Write("\r\n"u8);
+        }
+
+        return writer.HasOverflowed
+            ? throw new InvalidOperationException("the request head outgrew its buffer")
+            : writer.Length;
+    }
+
+    /// <summary>Who asked, and the end of the head.</summary>
+    private static void WriteClient(
+        ref ByteWriter writer, RequestHead head, ReadOnlySpan<byte> received,
+        ReadOnlySpan<byte> clientAddress)
+    {
         writer.Write("X-Real-IP: "u8);
         writer.Write(clientAddress);
         writer.Write("\r\nX-Forwarded-For: "u8);
         WriteForwardedFor(ref writer, head, received);
         writer.Write(clientAddress);
         writer.Write("\r\nX-Forwarded-Proto: http\r\n\r\n"u8);
-        return writer.HasOverflowed
-            ? throw new InvalidOperationException("the request head outgrew its buffer")
-            : writer.Length;
     }
 
+    /// <summary>Who asked, where the route does not say it in its own way.</summary>
+    private static void WriteClient(
+        ref ByteWriter writer, RequestHead head, ReadOnlySpan<byte> received,
+        ReadOnlySpan<byte> clientAddress, FieldEdit edit)
+    {
+        if (!edit.Drops("x-real-ip"u8))
+        {
+            writer.Write("X-Real-IP: "u8);
+            writer.Write(clientAddress);
+            writer.Write("\r\n"u8);
+        }
+
+        if (!edit.Drops("x-forwarded-for"u8))
+        {
+            writer.Write("X-Forwarded-For: "u8);
+            WriteForwardedFor(ref writer, head, received);
+            writer.Write(clientAddress);
+            writer.Write("\r\n"u8);
+        }
+
+        if (!edit.Drops("x-forwarded-proto"u8))
+        {
+            writer.Write("X-Forwarded-Proto: http\r\n"u8);
+        }
+    }
+
+    /// <param name="target">Rewritten; empty for the client's own.</param>
     private static void WriteRequestLine(
-        ref ByteWriter writer, RequestHead head, ReadOnlySpan<byte> received)
+        ref ByteWriter writer, RequestHead head, ReadOnlySpan<byte> received,
+        ReadOnlySpan<byte> target)
     {
         writer.Write(received.Slice(head.MethodStart, head.MethodLength));
         writer.Write((byte)' ');
+        if (!target.IsEmpty)
+        {
+            writer.Write(target);
+            writer.Write(" HTTP/1.1\r\n"u8);
+            return;
+        }
 
         // An origin server gets origin form (RFC 9112 section 3.2.1), whose path is never empty.
         if (head.IsAbsoluteForm && head.PathLength == 0)
@@ -80,7 +140,7 @@ internal static class RequestWriter
 
     /// <summary>Copies runs of neighbouring fields that are kept in one piece each.</summary>
     private static void WriteKeptFields(
-        ref ByteWriter writer, RequestHead head, ReadOnlySpan<byte> received)
+        ref ByteWriter writer, RequestHead head, ReadOnlySpan<byte> received, FieldEdit? edit)
     {
         ReadOnlySpan<HeaderField> fields = head.Headers.AsSpan(0, head.HeaderCount);
         int runStart = -1;
@@ -88,7 +148,8 @@ internal static class RequestWriter
         for (int i = 0; i < fields.Length; i++)
         {
             ref readonly HeaderField field = ref fields[i];
-            bool isKept = !field.IsHopByHop && !IsReplaced(field.Kind);
+            bool isKept = !field.IsHopByHop && !IsReplaced(field.Kind)
+                && (edit is null || !edit.Drops(field.Name(received)));
             if (isKept && runStart < 0)
             {
                 runStart = field.Start;

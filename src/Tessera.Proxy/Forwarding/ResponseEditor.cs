@@ -1,4 +1,5 @@
 using Tessera.Proxy.Http;
+using Tessera.Proxy.Routing;
 
 namespace Tessera.Proxy.Forwarding;
 
@@ -37,6 +38,7 @@ internal static class ResponseEditor
     /// </summary>
     /// <param name="buffer">Holds the head at <paramref name="start"/>, after the headroom.</param>
     /// <param name="keepsChunks">False when the body goes on without its chunk framing.</param>
+    /// <param name="edit">Fields that the route takes away; null for none.</param>
     /// <param name="added">Field lines, for which there is headroom.</param>
     public static int Edit(
         ResponseHead head,
@@ -44,11 +46,13 @@ internal static class ResponseEditor
         int start,
         ConnectionOption option,
         bool keepsChunks,
+        FieldEdit? edit,
         ReadOnlySpan<byte> added)
     {
         int statusLineEnd = head.HeaderCount > 0 ? head.Headers[0].Start : head.Length - 2;
         buffer[start + MinorVersionIndex] = (byte)'1';
-        int shift = Drop(head, buffer, start, option == ConnectionOption.Upgrade, keepsChunks);
+        int shift = Drop(
+            head, buffer, start, option == ConnectionOption.Upgrade, keepsChunks, edit);
         start += shift;
         ReadOnlySpan<byte> line = option switch
         {
@@ -74,7 +78,8 @@ internal static class ResponseEditor
     /// From the last field to the first, each kept run moves once. Returns the bytes dropped.
     /// </summary>
     private static int Drop(
-        ResponseHead head, Span<byte> buffer, int start, bool isUpgrade, bool keepsChunks)
+        ResponseHead head, Span<byte> buffer, int start, bool isUpgrade, bool keepsChunks,
+        FieldEdit? edit)
     {
         int shift = 0;
         int runEnd = head.Length;
@@ -88,7 +93,7 @@ internal static class ResponseEditor
             // 204 has no length (RFC 9110 section 8.6), and without chunks there is no trailer.
             isKept &= !(field.Kind == HeaderKind.ContentLength && head.StatusCode == 204)
                 && !(field.Kind == HeaderKind.Trailer && head.IsChunked && !keepsChunks);
-            if (isKept)
+            if (isKept && (edit is null || !edit.Drops(field.Name(buffer[start..]))))
             {
                 continue;
             }

@@ -1,7 +1,9 @@
+using System.Text;
 using Tessera.Proxy.Access;
 using Tessera.Proxy.Compression;
 using Tessera.Proxy.Files;
 using Tessera.Proxy.Flow;
+using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Routing;
 
@@ -12,6 +14,8 @@ namespace Tessera.Proxy.Routing;
 internal sealed class Route
 {
     /// <param name="backend">Null when the route answers by itself.</param>
+    /// <exception cref="FormatException">A text of it names no variable.</exception>
+    /// <exception cref="ArgumentException">An expression of it is none.</exception>
     public Route(RouteConfig config, Backend? backend, RouteFlow? flow = null)
     {
         Flow = flow;
@@ -20,6 +24,23 @@ internal sealed class Route
         Gate = config.Access is null ? null : new AccessGate(config.Access);
         Files = config.Files is null ? null : new FileSite(config.Files);
         Compression = config.Compression is null ? null : new CompressionRule(config.Compression);
+        Conditions = RouteConditions.Of(config);
+        PathPattern = config.Path.Kind switch
+        {
+            PathMatchKind.Regex => Pattern.Of(config.Path.Text),
+            PathMatchKind.RegexIgnoreCase => Pattern.Of(config.Path.Text, ignoresCase: true),
+            _ => null,
+        };
+        Location = config.Redirect is { } redirect ? Template.Parse(redirect.Location) : null;
+        ReplyBody = config.Reply is { } reply ? Template.Parse(reply.Body) : null;
+        ReplyType = Encoding.ASCII.GetBytes(config.Reply?.ContentType ?? "");
+        Rewrite = config.Rewrite is { } rewrite ? new PathRewrite(rewrite) : null;
+        RequestFields = FieldEdit.OfRequest(config.RequestHeaders);
+        ResponseFields = FieldEdit.OfResponse(config.ResponseHeaders);
+        NeedsGroups = PathPattern is not null
+            && (Location is { UsesGroups: true } || ReplyBody is { UsesGroups: true }
+                || RequestFields is { UsesGroups: true }
+                || ResponseFields is { UsesGroups: true });
         IsPlain = backend is not null
             && Gate is null
             && config is
@@ -44,6 +65,29 @@ internal sealed class Route
     public CompressionRule? Compression { get; }
 
     public RouteFlow? Flow { get; }
+    /// <summary>Null when host and path alone decide.</summary>
+    public RouteConditions? Conditions { get; }
+
+    /// <summary>Null when the path is compared as text.</summary>
+    public Pattern? PathPattern { get; }
+
+    /// <summary>Where a redirect leads; null without one.</summary>
+    public Template? Location { get; }
+
+    /// <summary>What the route answers with; null when it does not.</summary>
+    public Template? ReplyBody { get; }
+
+    /// <summary>Media type of <see cref="ReplyBody"/>.</summary>
+    public byte[] ReplyType { get; }
+
+    public PathRewrite? Rewrite { get; }
+
+    public FieldEdit? RequestFields { get; }
+
+    public FieldEdit? ResponseFields { get; }
+
+    /// <summary>A text of the route names groups of its expression.</summary>
+    public bool NeedsGroups { get; }
 
     /// <summary>Forwards and does nothing else, which is the shortest way through.</summary>
     public bool IsPlain { get; }

@@ -16,6 +16,20 @@ internal sealed class RouteFactory
     public RouteTable CreateTable(IEnumerable<RouteConfig> routes) =>
         new(routes.Select(TryCreate).OfType<Route>());
 
+    /// <summary>What is wrong with a route, as a sentence; null when nothing is.</summary>
+    public static string? ProblemOf(RouteConfig config)
+    {
+        try
+        {
+            _ = new Route(config, backend: null);
+            return config.Flow?.FindFault() ?? config.Access?.BasicAuth?.FindFault();
+        }
+        catch (Exception e) when (e is FormatException or ArgumentException)
+        {
+            return e.Message.TrimEnd('.') + '.';
+        }
+    }
+
     /// <summary>Null for a route to a backend that does not exist.</summary>
     private Route? TryCreate(RouteConfig config)
     {

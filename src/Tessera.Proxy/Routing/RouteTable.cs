@@ -3,78 +3,129 @@ using System.Text;
 namespace Tessera.Proxy.Routing;
 
 /// <summary>
-/// Where the requests of one listener go: first by host, then by path, the longest match first.
-/// Immutable: one read of it serves one request.
+/// Where the requests of one listener go: by the most specific host that has a route for them
+/// (exact, longest leading wildcard, longest trailing wildcard, none), there by path and conditions
+/// (<see cref="PathTable"/>). Immutable: one read of it serves one request.
 /// </summary>
 internal sealed class RouteTable
 {
-    private readonly Dictionary<string, PathRoute[]> _hosts;
-    private readonly Dictionary<string, PathRoute[]>.AlternateLookup<ReadOnlySpan<char>> _lookup;
-    private readonly PathRoute[] _anyHost;
+    /// <summary>Of a host's name (RFC 1035 section 2.3.4).</summary>
+    private const int MaxNameLength = 255;
+
+    private readonly HostSet _exact;
+    private readonly HostSet _leading;
+    private readonly HostSet _trailing;
+    private readonly PathTable _anyHost;
+    private readonly Route? _only;
+    private readonly bool _hasMethods;
 
     public RouteTable(IEnumerable<Route> routes)
     {
-        PathRoute[] all = [.. routes.Select(r => new PathRoute(r))];
-        First = all.Length > 0 ? all[0].Route.Backend : null;
-        _anyHost = LongestFirst(all.Where(r => r.Route.Config.Host is null));
-        _hosts = all.Where(r => r.Route.Config.Host is not null)
-            .GroupBy(r => r.Route.Config.Host!, StringComparer.OrdinalIgnoreCase)
-            .ToDictionary(g => g.Key, LongestFirst, StringComparer.OrdinalIgnoreCase);
-        _lookup = _hosts.GetAlternateLookup<ReadOnlySpan<char>>();
+        Route[] all = [.. routes];
+        First = all.Length > 0 ? all[0].Backend : null;
+        _anyHost = new PathTable(all.Where(route => route.Config.Host is null));
+        _leading = new HostSet(all, host => host.StartsWith("*.", StringComparison.Ordinal)
+            ? host[1..]
+            : null);
+        _trailing = new HostSet(all, host => host.EndsWith(".*", StringComparison.Ordinal)
+            ? host[..^1]
+            : null);
+        _exact = new HostSet(all, host => host.Contains('*', StringComparison.Ordinal)
+            ? null
+            : host);
+        _only = all is [{ Conditions: null, PathPattern: null } one] && one.Config.Host is null
+            && one.Config.Path is { Kind: not PathMatchKind.Exact, Text: "/" }
+            ? one
+            : null;
+        _hasMethods = all.Any(route => route.Conditions is { Methods.IsEmpty: false });
     }
 
     /// <summary>The backend of the first route: all that a TCP listener looks at.</summary>
     public Backend? First { get; }
 
-    /// <summary>Null when no route matches.</summary>
-    /// <param name="host">As the client sent it, with or without port.</param>
-    /// <param name="path">Decoded and normal, without query; empty for "*".</param>
-    public Route? Find(ReadOnlySpan<byte> host, ReadOnlySpan<byte> path)
+    /// <summary>Null when no route fits.</summary>
+    public Route? Find(in RouteRequest request)
     {
-        Route? route = null;
-        if (_hosts.Count > 0)
+        // A service without routes of its own, which is what most listeners have.
+        if (_only is not null)
         {
-            route = FindHost(host, path);
+            return _only;
         }
 
-        return route ?? Find(_anyHost, path);
+        return (HasHosts ? FindByHost(request) : null) ?? _anyHost.Find(request);
     }
 
-    private static PathRoute[] LongestFirst(IEnumerable<PathRoute> routes) =>
-        [.. routes.OrderByDescending(r => r.Text.Length)];
-
-    private static Route? Find(PathRoute[] routes, ReadOnlySpan<byte> path)
+    /// <summary>
+    /// For a request that no route fits: the methods with which one would (RFC 9110 section
+    /// 15.5.6). Null when it is not its method that is wrong.
+    /// </summary>
+    public string? FindMethods(in RouteRequest request)
     {
-        foreach (PathRoute route in routes)
-        {
-            if (route.Matches(path))
-            {
-                return route.Route;
-            }
-        }
-
-        return null;
-    }
-
-    private Route? FindHost(ReadOnlySpan<byte> host, ReadOnlySpan<byte> path)
-    {
-        ReadOnlySpan<byte> name = NameOf(host);
-        if (name.Length > 255)
+        if (!_hasMethods)
         {
             return null;
         }
 
-        Span<char> text = stackalloc char[name.Length];
-        int length = Encoding.Latin1.GetChars(name, text);
-        return _lookup.TryGetValue(text[..length], out PathRoute[]? routes)
-            ? Find(routes, path)
-            : null;
+        var methods = new SortedSet<string>(StringComparer.Ordinal);
+        Span<char> buffer = stackalloc char[MaxNameLength];
+        if (TryName(request.Host, buffer, out ReadOnlySpan<char> name))
+        {
+            _exact.Find(name)?.CollectMethods(request, methods);
+            for (int dot = NextDot(name, 0); dot >= 0; dot = NextDot(name, dot + 1))
+            {
+                _leading.Find(name[dot..])?.CollectMethods(request, methods);
+                _trailing.Find(name[..(dot + 1)])?.CollectMethods(request, methods);
+            }
+        }
+
+        _anyHost.CollectMethods(request, methods);
+        return methods.Count > 0 ? string.Join(", ", methods) : null;
+    }
+
+    private bool HasHosts => !_exact.IsEmpty || !_leading.IsEmpty || !_trailing.IsEmpty;
+
+    private Route? FindByHost(in RouteRequest request)
+    {
+        Span<char> buffer = stackalloc char[MaxNameLength];
+        if (!TryName(request.Host, buffer, out ReadOnlySpan<char> name))
+        {
+            return null;
+        }
+
+        Route? route = _exact.Find(name)?.Find(request);
+        if (!_leading.IsEmpty)
+        {
+            for (int dot = NextDot(name, 0); dot >= 0 && route is null;
+                dot = NextDot(name, dot + 1))
+            {
+                route = _leading.Find(name[dot..])?.Find(request);
+            }
+        }
+
+        if (!_trailing.IsEmpty)
+        {
+            for (int dot = name.LastIndexOf('.'); dot > 0 && route is null;
+                dot = name[..dot].LastIndexOf('.'))
+            {
+                route = _trailing.Find(name[..(dot + 1)])?.Find(request);
+            }
+        }
+
+        return route;
+    }
+
+    private static int NextDot(ReadOnlySpan<char> name, int start)
+    {
+        int dot = name[start..].IndexOf('.');
+        return dot < 0 ? -1 : start + dot;
     }
 
     /// <summary>
-    /// The host without port and without the root's dot; an IPv6 literal keeps its brackets.
+    /// The host without port and without the root's dot; an IPv6 literal keeps its brackets. False
+    /// for one that is longer than any name.
     /// </summary>
-    private static ReadOnlySpan<byte> NameOf(ReadOnlySpan<byte> host)
+    private static bool TryName(
+        ReadOnlySpan<byte> host, Span<char> buffer, out ReadOnlySpan<char> name)
     {
         int colon = host.LastIndexOf((byte)':');
         if (colon >= 0 && !host[colon..].Contains((byte)']'))
@@ -82,33 +133,34 @@ internal sealed class RouteTable
             host = host[..colon];
         }
 
-        return host.EndsWith("."u8) ? host[..^1] : host;
+        host = host.EndsWith("."u8) ? host[..^1] : host;
+        bool fits = host.Length <= buffer.Length;
+        name = fits ? buffer[..Encoding.Latin1.GetChars(host, buffer)] : default;
+        return fits;
     }
 
-    private sealed class PathRoute
+    /// <summary>Hosts of one kind, without regard to letter case. Immutable.</summary>
+    private sealed class HostSet
     {
-        private readonly PathMatchKind _kind;
+        private readonly Dictionary<string, PathTable> _tables;
+        private readonly Dictionary<string, PathTable>.AlternateLookup<ReadOnlySpan<char>> _lookup;
 
-        public PathRoute(Route route)
+        /// <param name="keyOf">Null for a host of another kind.</param>
+        public HostSet(IEnumerable<Route> routes, Func<string, string?> keyOf)
         {
-            // "/api/" and "/api" mean the same segments; "/" is the empty prefix.
-            PathMatch path = route.Config.Path;
-            Route = route;
-            _kind = path.Kind;
-            Text = Encoding.UTF8.GetBytes(
-                _kind == PathMatchKind.SegmentPrefix ? path.Text.TrimEnd('/') : path.Text);
+            _tables = routes.Where(route => route.Config.Host is not null)
+                .Select(route => (Key: keyOf(route.Config.Host!), Route: route))
+                .Where(pair => pair.Key is not null)
+                .GroupBy(pair => pair.Key!, pair => pair.Route, StringComparer.OrdinalIgnoreCase)
+                .ToDictionary(
+                    group => group.Key, group => new PathTable(group),
+                    StringComparer.OrdinalIgnoreCase);
+            _lookup = _tables.GetAlternateLookup<ReadOnlySpan<char>>();
         }
 
-        public Route Route { get; }
+        public bool IsEmpty => _tables.Count == 0;
 
-        public byte[] Text { get; }
-
-        public bool Matches(ReadOnlySpan<byte> path) => _kind switch
-        {
-            PathMatchKind.Exact => path.SequenceEqual(Text),
-            PathMatchKind.SegmentPrefix => path.StartsWith(Text)
-                && (path.Length == Text.Length || Text.Length == 0 || path[Text.Length] == '/'),
-            _ => path.StartsWith(Text),
-        };
+        public PathTable? Find(ReadOnlySpan<char> key) =>
+            _lookup.TryGetValue(key, out PathTable? table) ? table : null;
     }
 }

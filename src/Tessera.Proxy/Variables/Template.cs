@@ -11,7 +11,24 @@ internal sealed class Template
 {
     private readonly Part[] _parts;
 
-    private Template(Part[] parts) => _parts = parts;
+    private Template(Part[] parts)
+    {
+        _parts = parts;
+        LiteralBytes = parts.Sum(part => part.Literal?.Length ?? 0);
+        VariableCount = parts.Count(part => part.Literal is null);
+        UsesGroups = Array.Exists(
+            parts, part => part.Literal is null && part.Variable.Variable == Variable.Group);
+    }
+
+    public static Template Empty { get; } = new([]);
+
+    /// <summary>Bytes that it always writes.</summary>
+    public int LiteralBytes { get; }
+
+    public int VariableCount { get; }
+
+    /// <summary>It names groups of the path's expression: $1 …</summary>
+    public bool UsesGroups { get; }
 
     public bool IsEmpty => _parts.Length == 0;
 

@@ -20,6 +20,9 @@ internal enum Variable : byte
     Arg,
     Http,
     Cookie,
+
+    /// <summary>A group of the route's expression; its number is the only byte.</summary>
+    Group,
 }
 
 /// <summary>A variable, and which member of its family. Immutable.</summary>
@@ -55,6 +58,11 @@ internal readonly record struct VariableName(Variable Variable, byte[] Member)
         if (Plain.TryGetValue(name, out Variable variable))
         {
             return new VariableName(variable, []);
+        }
+
+        if (name is [>= '0' and <= '9'])
+        {
+            return new VariableName(Variable.Group, [(byte)(name[0] - '0')]);
         }
 
         foreach ((string prefix, Variable family) in Families)

@@ -51,6 +51,11 @@ internal static class VariableValue
             case Variable.Cookie:
                 writer.Write(FindCookie(head, received, name.Member));
                 break;
+            case Variable.Group when exchange.Groups is { } groups:
+                writer.Write(groups[name.Member[0]].ValueSpan);
+                break;
+            case Variable.Group:
+                break;
             default:
                 throw new InvalidOperationException($"{name.Variable} has no value");
         }

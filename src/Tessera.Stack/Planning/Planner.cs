@@ -57,7 +57,7 @@ public static class Planner
         PlanOrphans(request, builder);
         if (request.Wait)
         {
-            foreach (Service service in services.Where(s => !s.IsExternal && s.Scale > 0))
+            foreach (Service service in services.Where(s => s.HasInstances && s.Scale > 0))
             {
                 var ready = new AwaitService(request.Desired.Name, service,
                     DependencyCondition.ServiceHealthy, "asked to wait for it");
@@ -89,7 +89,7 @@ public static class Planner
     public static Plan Complete(Project project, ImmutableArray<Instance> observed)
     {
         var builder = new PlanBuilder();
-        foreach (Service service in project.Services.Values.Where(s => !s.IsExternal))
+        foreach (Service service in project.Services.Values.Where(s => s.HasInstances))
         {
             List<Instance> existing = NewestOf(observed, service.Name);
             HashSet<int> slots = [.. existing.Select(i => i.Slot.Number)];
@@ -199,7 +199,7 @@ public static class Planner
             own.Add(builder.Add(new DefineService(request.Desired.Name, service, cause), []));
         }
 
-        if (service.IsExternal)
+        if (!service.HasInstances)
         {
             return own;
         }
@@ -283,7 +283,7 @@ public static class Planner
             if (request.NoDeps
                 || dependency.Condition == DependencyCondition.ServiceStarted
                 || !request.Desired.Services.TryGetValue(dependency.Service, out Service? target)
-                || target.IsExternal
+                || !target.HasInstances
                 || (theirs.Count == 0
                     && IsSatisfied(dependency, NewestOf(request.Observed, target.Name))))
             {

@@ -161,7 +161,7 @@ internal sealed class Attachment(
 
     private async Task<int> WatchAsync(NextEvent ahead, CancellationToken cancellation)
     {
-        bool hasExternal = SelectedServices().Any(service => service.IsExternal);
+        bool hasExternal = SelectedServices().Any(service => !service.HasInstances);
         while (true)
         {
             // Instances are looked at after the events were asked for, so that no end falls

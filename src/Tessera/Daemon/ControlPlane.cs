@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Tessera.Api;
 using Tessera.Proxy;
 using Tessera.Stack;
@@ -63,9 +64,11 @@ internal sealed class ControlPlane : IAsyncDisposable
         _store = new ProjectStore(parts.Home);
         _shutdown = new DaemonShutdown(parts.OnDemand);
         var catalog = new Catalog();
+        var stickyKey = new Lazy<ImmutableArray<byte>>(
+            () => StickyKey.ReadOrCreate(parts.Home));
         _ingress = new Ingress(parts.Proxy, catalog,
-            project => Path.Combine(_store.FolderOf(project), "access.log"), _log,
-            TimeProvider.System);
+            project => Path.Combine(_store.FolderOf(project), "access.log"),
+            () => stickyKey.Value, _log, TimeProvider.System);
         _engine = new NativeEngine(
             new NativeEngineOptions
             {
@@ -77,6 +80,11 @@ internal sealed class ControlPlane : IAsyncDisposable
         _controller = new Controller(_engine, catalog, _ingress, parts.Proxy, _store, _shutdown,
             TimeProvider.System, Describe);
     }
+
+    /// <summary>
+    /// Who has everything after <see cref="PlaneEnd.HandedOver"/>; the caller's to dispose of.
+    /// </summary>
+    public HandoverChannel? Successor { get; private set; }
 
     /// <summary>
     /// Adopts what lives, serves until the end, and hands over to a successor that asks.
@@ -94,6 +102,8 @@ internal sealed class ControlPlane : IAsyncDisposable
         {
             await predecessor.CommitAsync();
             _parts.Lock.Claim();
+            predecessor.BeginTelling();
+            _ingress.Follow(predecessor.Tell);
         }
 
         // (2) Serve.
@@ -124,6 +134,7 @@ internal sealed class ControlPlane : IAsyncDisposable
             handovers.LeaveName();
             await patience.DisposeAsync();
             await server.StopAsync(AnswerLimit);
+            Successor = handover.TakeSuccessor(end);
             return end == HandoverEnd.Done ? PlaneEnd.HandedOver : PlaneEnd.TakenBack;
         }
 
@@ -135,6 +146,7 @@ internal sealed class ControlPlane : IAsyncDisposable
         {
             // Nothing is worth keeping without a project: the folder is left as it was found.
             _parts.Log.Delete();
+            File.Delete(_parts.Home.StickyKey);
             _store.DeleteIfEmpty();
         }
 

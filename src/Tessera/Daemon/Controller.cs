@@ -175,6 +175,7 @@ internal sealed class Controller : IController, IDisposable
     {
         ProjectEntry? previous = _ingress.Projects.GetValueOrDefault(project.Name);
         ProjectEntry desired = DesiredProject.Merge(project, previous, request);
+        DesiredProject.RefuseProblems(desired);
         DesiredProject.RefuseClaimedAddresses(desired, _ingress.Projects.Values);
         ImmutableArray<Instance> observed = await _engine.ObserveAsync(project.Name, cancellation);
         var planRequest = new PlanRequest(

@@ -1,9 +1,12 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
+using Tessera.Proxy;
 using Tessera.Stack;
 using Tessera.Stack.Compose;
+using Tessera.Stack.Discovery;
 using Tessera.Stack.Planning;
+using Tessera.Stack.Routing;
 
 namespace Tessera.Daemon;
 
@@ -75,10 +78,11 @@ internal static class DesiredProject
         foreach ((string name, int count) in scale)
         {
             Service service = project.Services[name];
-            if (service.IsExternal)
+            if (!service.HasInstances)
             {
-                throw new UserErrorException(
-                    $"service {name} is external (x-tessera.endpoints): it cannot be scaled");
+                throw new UserErrorException(service.IsExternal
+                    ? $"service {name} is external (x-tessera.endpoints): it cannot be scaled"
+                    : $"service {name} has no command: it cannot be scaled");
             }
 
             Service scaled = service with { Scale = count };
@@ -123,20 +127,60 @@ internal static class DesiredProject
         return entry with { AssignedPorts = ports.ToImmutable() };
     }
 
+    /// <summary>
+    /// Services of several projects may share an address as long as each request is for one of
+    /// them.
+    /// </summary>
     public static void RefuseClaimedAddresses(
         ProjectEntry desired, IEnumerable<ProjectEntry> others)
     {
-        HashSet<IPEndPoint> wanted = [.. Ingress.Listeners(desired)];
+        ILookup<IPEndPoint, Publication> wanted =
+            Publication.Of(desired).ToLookup(published => published.Address);
         foreach (ProjectEntry other in others.Where(o => o.Name != desired.Name))
         {
-            if (Ingress.Listeners(other).FirstOrDefault(wanted.Contains) is { } address)
+            foreach (Publication earlier in Publication.Of(other))
             {
-                throw new UserErrorException(
-                    $"port {address.Port} is already published by project {other.Name}. Nothing "
-                    + "was changed. Publish another port, or take that project down.",
-                    UserErrorException.Failed);
+                foreach (Publication later in wanted[earlier.Address])
+                {
+                    RefuseClash(earlier, other.Name, later);
+                }
             }
         }
+    }
+
+    /// <summary>Refuses what the data plane cannot do, before anything is changed.</summary>
+    public static void RefuseProblems(ProjectEntry desired)
+    {
+        ProxyConfig config = RouteBuilder.Build(
+            [desired], new CatalogSnapshot(ImmutableSortedDictionary<string, Instance>.Empty),
+            _ => [], _ => "access.log", () => []);
+        string[] problems = [.. ProxyServer.FindProblems(config).Distinct()];
+        if (problems.Length > 0)
+        {
+            throw new UserErrorException(
+                string.Join('\n', problems) + "\nNothing was changed.",
+                UserErrorException.InvalidInput);
+        }
+    }
+
+    private static void RefuseClash(Publication earlier, string project, Publication later)
+    {
+        bool areHttp = earlier.Protocol != ListenerProtocol.Tcp
+            && later.Protocol != ListenerProtocol.Tcp;
+        string? key = later.Keys.Intersect(earlier.Keys).FirstOrDefault();
+        if (areHttp && key is null)
+        {
+            return;
+        }
+
+        string what = areHttp && key != RouteKey.Everything
+            ? $", and {later.Service.Name} asks for the same requests ({key})"
+            : "";
+        throw new UserErrorException(
+            $"port {earlier.Address.Port} is already published by service {earlier.Service.Name} "
+            + $"of project {project}{what}. Nothing was changed. Publish another port, give both "
+            + "services routes that differ (x-tessera.routes), or take that project down.",
+            UserErrorException.Failed);
     }
 
     private static int FreePort()

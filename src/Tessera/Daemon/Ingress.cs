@@ -19,6 +19,7 @@ internal sealed class Ingress : IAsyncDisposable
     private readonly ProxyServer _proxy;
     private readonly Catalog _catalog;
     private readonly Func<string, string> _accessLogOf;
+    private readonly Func<ImmutableArray<byte>> _stickyKey;
     private readonly Action<string> _log;
     private readonly ExternalHosts _hosts;
     private readonly ITimer _retry;
@@ -27,15 +28,18 @@ internal sealed class Ingress : IAsyncDisposable
     private ImmutableSortedDictionary<string, ProjectEntry> _projects =
         ImmutableSortedDictionary<string, ProjectEntry>.Empty;
     private ImmutableArray<ListenFailure> _failures = [];
+    private Action<ProxyConfig>? _onApplied;
     private bool _isEnded;
 
+    /// <param name="stickyKey">Signs the cookies of sticky services; the same each time.</param>
     public Ingress(
-        ProxyServer proxy, Catalog catalog, Func<string, string> accessLogOf, Action<string> log,
-        TimeProvider time)
+        ProxyServer proxy, Catalog catalog, Func<string, string> accessLogOf,
+        Func<ImmutableArray<byte>> stickyKey, Action<string> log, TimeProvider time)
     {
         _proxy = proxy;
         _catalog = catalog;
         _accessLogOf = accessLogOf;
+        _stickyKey = stickyKey;
         _log = log;
         _hosts = new ExternalHosts(log);
         _retry = time.CreateTimer(_ => RetryListeners(), null, RetryPeriod, RetryPeriod);
@@ -106,6 +110,19 @@ internal sealed class Ingress : IAsyncDisposable
     }
 
     /// <summary>
+    /// Calls back with the configuration that is in force, now and after each change, within the
+    /// change: it must be quick.
+    /// </summary>
+    public void Follow(Action<ProxyConfig> onApplied)
+    {
+        lock (_lock)
+        {
+            _onApplied = onApplied;
+            TryApply();
+        }
+    }
+
+    /// <summary>
     /// From now on the data plane keeps what it has, whatever late news the catalog gets.
     /// </summary>
     public void End()
@@ -127,9 +144,8 @@ internal sealed class Ingress : IAsyncDisposable
 
     /// <summary>Addresses that a project, or one service of it, is reached at.</summary>
     public static IEnumerable<IPEndPoint> Listeners(ProjectEntry entry, string? service = null) =>
-        entry.Published.Where(p => service is null || p.Service.Name == service)
-            .SelectMany(p => RouteBuilder.ListenAddresses(p.Mapping).Select(
-                address => new IPEndPoint(address, entry.PublishedPort(p.Service, p.Mapping))));
+        Publication.Of(entry).Where(p => service is null || p.Service.Name == service)
+            .Select(p => p.Address).Distinct();
 
     /// <summary>Under the lock. All of the change comes into force, or nothing of it.</summary>
     private void Change(ImmutableSortedDictionary<string, ProjectEntry> projects)
@@ -149,8 +165,18 @@ internal sealed class Ingress : IAsyncDisposable
     }
 
     /// <summary>Under the lock.</summary>
-    private void Apply() => _failures = _proxy.Apply(RouteBuilder.Build(
-        _projects.Values, _catalog.Current, _hosts.AddressesOf, _accessLogOf));
+    private void Apply()
+    {
+        if (_isEnded)
+        {
+            return;
+        }
+
+        ProxyConfig config = RouteBuilder.Build(
+            _projects.Values, _catalog.Current, _hosts.AddressesOf, _accessLogOf, _stickyKey);
+        _failures = _proxy.Apply(config);
+        _onApplied?.Invoke(config);
+    }
 
     /// <summary>
     /// For observers and timers, on whose threads an exception would be the daemon's end: a
@@ -160,11 +186,6 @@ internal sealed class Ingress : IAsyncDisposable
     {
         lock (_lock)
         {
-            if (_isEnded)
-            {
-                return;
-            }
-
             try
             {
                 Apply();

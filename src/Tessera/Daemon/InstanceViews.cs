@@ -4,6 +4,7 @@ using System.Net;
 using Tessera.Proxy;
 using Tessera.Stack;
 using Tessera.Stack.Discovery;
+using Tessera.Stack.Routing;
 
 namespace Tessera.Daemon;
 
@@ -45,13 +46,27 @@ internal static class InstanceViews
         ProjectEntry entry, Service service, ImmutableArray<BackendStatus> backends,
         ImmutableArray<ListenFailure> failures)
     {
-        HashSet<string> names = [.. service.Ports.Select(
-            m => RouteBuilder.BackendName(entry.Name, service.Name, m.Target))];
-        HashSet<IPEndPoint> own = [.. Ingress.Listeners(entry, service.Name)];
+        Publication[] published =
+            [.. Publication.Of(entry).Where(p => p.Service.Name == service.Name)];
+        HashSet<string> names = [.. published.SelectMany(p => p.Targets).Select(
+            target => RouteBuilder.BackendName(entry.Name, service.Name, target))];
+        HashSet<IPEndPoint> own = [.. published.Select(p => p.Address)];
         ListenFailure? failure = failures.FirstOrDefault(f => own.Contains(f.Address));
         return new Routing(
-            [.. service.Ports.Select(m => new PublisherView(
-                m.HostIp ?? "0.0.0.0", m.Target, entry.PublishedPort(service, m), m.Protocol))],
+            [
+                .. service.Ports.Select(m => new PublisherView(
+                    m.HostIp ?? "0.0.0.0", m.Target, entry.PublishedPort(service, m),
+                    m.Protocol)),
+
+                // Routes that none of its ports serves.
+                .. published
+                    .Where(p => service.Ports.All(
+                        m => entry.PublishedPort(service, m) != p.Address.Port))
+                    .DistinctBy(p => p.Address.Port)
+                    .Select(p => new PublisherView(
+                        p.Address.Address.ToString(), p.Targets.FirstOrDefault(),
+                        p.Address.Port, "tcp")),
+            ],
             [.. backends.Where(b => names.Contains(b.Backend))],
             failure is null ? null : $"cannot listen on {failure.Address}: {failure.Reason}");
     }

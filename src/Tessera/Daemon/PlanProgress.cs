@@ -47,11 +47,11 @@ internal static class PlanProgress
     /// <summary>Where the services of an <c>up</c> answer.</summary>
     public static IEnumerable<Progress> Published(
         ProjectEntry entry, ImmutableArray<string> services) =>
-        from published in entry.Published
-        where services.IsEmpty || services.Contains(published.Service.Name)
-        let host = published.Mapping.HostIp ?? "localhost"
-        select new Progress(ProgressKind.Done, published.Service.Name,
-            $"listening on {host}:{entry.PublishedPort(published.Service, published.Mapping)}");
+        Publication.Of(entry)
+            .Where(p => services.IsEmpty || services.Contains(p.Service.Name))
+            .Select(p => new Progress(
+                ProgressKind.Done, p.Service.Name, $"listening on {p.AddressText}"))
+            .Distinct();
 
     /// <exception cref="UserErrorException">Something failed, or the command was
     /// interrupted.</exception>

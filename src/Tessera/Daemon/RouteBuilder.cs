@@ -3,6 +3,7 @@ using System.Net;
 using Tessera.Proxy;
 using Tessera.Stack;
 using Tessera.Stack.Discovery;
+using Tessera.Stack.Routing;
 
 namespace Tessera.Daemon;
 
@@ -16,56 +17,52 @@ internal static class RouteBuilder
     /// Addresses of an external endpoint's host; empty when it has none.
     /// </param>
     /// <param name="accessLogOf">Path of a project's access log.</param>
+    /// <param name="stickyKey">
+    /// Signs the cookies of sticky services; asked when there is one.
+    /// </param>
     public static ProxyConfig Build(
         IEnumerable<ProjectEntry> projects,
         CatalogSnapshot catalog,
         Func<string, ImmutableArray<IPAddress>> resolve,
-        Func<string, string> accessLogOf)
+        Func<string, string> accessLogOf,
+        Func<ImmutableArray<byte>> stickyKey)
     {
         ILookup<(string, string), Instance> instances = catalog.Instances.Values
             .OrderBy(i => i.Slot.Number).ThenBy(i => i.CreatedAt)
             .ToLookup(i => (i.Slot.Project, i.Slot.Service));
-        var listeners = ImmutableArray.CreateBuilder<ListenerConfig>();
+        var listeners = new List<ListenerConfig>();
+        var places = new Dictionary<IPEndPoint, int>();
         var backends = new Dictionary<string, BackendConfig>(StringComparer.Ordinal);
         foreach (ProjectEntry entry in projects)
         {
-            foreach ((Service service, PortMapping mapping) in entry.Published)
+            foreach (Publication published in Publication.Of(entry))
             {
-                string backend = BackendName(entry.Name, service.Name, mapping.Target);
-                backends.TryAdd(backend, BuildBackend(entry, service, mapping.Target,
-                    [.. instances[(entry.Name, service.Name)]], resolve));
-                foreach (IPAddress address in ListenAddresses(mapping))
+                Service service = published.Service;
+                foreach (int target in published.Targets)
                 {
-                    listeners.Add(new ListenerConfig
-                    {
-                        Address = new IPEndPoint(address, entry.PublishedPort(service, mapping)),
-                        Protocol = ProtocolOf(mapping),
-                        Routes = [new RouteConfig { Backend = backend }],
-                        AccessLog = new AccessLogConfig { Path = accessLogOf(entry.Name) },
-                    });
+                    string backend = BackendName(entry.Name, service.Name, target);
+                    backends.TryAdd(backend, BuildBackend(entry, service, target,
+                        [.. instances[(entry.Name, service.Name)]], resolve, stickyKey));
+                }
+
+                ListenerConfig listener = BuildListener(entry, published, accessLogOf);
+                if (places.TryAdd(listener.Address, listeners.Count))
+                {
+                    listeners.Add(listener);
+                }
+                else
+                {
+                    int place = places[listener.Address];
+                    listeners[place] = Merge(listeners[place], listener);
                 }
             }
         }
 
-        return new ProxyConfig
-        {
-            Listeners = listeners.ToImmutable(),
-            Backends = [.. backends.Values],
-        };
+        return new ProxyConfig { Listeners = [.. listeners], Backends = [.. backends.Values] };
     }
 
     public static string BackendName(string project, string service, int targetPort) =>
         $"{project}/{service}:{targetPort}";
-
-    /// <summary>
-    /// A mapping without an address listens on every IPv4 and every IPv6 address.
-    /// </summary>
-    public static ImmutableArray<IPAddress> ListenAddresses(PortMapping mapping) =>
-        mapping.HostIp is null
-            ? System.Net.Sockets.Socket.OSSupportsIPv6
-                ? [IPAddress.Any, IPAddress.IPv6Any]
-                : [IPAddress.Any]
-            : [IPAddress.Parse(mapping.HostIp)];
 
     /// <summary>
     /// What <paramref name="instance"/> gets from the balancer, and why not more.
@@ -87,22 +84,66 @@ internal static class RouteBuilder
     private static string Because(string what, Instance instance) =>
         instance.Reason.Length == 0 ? what : $"{what}: {instance.Reason}";
 
+    private static ListenerConfig BuildListener(
+        ProjectEntry entry, Publication published, Func<string, string> accessLogOf)
+    {
+        Service service = published.Service;
+        return new ListenerConfig
+        {
+            Address = published.Address,
+            Protocol = published.Protocol,
+            Routes =
+            [
+                .. published.Routes.SelectMany((route, i) => RuleTranslation.Routes(
+                    route, service, RouteName(entry, service, route),
+                    $"{entry.Name}/{service.Name}/{i}",
+                    Publication.TargetOf(route, service) is { } target
+                        ? BackendName(entry.Name, service.Name, target)
+                        : null)),
+            ],
+            AccessLog = BuildAccessLog(service, accessLogOf(entry.Name)),
+        };
+    }
+
+    private static string RouteName(ProjectEntry entry, Service service, RouteOptions route) =>
+        route.Name.Length == 0
+            ? $"{entry.Name}/{service.Name}"
+            : $"{entry.Name}/{service.Name}/{route.Name}";
+
+    /// <summary>One file has one format: a service with its own has a file of its own.</summary>
+    private static AccessLogConfig? BuildAccessLog(Service service, string path) =>
+        service.Options.AccessLog switch
+        {
+            null => new AccessLogConfig { Path = path },
+            { IsOn: false } => null,
+            { Format: AccessLogConfig.CombinedFormat } => new AccessLogConfig { Path = path },
+            { Format: var format } => new AccessLogConfig
+            {
+                Path = Path.Combine(
+                    Path.GetDirectoryName(path) ?? "", $"access-{service.Name}.log"),
+                Format = format,
+            },
+        };
+
+    /// <summary>Several services behind one address: only HTTP tells them apart.</summary>
+    private static ListenerConfig Merge(ListenerConfig earlier, ListenerConfig later) =>
+        earlier with
+        {
+            Protocol = ListenerProtocol.Http,
+            Routes = [.. earlier.Routes, .. later.Routes],
+        };
+
     private static BackendConfig BuildBackend(
         ProjectEntry entry, Service service, int targetPort, List<Instance> instances,
-        Func<string, ImmutableArray<IPAddress>> resolve)
+        Func<string, ImmutableArray<IPAddress>> resolve, Func<ImmutableArray<byte>> stickyKey)
     {
         ServiceOptions options = service.Options;
-        return new BackendConfig
+        var backend = new BackendConfig
         {
             Name = BackendName(entry.Name, service.Name, targetPort),
-            Algorithm = options.Balance switch
-            {
-                "least_conn" => BalanceAlgorithm.LeastConnections,
-                "ip_hash" => BalanceAlgorithm.IpHash,
-                _ => BalanceAlgorithm.RoundRobin,
-            },
+            Algorithm = RuleTranslation.Algorithm(options.Balance),
             Endpoints = service.IsExternal
-                ? [.. options.Endpoints.SelectMany(e => ExternalEndpoints(e, resolve))]
+                ? [.. options.Endpoints.SelectMany(e => ExternalEndpoints(e, options, resolve))]
                 : [.. instances.Where(i => i.IsAlive).SelectMany(
                     i => InstanceEndpoints(i, service, targetPort))],
             Places = service.IsExternal
@@ -111,14 +152,17 @@ internal static class RouteBuilder
                     slot => new PlaceConfig(PlaceOf(slot), WeightOf(service, slot)))],
             IsManaged = !service.IsExternal,
             UnavailableReason = UnavailableReason(entry, service, instances),
-            Limits = BackendLimits.Default with
-            {
-                ConnectTimeoutMs = Milliseconds(options.ConnectTimeout),
-                ReadTimeoutMs = Milliseconds(options.ReadTimeout),
-                HoldTimeoutMs = Milliseconds(options.HoldTimeout),
-                HoldQueueLength = options.HoldQueueLength,
-            },
+            Limits = RuleTranslation.Limits(options),
+            Sticky = options.Sticky is { } sticky
+                ? RuleTranslation.Sticky(sticky, stickyKey())
+                : null,
+            Probe = options.Probe is { } probe ? RuleTranslation.Probe(probe) : null,
+            Outlier = options.Outlier is { } outlier ? RuleTranslation.Outlier(outlier) : null,
+            Retry = options.Rules.Retry is { } retry
+                ? RuleTranslation.Retry(retry)
+                : RetryConfig.Default,
         };
+        return options.HashKey is { } key ? backend with { HashKey = key } : backend;
     }
 
     private static IEnumerable<EndpointConfig> InstanceEndpoints(
@@ -126,7 +170,7 @@ internal static class RouteBuilder
     {
         if (instance.Addresses.TryGetValue(targetPort, out IPEndPoint? address))
         {
-            yield return new EndpointConfig
+            var endpoint = new EndpointConfig
             {
                 Id = instance.Id,
                 Address = address,
@@ -134,17 +178,23 @@ internal static class RouteBuilder
                 State = TrafficOf(instance).State,
                 Place = PlaceOf(instance.Slot.Number),
             };
+            yield return RuleTranslation.Limited(endpoint, service.Options.EndpointLimits);
         }
     }
 
     private static IEnumerable<EndpointConfig> ExternalEndpoints(
-        ExternalEndpoint endpoint, Func<string, ImmutableArray<IPAddress>> resolve) =>
-        resolve(endpoint.Host).Select(address => new EndpointConfig
-        {
-            Id = $"{endpoint.Host}:{endpoint.Port}@{address}",
-            Address = new IPEndPoint(address, endpoint.Port),
-            Weight = endpoint.Weight,
-        });
+        ExternalEndpoint endpoint, ServiceOptions options,
+        Func<string, ImmutableArray<IPAddress>> resolve) =>
+        resolve(endpoint.Host).Select(address => RuleTranslation.Limited(
+            new EndpointConfig
+            {
+                Id = $"{endpoint.Host}:{endpoint.Port}@{address}",
+                Address = new IPEndPoint(address, endpoint.Port),
+                Weight = endpoint.Weight,
+                IsBackup = endpoint.IsBackup,
+                State = endpoint.IsDown ? EndpointState.Out : EndpointState.Active,
+            },
+            endpoint.Limits ?? options.EndpointLimits));
 
     /// <summary>
     /// The hash algorithms choose a slot, so that whoever runs in it next gets its clients, and
@@ -190,14 +240,4 @@ internal static class RouteBuilder
 
         return $"{newest[0].Name}: {TrafficOf(newest[0]).Reason}";
     }
-
-    private static ListenerProtocol ProtocolOf(PortMapping mapping) => mapping.AppProtocol switch
-    {
-        "http" => ListenerProtocol.Http,
-        "tcp" => ListenerProtocol.Tcp,
-        _ => ListenerProtocol.Auto,
-    };
-
-    private static int Milliseconds(TimeSpan time) =>
-        (int)Math.Clamp(time.TotalMilliseconds, 0, int.MaxValue);
 }

@@ -20,7 +20,7 @@ public sealed class IngressTests : IAsyncLifetime
     private readonly Ingress _ingress;
 
     public IngressTests() => _ingress = new Ingress(
-        _proxy, _catalog, _ => "/dev/null", _log.Enqueue, TimeProvider.System);
+        _proxy, _catalog, _ => "/dev/null", () => [], _log.Enqueue, TimeProvider.System);
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 

@@ -4,6 +4,7 @@ using Shouldly;
 using Tessera.Daemon;
 using Tessera.Proxy;
 using Tessera.Stack;
+using Tessera.Stack.Routing;
 using Tessera.Stack.Discovery;
 using Xunit;
 using static Tessera.Tests.Stack.Planning.PlanFixture;
@@ -33,7 +34,8 @@ public class InstanceViewsTests
         })];
         var catalog = new CatalogSnapshot(placed.ToImmutableSortedDictionary(i => i.Id, i => i));
         ProxyConfig config = RouteBuilder.Build(
-            [entry], catalog, host => host == "nowhere" ? [] : [IPAddress.Loopback], _ => "");
+            [entry], catalog, host => host == "nowhere" ? [] : [IPAddress.Loopback], _ => "",
+            () => []);
         ImmutableArray<BackendStatus> backends = [.. config.Backends.Select(b => new BackendStatus(
             b.Name, 0, [.. b.Endpoints.Select(e => new EndpointStatus(
                 b.Name, e.Id, e.State, 2, 5, 0) { Weight = e.Weight })

@@ -5,6 +5,7 @@ using Tessera.Daemon;
 using Tessera.Proxy;
 using Tessera.Stack;
 using Tessera.Stack.Discovery;
+using Tessera.Stack.Routing;
 using Xunit;
 using static Tessera.Tests.Stack.Planning.PlanFixture;
 
@@ -30,7 +31,8 @@ public class RouteBuilderTests
     private static ProxyConfig Build(ProjectEntry entry, params Instance[] instances) =>
         RouteBuilder.Build([entry],
             new CatalogSnapshot(instances.ToImmutableSortedDictionary(i => i.Id, i => i)),
-            host => [IPAddress.Parse(host)], project => $"/log/{project}");
+            host => [IPAddress.Parse(host)],
+            project => $"/log/{project}/access.log", () => [.. new byte[32]]);
 
     private static ProjectEntry Entry(Service service) => new()
     {
@@ -114,6 +116,136 @@ public class RouteBuilderTests
         config.Listeners.Skip(1).ShouldAllBe(l => l.Address.Port == 8_080
             && l.Protocol == ListenerProtocol.Auto);
         config.Backends.Length.ShouldBe(1, "two ports of one target share a backend");
+    }
+
+    [Fact]
+    public void Serves_routes_where_their_target_is_published_or_where_the_project_listens()
+    {
+        Service web = Web(new PortMapping { Target = 80, Published = 8_080 }) with
+        {
+            TargetPorts = [80, 90],
+            Options = new ServiceOptions
+            {
+                Routes =
+                [
+                    new RouteOptions { Name = "a", Hosts = ["a", "b"], Port = 80 },
+                    new RouteOptions
+                    {
+                        Name = "c",
+                        Path = new(RoutePathKind.Exact, "/c"),
+                        Port = 90,
+                    },
+                ],
+            },
+        };
+        ProjectEntry entry = Entry(web);
+        ProxyConfig config = Build(entry with
+        {
+            Project = entry.Project with { Listen = ["127.0.0.1:81"] },
+        });
+        config.Listeners.Where(l => l.Address.Port == 8_080).ShouldAllBe(
+            l => l.Routes.Select(r => r.Host).SequenceEqual(new[] { "a", "b" }));
+        ListenerConfig entryPoint = config.Listeners.Single(l => l.Address.Port == 81);
+        entryPoint.Routes.ShouldHaveSingleItem().Path.ShouldBe(
+            new PathMatch(PathMatchKind.Exact, "/c"));
+        entryPoint.Routes[0].Backend.ShouldBe("shop/web:90");
+        config.Backends.Select(b => b.Name).ShouldBe(["shop/web:80", "shop/web:90"]);
+    }
+
+    [Fact]
+    public void Services_of_one_address_share_its_listener()
+    {
+        Service api = Web() with
+        {
+            Name = "api",
+            Options = new ServiceOptions
+            {
+                Routes =
+                    [new RouteOptions { Path = new(RoutePathKind.Segments, "/api"), Port = 80 }],
+            },
+        };
+        ProxyConfig config = RouteBuilder.Build(
+            [Entry(api), Entry(Web())],
+            new CatalogSnapshot(ImmutableSortedDictionary<string, Instance>.Empty),
+            _ => [], _ => "/log/access.log", () => []);
+        config.Listeners.Select(l => l.Address).ShouldBeUnique();
+        config.Listeners.ShouldAllBe(l => l.Protocol == ListenerProtocol.Http);
+        config.Listeners[0].Routes.Select(r => (r.Path.Text, r.Backend)).ShouldBe(
+            [("/api", "shop/api:80"), ("/", "shop/web:80")]);
+    }
+
+    [Fact]
+    public void Says_every_rule_in_the_words_of_the_data_plane()
+    {
+        Service web = Stack.Compose.ProjectFolder.Bind("""
+            command: x
+            ports: ["8080:80"]
+            x-tessera:
+              balance: hash_consistent
+              hash_key: $$arg_user
+              sticky: { name: s, lifetime: 1h, secure: true }
+              health: /healthz
+              outlier: true
+              retry: { on: [error, http_5xx], tries: 2 }
+              send_timeout: 3s
+              max_fails: 0
+              access: { allow: [10.0.0.0/8], deny: 10.0.0.13 }
+              limits:
+                { rate: { requests: 60/m, burst: 5, nodelay: true }, connections: 9, body: 1m }
+              headers: { response: { Server: "", X-A: b }, add: { Link: l } }
+              routes: { slow: { path: /slow, read_timeout: 9s, limits: {} } }
+            """);
+        ProxyConfig config = Build(web);
+        BackendConfig backend = config.Backends.ShouldHaveSingleItem();
+        (backend.Algorithm, backend.HashKey).ShouldBe(
+            (BalanceAlgorithm.ConsistentHash, "$arg_user"));
+        backend.Sticky!.LifetimeSeconds.ShouldBe(3_600);
+        backend.Sticky.Key.Length.ShouldBe(32);
+        backend.Probe!.Path.ShouldBe("/healthz");
+        backend.Outlier.ShouldBe(new OutlierConfig());
+        backend.Retry.On.ShouldBe(RetryConditions.Error | RetryConditions.Http500
+            | RetryConditions.Http502 | RetryConditions.Http503 | RetryConditions.Http504);
+        RouteConfig route = config.Listeners[0].Routes.ShouldHaveSingleItem();
+        route.Name.ShouldBe("shop/web/slow");
+        (route.Limits!.ReadTimeoutMs, route.Limits.SendTimeoutMs).ShouldBe((9_000, 3_000));
+        route.Access!.Addresses.Select(a => (a.IsAllowed, a.Network?.ToString())).ShouldBe(
+            [(false, "10.0.0.13/32"), (true, "10.0.0.0/8"), (false, null)]);
+        route.Flow!.RateLimits.ShouldBeEmpty("a route's own rule takes the place of the service's");
+        route.ResponseHeaders.Select(h => h.ToString()).ShouldBe(
+        [
+            new FieldConfig("Server", "").ToString(), new FieldConfig("X-A", "").ToString(),
+            new FieldConfig("X-A", "b").ToString(), new FieldConfig("Link", "l").ToString(),
+        ]);
+        FlowConfig flow = Build(web with { Options = web.Options with { Routes = [] } })
+            .Listeners[0].Routes[0].Flow!;
+        flow.RateLimits.ShouldHaveSingleItem().ShouldBe(new RateLimitConfig
+        {
+            Zone = "shop/web/0/0",
+            RequestsPerSecond = 1,
+            Burst = 5,
+            BurstWithoutDelay = int.MaxValue,
+        });
+        (flow.ConnectionLimits[0].Max, flow.ConnectionLimits[0].Zone, flow.MaxBodyBytes)
+            .ShouldBe((9, "shop/web/0/1", 1_048_576));
+    }
+
+    [Fact]
+    public void Unknown_variables_and_claimed_requests_are_refused_before_anything_changes()
+    {
+        Service bad = Web() with
+        {
+            Options = new ServiceOptions
+            {
+                Rules = new RouteRules { Redirect = new RedirectOptions("http://$nothing") },
+            },
+        };
+        Should.Throw<UserErrorException>(() => DesiredProject.RefuseProblems(Entry(bad)))
+            .Message.ShouldContain("$nothing");
+        ProjectEntry other = Entry(Web());
+        other = other with { Project = other.Project with { Name = "other" } };
+        Should.Throw<UserErrorException>(
+            () => DesiredProject.RefuseClaimedAddresses(Entry(Web()), [other]))
+            .Message.ShouldStartWith("port 8080 is already published by service web of project");
     }
 
     [Fact]

@@ -55,6 +55,11 @@ internal static class RelativePaths
             Resolve(volume, "source", folder, variables);
         }
 
+        foreach (MappingNode rules in RuleFiles.RulesOf(service))
+        {
+            RuleFiles.Resolve(rules, folder, variables);
+        }
+
         // A native process runs in the folder of the file that describes it.
         if (!service.Contains("image") && !service.Contains("build"))
         {

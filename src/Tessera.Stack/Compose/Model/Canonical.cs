@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Tessera.Stack.Compose.Assembly;
 using Tessera.Stack.Compose.Files;
 using Tessera.Stack.Compose.Schema;
 using Tessera.Stack.Compose.Yaml;
@@ -29,6 +30,11 @@ internal sealed class Canonical(
         foreach (MappingEntry entry in services.Entries)
         {
             environment.Fold((MappingNode)entry.Value);
+            foreach (MappingNode rules in RuleFiles.RulesOf((MappingNode)entry.Value))
+            {
+                RuleFiles.Resolve(rules, source.ProjectDirectory, variables);
+                RuleFiles.FoldUsers(rules, request.WorkingDirectory, problems);
+            }
         }
 
         problems.ThrowIfAny();

@@ -9,7 +9,7 @@ namespace Tessera.Stack.Compose.Model;
 /// <summary>What can only be checked once all files are one: values against each other.</summary>
 internal sealed class Checks(MappingNode document, Problems problems)
 {
-    private const int MaxScale = 10_000;
+    public const int MaxScale = 10_000;
 
     private readonly MappingNode _services = (MappingNode)document["services"]!;
 
@@ -30,7 +30,7 @@ internal sealed class Checks(MappingNode document, Problems problems)
 
         CheckSecrets();
         DependencyCycles.Check(_services, problems);
-        PublishedPorts.Check(_services, problems);
+        PublishedPorts.Check(document, problems);
     }
 
     /// <summary>True for a service that only a container engine can run.</summary>
@@ -50,12 +50,12 @@ internal sealed class Checks(MappingNode document, Problems problems)
                 "of them away");
         }
         else if (!isExternal && !hasCommand && !IsContainer(service)
-            && !service.Contains("provider"))
+            && !service.Contains("provider") && !AnswersByItself(service))
         {
             problems.Add(
                 position,
                 $"service \"{name}\" has nothing to run: give it a command (or entrypoint), an " +
-                "image or build, or x-tessera.endpoints");
+                "image or build, or x-tessera.endpoints (or files, redirect, reply)");
         }
 
         Node? scale = service["scale"] ?? (service["deploy"] as MappingNode)?["replicas"];
@@ -66,6 +66,17 @@ internal sealed class Checks(MappingNode document, Problems problems)
                 $"service \"{name}\" has endpoints, which already run: it cannot be scaled; " +
                 "add endpoints instead");
         }
+    }
+
+    /// <summary>With the service's own rule, or with one on each of its routes.</summary>
+    private static bool AnswersByItself(MappingNode service)
+    {
+        return service[TesseraSchema.Name] is MappingNode options
+            && (Answers(options) || (options.EntriesOf("routes") is { Count: > 0 } routes
+                && routes.All(route => route.Value is MappingNode own && Answers(own))));
+
+        static bool Answers(MappingNode rules) => rules.Contains("files")
+            || rules.Contains("redirect") || rules.Contains("reply");
     }
 
     private void CheckScale(string name, MappingNode service)
@@ -137,7 +148,8 @@ internal sealed class Checks(MappingNode document, Problems problems)
         if (!IsContainer(service))
         {
             ServiceLimits.Check(name, service, problems);
-            TesseraOptions.Check(name, service, problems);
+            OptionsBinder.Bind(name, service, problems);
+            RouteLabels.ReadScale(name, service, problems);
         }
     }
 

@@ -32,6 +32,10 @@ internal static class ProjectBinder
             Name = TextOf(document, "name"),
             WorkingDirectory = folder,
             Files = Words(source, "files"),
+            Listen = (document[TesseraSchema.Name] as MappingNode)?.ItemsOf("listen")
+                is { Count: > 0 } addresses
+                ? [.. addresses.Select(TextOf)]
+                : [Project.DefaultListen],
             Services = services.Entries.ToImmutableSortedDictionary(
                 entry => entry.Key,
                 entry => BindService(entry.Key, (MappingNode)entry.Value, folder, services),
@@ -45,7 +49,8 @@ internal static class ProjectBinder
     {
         ImmutableArray<string> command =
             [.. Words(service, "entrypoint"), .. Words(service, "command")];
-        ServiceOptions options = OptionsBinder.Bind(service[TesseraSchema.Name] as MappingNode);
+        // What the loader checked is bound without being told of again.
+        ServiceOptions options = OptionsBinder.Bind(name, service, new Problems());
         ImmutableArray<PortMapping> ports = [.. service.ItemsOf("ports").Select(BindPort)];
         ImmutableArray<int> expose = [.. service.ItemsOf("expose").SelectMany(ExposedPorts)];
         Service bound = new()
@@ -60,7 +65,7 @@ internal static class ProjectBinder
             Ports = ports,
             Expose = expose,
             DependsOn = BindDependencies(service, services),
-            Scale = BindScale(service),
+            Scale = BindScale(name, service),
             Restart = RestartSyntax.Parse(TextOf(service, "restart"), out _)
                 ?? new RestartPolicy(RestartCondition.No),
             Healthcheck = BindHealthcheck(service["healthcheck"] as MappingNode),
@@ -70,7 +75,7 @@ internal static class ProjectBinder
             Options = options,
             ContainerKey = service.Contains("image") ? "image"
                 : service.Contains("build") ? "build" : null,
-            TargetPorts = TargetPorts(command, ports, expose, options.FixedPort),
+            TargetPorts = TargetPorts(command, ports, expose, options),
             ProcessHash = "",
             DefinitionHash = ProcessDigest.OfText(DocumentJson.Write(service)),
         };
@@ -154,8 +159,11 @@ internal static class ProjectBinder
             })];
     }
 
-    private static int BindScale(MappingNode service) => (int)(Integer(service, "scale")
-        ?? Integer(service["deploy"] as MappingNode, "replicas") ?? 1);
+    private static int BindScale(string name, MappingNode service) =>
+        (int)(Integer(service, "scale")
+            ?? Integer(service["deploy"] as MappingNode, "replicas")
+            ?? RouteLabels.ReadScale(name, service, new Problems())
+            ?? 1);
 
     private static Healthcheck? BindHealthcheck(MappingNode? node)
     {
@@ -189,16 +197,19 @@ internal static class ProjectBinder
         ImmutableArray<string> command,
         ImmutableArray<PortMapping> ports,
         ImmutableArray<int> expose,
-        int? fixedPort)
+        ServiceOptions options)
     {
         ImmutableArray<int> named =
-            [.. ports.Select(port => port.Target).Concat(expose).Distinct()];
+        [
+            .. ports.Select(port => port.Target).Concat(expose)
+                .Concat(options.Routes.Select(route => route.Port).OfType<int>()).Distinct(),
+        ];
         if (!named.IsEmpty)
         {
             return named;
         }
 
-        return fixedPort is { } port ? [port] : command.Any(NamesPort) ? [0] : [];
+        return options.FixedPort is { } port ? [port] : command.Any(NamesPort) ? [0] : [];
     }
 
     private static bool NamesPort(string word)

@@ -1,83 +1,157 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using Tessera.Stack.Compose.Schema;
 using Tessera.Stack.Compose.Values;
 using Tessera.Stack.Compose.Yaml;
+using Tessera.Stack.Routing;
 using static Tessera.Stack.Compose.Schema.CommonShapes;
 
 namespace Tessera.Stack.Compose.Model;
 
 /// <summary>
-/// A public port belongs to one service. Instances of a service share it: the balancer listens, not
-/// they.
+/// Each request to a public port belongs to one service. Services share a port when their routes
+/// tell them apart; instances of a service always do: the balancer listens, not they.
 /// </summary>
 internal static class PublishedPorts
 {
-    public static void Check(MappingNode services, Problems problems)
+    public static void Check(MappingNode document, Problems problems)
     {
-        Dictionary<(int Port, string Protocol), Claims> claims = [];
-        foreach (Claim claim in services.Entries.SelectMany(ClaimsOf))
+        MappingNode services = (MappingNode)document["services"]!;
+        (string HostIp, int Port)[] entries = [.. CheckListen(document, problems)];
+        Dictionary<(int Port, string Protocol), List<Claim>> claims = [];
+        foreach (Claim claim in services.Entries.SelectMany(entry => ClaimsOf(entry, entries)))
         {
             (int Port, string Protocol) key = (claim.Port, claim.Protocol);
-            Claims others = claims.TryGetValue(key, out Claims? known)
+            List<Claim> others = claims.TryGetValue(key, out List<Claim>? known)
                 ? known
-                : claims[key] = new Claims();
-            if (others.FindClash(claim) is { } earlier)
+                : claims[key] = [];
+            if (others.Find(claim.ClashesWith) is { } earlier)
             {
-                string who = earlier.Service == claim.Service
-                    ? $"twice by service \"{claim.Service}\""
-                    : $"by service \"{earlier.Service}\" ({earlier.Position}) and by service " +
-                        $"\"{claim.Service}\"";
-                problems.Add(
-                    claim.Position,
-                    string.Create(CultureInfo.InvariantCulture,
-                        $"port {claim.Port}/{claim.Protocol} is published {who}"));
+                problems.Add(claim.Position, Describe(earlier, claim));
             }
 
             others.Add(claim);
         }
     }
 
-    private sealed record Claim(
-        string Service, bool IsContainer, string HostIp, int Port, string Protocol,
-        SourcePosition Position);
-
-    /// <summary>What was claimed of one port, by address.</summary>
-    private sealed class Claims
+    private static string Describe(Claim earlier, Claim claim)
     {
-        private readonly Dictionary<string, Claim> _native = new(StringComparer.Ordinal);
-        private readonly Dictionary<string, Claim> _container = new(StringComparer.Ordinal);
+        string port = string.Create(
+            CultureInfo.InvariantCulture, $"port {claim.Port}/{claim.Protocol}");
+        if (earlier.Service == claim.Service)
+        {
+            return $"{port} is published twice by service \"{claim.Service}\"";
+        }
+
+        string who = $"by service \"{earlier.Service}\" ({earlier.Position}) and by service " +
+            $"\"{claim.Service}\"";
+        string? key = claim.Keys.Intersect(earlier.Keys).FirstOrDefault();
+        return !claim.MayShareWith(earlier) || key is null ? $"{port} is published {who}"
+            : key == RouteKey.Everything
+                ? $"{port} is published {who}; give them routes that differ (x-tessera.routes)"
+            : $"{port}: requests to {key.Trim()} are claimed {who}";
+    }
+
+    /// <summary>The addresses of <c>x-tessera.listen</c>, for routes that no port serves.</summary>
+    private static IEnumerable<(string HostIp, int Port)> CheckListen(
+        MappingNode document, Problems problems)
+    {
+        IReadOnlyList<Node> listen =
+            (document[TesseraSchema.Name] as MappingNode)?.ItemsOf("listen") ?? [];
+        foreach (Node node in listen)
+        {
+            IReadOnlyList<PortSpec> specs = PortSpec.Parse(TextOf(node) + ":1", out _);
+            if (specs is [{ Protocol: "tcp" } spec]
+                && PortSpec.TryPort(spec.Published, out int port))
+            {
+                yield return (spec.HostIp, port);
+            }
+            else
+            {
+                problems.Add(
+                    node.Position,
+                    $"{TesseraSchema.Name}.listen: \"{TextOf(node)}\" must be a port or " +
+                    "address:port");
+            }
+        }
+
+        if (listen.Count == 0 && PortSpec.TryPort(Project.DefaultListen, out int standard))
+        {
+            yield return ("", standard);
+        }
+    }
+
+    private static IEnumerable<Claim> ClaimsOf(
+        MappingEntry entry, (string HostIp, int Port)[] entries)
+    {
+        MappingNode service = (MappingNode)entry.Value;
+        bool isContainer = Checks.IsContainer(service);
+        ImmutableArray<RouteOptions> routes =
+            OptionsBinder.Bind(entry.Key, service, new Problems()).Routes;
+        int first = FirstTarget(service, routes);
+        var served = new HashSet<int>();
+        foreach (Node port in service.ItemsOf("ports"))
+        {
+            if (!PortSpec.TryPort(TextOf(port, "published"), out int published))
+            {
+                continue;
+            }
+
+            PortSpec.TryPort(TextOf(port, "target"), out int target);
+            RouteOptions[] own = [.. routes.Where(route => (route.Port ?? first) == target)];
+            served.Add(own.Length > 0 ? target : -1);
+            string protocol = TextOf(port, "protocol");
+            yield return new Claim(
+                entry.Key, isContainer, TextOf(port, "host_ip"), published,
+                protocol.Length > 0 ? protocol : "tcp",
+                TextOf(port, "app_protocol") == "tcp",
+                KeysOf(own), port.Position);
+        }
+
+        RouteOptions[] left = [.. routes.Where(r => !served.Contains(r.Port ?? first))];
+        foreach ((string hostIp, int port) in left.Length > 0 && !isContainer ? entries : [])
+        {
+            yield return new Claim(
+                entry.Key, false, hostIp, port, "tcp", false, KeysOf(left), entry.KeyPosition);
+        }
+    }
+
+    private static ImmutableHashSet<string> KeysOf(RouteOptions[] routes) =>
+        [.. routes.DefaultIfEmpty(RouteOptions.Everything).SelectMany(RouteKey.Of)];
+
+    /// <summary>Where routes lead that name no port.</summary>
+    private static int FirstTarget(MappingNode service, ImmutableArray<RouteOptions> routes)
+    {
+        IEnumerable<string> named = service.ItemsOf("ports").Select(port => TextOf(port, "target"))
+            .Concat(service.ItemsOf("expose").Select(port => TextOf(port).Split('/', '-')[0]));
+        return PortSpec.TryPort(named.FirstOrDefault() ?? "", out int port)
+            ? port
+            : routes.Select(route => route.Port).FirstOrDefault(p => p is not null) ?? 0;
+    }
+
+    private sealed record Claim(
+        string Service, bool IsContainer, string HostIp, int Port, string Protocol, bool IsRaw,
+        ImmutableHashSet<string> Keys, SourcePosition Position)
+    {
+        private string Address => HostIp is "0.0.0.0" or "::" ? "" : HostIp;
 
         /// <summary>
         /// Services of containers clash with each other as well, but it is their engine that says
         /// so.
         /// </summary>
-        public Claim? FindClash(Claim claim) => Find(_native, claim.HostIp)
-            ?? (claim.IsContainer ? null : Find(_container, claim.HostIp));
-
-        public void Add(Claim claim) =>
-            (claim.IsContainer ? _container : _native).TryAdd(Address(claim.HostIp), claim);
-
-        private static Claim? Find(Dictionary<string, Claim> claims, string hostIp) =>
-            Address(hostIp).Length == 0 ? claims.Values.FirstOrDefault()
-            : claims.GetValueOrDefault(hostIp) ?? claims.GetValueOrDefault("");
-
-        private static string Address(string hostIp) => IsEvery(hostIp) ? "" : hostIp;
-    }
-
-    private static bool IsEvery(string address) => address is "" or "0.0.0.0" or "::";
-
-    private static IEnumerable<Claim> ClaimsOf(MappingEntry entry)
-    {
-        MappingNode service = (MappingNode)entry.Value;
-        foreach (Node port in service.ItemsOf("ports"))
+        public bool ClashesWith(Claim earlier)
         {
-            if (PortSpec.TryPort(TextOf(port, "published"), out int published))
-            {
-                string protocol = TextOf(port, "protocol");
-                yield return new Claim(
-                    entry.Key, Checks.IsContainer(service), TextOf(port, "host_ip"), published,
-                    protocol.Length > 0 ? protocol : "tcp", port.Position);
-            }
+            bool overlaps = Address == earlier.Address
+                || Address.Length == 0 || earlier.Address.Length == 0;
+            return overlaps
+                && !(IsContainer && earlier.IsContainer)
+                && !(MayShareWith(earlier) && !Keys.Overlaps(earlier.Keys));
         }
+
+        /// <summary>One listener serves both, and reads what tells them apart.</summary>
+        public bool MayShareWith(Claim earlier) => Service != earlier.Service
+            && !IsContainer && !earlier.IsContainer
+            && Address == earlier.Address
+            && Protocol == "tcp" && !IsRaw && !earlier.IsRaw;
     }
 }

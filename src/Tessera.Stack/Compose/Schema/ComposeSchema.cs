@@ -69,5 +69,6 @@ internal static class ComposeSchema
         new Key("volumes", Named(Volume), IsPending: true),
         new Key("secrets", Named(FileObject), IsPending: true),
         new Key("configs", Named(FileObject), IsPending: true),
-        new Key("models", Named(Model), IsPending: true)) { KeepsExtensionsInJson = true };
+        new Key("models", Named(Model), IsPending: true),
+        new Key(TesseraSchema.Name, TesseraSchema.ProjectOptions)) { KeepsExtensionsInJson = true };
 }

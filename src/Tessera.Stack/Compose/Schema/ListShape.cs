@@ -39,8 +39,9 @@ internal sealed class ListShape(Shape item) : Shape
                 return node;
             case ScalarNode { Value: string } single when Split is not null:
                 return Split(single, path, problems) is { } split ? Tagged(split, node) : node;
-            case ScalarNode { Value: not null } single when AllowsSingle:
-                Node accepted = item.Accept(single, path, problems);
+            case ScalarNode { Value: not null } or MappingNode
+                when AllowsSingle && (node is ScalarNode || item is RecordShape):
+                Node accepted = item.Accept(node, path, problems);
                 return Tagged(new SequenceNode(node.Position, [accepted]), node);
             case SequenceNode list:
                 return Tagged(AcceptItems(list, path, problems), node);

@@ -1,6 +1,7 @@
 using Shouldly;
 using Tessera.Stack;
 using Tessera.Stack.Compose;
+using Tessera.Stack.Routing;
 using Xunit;
 
 namespace Tessera.Tests.Stack.Compose;

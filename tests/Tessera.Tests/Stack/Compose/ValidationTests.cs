@@ -95,7 +95,7 @@ public sealed class ValidationTests
         "depends_on away.")]
     [InlineData("environment: { A: 1 }",
         "compose.yaml:2:3: service \"web\" has nothing to run: give it a command (or " +
-        "entrypoint), an image or build, or x-tessera.endpoints.")]
+        "entrypoint), an image or build, or x-tessera.endpoints (or files, redirect, reply).")]
     [InlineData("command: echo\nnetworks: [back]",
         "compose.yaml:4:16: service \"web\" refers to undefined network back.")]
     [InlineData("image: x\nsecrets: [key]",
@@ -117,9 +117,10 @@ public sealed class ValidationTests
     [InlineData("command: echo\nscale: 2\nx-tessera: { port: 80 }",
         "compose.yaml:4:12: service \"web\" always listens on x-tessera.port: it has one " +
         "instance at most.")]
-    [InlineData("command: echo\nx-tessera: { balance: random }",
+    [InlineData("command: echo\nx-tessera: { balance: chance }",
         "compose.yaml:4:27: services.web.x-tessera.balance must be one of \"round_robin\", " +
-        "\"least_conn\", \"ip_hash\", not \"random\".")]
+        "\"least_conn\", \"ip_hash\", \"hash\", \"hash_consistent\", \"random\", " +
+        "\"random_two\", \"least_time\", \"fair\", not \"chance\".")]
     [InlineData("command: echo\nx-tessera: { hold_timeout: 5 }",
         "compose.yaml:4:32: services.web.x-tessera.hold_timeout must be a duration such as " +
         "\"10s\" or \"1m30s\", not an integer.")]

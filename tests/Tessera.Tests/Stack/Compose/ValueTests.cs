@@ -217,7 +217,7 @@ public sealed class ValueTests
     [InlineData("app.internal:8080", "app.internal", 8080)]
     [InlineData("[::1]:80", "::1", 80)]
     public void Endpoints(string text, string host, int port) =>
-        TesseraOptions.ParseEndpoint(text).ShouldBe((host, port));
+        OptionsBinder.ParseEndpoint(text).ShouldBe((host, port));
 
     [Theory]
     [InlineData("app")]
@@ -225,5 +225,5 @@ public sealed class ValueTests
     [InlineData("app:0")]
     [InlineData("::1:80")]
     [InlineData("http://app:80")]
-    public void Endpoints_refused(string text) => TesseraOptions.ParseEndpoint(text).ShouldBeNull();
+    public void Endpoints_refused(string text) => OptionsBinder.ParseEndpoint(text).ShouldBeNull();
 }

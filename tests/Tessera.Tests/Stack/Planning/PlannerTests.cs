@@ -2,6 +2,7 @@ using Shouldly;
 using Tessera.Stack;
 using Tessera.Stack.Discovery;
 using Tessera.Stack.Planning;
+using Tessera.Stack.Routing;
 using Xunit;
 using static Tessera.Tests.Stack.Planning.PlanFixture;
 

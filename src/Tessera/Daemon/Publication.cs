@@ -1,0 +1,121 @@
+using System.Collections.Immutable;
+using System.Net;
+using Tessera.Proxy;
+using Tessera.Stack;
+using Tessera.Stack.Routing;
+
+namespace Tessera.Daemon;
+
+/// <summary>What one service serves on one public address. Pure.</summary>
+/// <param name="Routes">At least one; each has a port unless it needs none.</param>
+internal sealed record Publication(
+    Service Service,
+    IPEndPoint Address,
+    ListenerProtocol Protocol,
+    ImmutableArray<RouteOptions> Routes)
+{
+    /// <summary>
+    /// Everything that a project publishes. A route is served on the ports that its service
+    /// publishes for the route's target; when it publishes none, on the addresses of
+    /// <see cref="Project.Listen"/>. A published port that no route names is served whole.
+    /// </summary>
+    public static IEnumerable<Publication> Of(ProjectEntry entry)
+    {
+        foreach (Service service in entry.Project.Services.Values)
+        {
+            ImmutableArray<RouteOptions> routes =
+                [.. service.Options.Routes.Select(route => Placed(route, service))];
+            var served = new HashSet<int>();
+            foreach (PortMapping mapping in service.Ports.Where(port => port.Protocol == "tcp"))
+            {
+                // A port that the file leaves open is for whoever asks for it, and not for routes.
+                ImmutableArray<RouteOptions> own = mapping.Published is null
+                    ? []
+                    : [.. routes.Where(route => route.Port == mapping.Target)];
+                if (!own.IsEmpty)
+                {
+                    served.Add(mapping.Target);
+                }
+
+                int port = entry.PublishedPort(service, mapping);
+                foreach (IPAddress address in AddressesOf(mapping.HostIp))
+                {
+                    yield return new Publication(
+                        service,
+                        new IPEndPoint(address, port),
+                        ProtocolOf(mapping),
+                        own.IsEmpty
+                            ? [RouteOptions.Everything with { Port = mapping.Target }]
+                            : own);
+                }
+            }
+
+            ImmutableArray<RouteOptions> left =
+                [.. routes.Where(route => !served.Contains(route.Port ?? 0))];
+            if (!left.IsEmpty)
+            {
+                foreach (IPEndPoint address in ListenOf(entry.Project))
+                {
+                    yield return new Publication(service, address, ListenerProtocol.Http, left);
+                }
+            }
+        }
+    }
+
+    /// <summary>An address that is not given is every IPv4 and every IPv6 address.</summary>
+    public static ImmutableArray<IPAddress> AddressesOf(string? address) => address is null
+        ? System.Net.Sockets.Socket.OSSupportsIPv6
+            ? [IPAddress.Any, IPAddress.IPv6Any]
+            : [IPAddress.Any]
+        : [IPAddress.Parse(address)];
+
+    /// <summary>The keys of requests that are served, one for each route and host.</summary>
+    public IEnumerable<string> Keys => Routes.SelectMany(RouteKey.Of);
+
+    /// <summary>Target ports that requests go to; none when the routes answer alone.</summary>
+    public IEnumerable<int> Targets =>
+        Routes.Select(route => TargetOf(route, Service)).OfType<int>().Distinct();
+
+    /// <summary>For people: every address of the machine is <c>localhost</c>.</summary>
+    public string AddressText =>
+        Address.Address.Equals(IPAddress.Any) || Address.Address.Equals(IPAddress.IPv6Any)
+            ? $"localhost:{Address.Port}"
+            : Address.ToString();
+
+    /// <summary>
+    /// Null for a route of a service that has nobody to forward to. An external service's
+    /// endpoints have ports of their own: any will do.
+    /// </summary>
+    public static int? TargetOf(RouteOptions route, Service service) =>
+        service.IsExternal ? route.Port ?? 0
+        : service.HasInstances ? route.Port
+        : null;
+
+    private static IEnumerable<IPEndPoint> ListenOf(Project project)
+    {
+        foreach (string text in project.Listen)
+        {
+            int colon = text.LastIndexOf(':');
+            string? address = colon < 0 ? null : text[..colon].Trim('[', ']');
+            int port = int.Parse(
+                text.AsSpan(colon + 1), System.Globalization.CultureInfo.InvariantCulture);
+            foreach (IPAddress each in AddressesOf(address))
+            {
+                yield return new IPEndPoint(each, port);
+            }
+        }
+    }
+
+    /// <summary>Without a port of its own, it has the service's first.</summary>
+    private static RouteOptions Placed(RouteOptions route, Service service) =>
+        route.Port is not null || service.TargetPorts.IsEmpty
+            ? route
+            : route with { Port = service.TargetPorts[0] };
+
+    private static ListenerProtocol ProtocolOf(PortMapping mapping) => mapping.AppProtocol switch
+    {
+        "http" => ListenerProtocol.Http,
+        "tcp" => ListenerProtocol.Tcp,
+        _ => ListenerProtocol.Auto,
+    };
+}
