@@ -137,7 +137,7 @@ internal sealed class BackendHealth
         Evaluate();
     }
 
-    public void Say(string line) => 
+    public void Say(string line) =>
         _errorLog?.Write(ErrorLevel.Warning, $"backend {_name}: {line}");
 
     private static string Seconds(long lengthMs) =>
