@@ -5,6 +5,7 @@ using Tessera.Daemon;
 using Tessera.Proxy;
 using Tessera.Stack;
 using Tessera.Stack.Discovery;
+using Tessera.Stack.Routing;
 using Xunit;
 using static Tessera.Tests.Stack.Planning.PlanFixture;
 
