@@ -5,14 +5,19 @@ using Tessera.Proxy;
 namespace Tessera.Bench;
 
 /// <summary>
-/// "serve LISTEN BACKEND LOG FILES": Tessera's data plane as the daemon hosts it, one reactor, with
-/// all time-outs, the access log, and a folder of files below /files/, until SIGTERM.
+/// "serve LISTEN BACKEND LOG FILES POLLER": Tessera's data plane as the daemon hosts it, one
+/// reactor, with all time-outs, the access log, and a folder of files below /files/, until SIGTERM.
 /// </summary>
 internal static class ServeCommand
 {
     public static int Run(ReadOnlySpan<string> arguments)
     {
-        ProxyServer server = new(new ProxyOptions { Reactors = 1 });
+        ProxyServer server = new(new ProxyOptions
+        {
+            Reactors = 1,
+            Poller = Enum.Parse<PollerKind>(arguments[4]),
+            ErrorLog = Console.Error.WriteLine,
+        });
         IEnumerable<ListenFailure> failures =
             server.Apply(Configuration(arguments));
         foreach (ListenFailure failure in failures)

@@ -109,6 +109,33 @@ public sealed partial class ProxyServer
     }
 
     /// <summary>
+    /// Lets requests that are still here, or waiting, go where the other process sends its own.
+    /// Backends that are not known here are ignored.
+    /// </summary>
+    /// <param name="unavailableReason">As in <see cref="BackendConfig"/>.</param>
+    public void Follow(
+        string backend, ImmutableArray<EndpointConfig> endpoints, string? unavailableReason)
+    {
+        lock (_lock)
+        {
+            if (_disposal is not null)
+            {
+                return;
+            }
+
+            _backendConfigs =
+            [
+                .. _backendConfigs.Select(b => b.Name != backend ? b : b with
+                {
+                    Endpoints = [.. endpoints.Select(e => Known(b, e))],
+                    UnavailableReason = unavailableReason,
+                }),
+            ];
+            _backends.Apply(_backendConfigs);
+        }
+    }
+
+    /// <summary>
     /// Waits until no connection is left, at most <paramref name="limit"/>. Those that stay silent
     /// are closed before long. Returns how many were left at the end.
     /// </summary>
@@ -135,6 +162,17 @@ public sealed partial class ProxyServer
 
         return _connections.Count;
     }
+
+    /// <summary>What was known of an endpoint holds, but for what changes in its life.</summary>
+    private static EndpointConfig Known(BackendConfig backend, EndpointConfig endpoint) =>
+        backend.Endpoints.FirstOrDefault(e => e.Id == endpoint.Id) is { } known
+            ? known with
+            {
+                Address = endpoint.Address,
+                Weight = endpoint.Weight,
+                State = endpoint.State,
+            }
+            : endpoint;
 
     /// <summary>Null when nobody passed sockets of this address on.</summary>
     private OpenListener? TakeInherited(Listener listener)

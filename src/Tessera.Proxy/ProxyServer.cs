@@ -64,11 +64,12 @@ public sealed partial class ProxyServer : IAsyncDisposable
     private readonly Dictionary<IPEndPoint, OpenListener> _listeners = [];
     private readonly Dictionary<IPEndPoint, Task> _retiring = [];
     private readonly Dictionary<IPEndPoint, (ListenFailure Failure, long Timestamp)> _failed = [];
+    private ImmutableArray<BackendConfig> _backendConfigs = [];
     private Task _retiringLogs = Task.CompletedTask;
     private Task? _disposal;
 
     public ProxyServer(ProxyOptions options)
-        : this(options, buffers => new EpollPoller(buffers))
+        : this(options, new PollerChoice(options).Create)
     {
     }
 
@@ -123,6 +124,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_disposal is not null, this);
 
             // (1) Backends first: routes point at them.
+            _backendConfigs = config.Backends;
             _backends.Apply(config.Backends);
 
             // (2) Listeners that are gone stop accepting; WhenRetiredAsync tells when their
@@ -247,7 +249,8 @@ public sealed partial class ProxyServer : IAsyncDisposable
         // drop the connections that the kernel gives to it. Moments later it is gone.
         if (_retiring.TryGetValue(config.Address, out Task? closing) && !closing.IsCompleted)
         {
-            return new ListenFailure(config.Address, "the listener that was there is still closing");
+            return new ListenFailure(
+                config.Address, "the listener that was there is still closing");
         }
 
         long now = TimeProvider.System.GetTimestamp();

@@ -24,7 +24,7 @@ internal sealed record FuzzTarget(string Name, Action<byte[], Random> Check)
         new("range", CheckRange),
     ];
 
-    /// <summary>However the bytes are cut, the head is the same one, and lies within them.</summary>
+    /// <summary>However the bytes are cut, the head is the same one, within them.</summary>
     private static void CheckRequest(byte[] input, Random random)
     {
         var whole = new RequestHead(MaxHeaders);

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
 using Tessera.Bench.Load;
+using Tessera.Proxy;
 using Tessera.Proxy.Reactors;
 
 namespace Tessera.Bench.Peers;
@@ -108,7 +109,8 @@ internal sealed class PeersCommand : IDisposable
         "nginx-tuned" => new NginxPeer(name, isTuned: true, _folder, backend, _files),
         "haproxy" => new HaproxyPeer(name, isTuned: false, _folder, backend),
         "haproxy-tuned" => new HaproxyPeer(name, isTuned: true, _folder, backend),
-        "tessera" => new TesseraPeer(_folder, backend, _files),
+        "tessera" => new TesseraPeer(_folder, backend, _files, PollerKind.Epoll),
+        "tessera-uring" => new TesseraPeer(_folder, backend, _files, PollerKind.IoUring),
         _ => throw new InvalidOperationException($"{name} is not a peer."),
     };
 

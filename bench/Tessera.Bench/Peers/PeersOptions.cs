@@ -18,15 +18,15 @@ internal sealed record PeersOptions
           --scenarios A,B      of small-1, small-16, small-64, small-512, small-2000 (replies of
                                45 bytes on as many connections), 1k, 64k, 1m (replies), connect (a
                                connection for each request), file-4k, file-100m, idle-10000
-          --peers A,B          of nginx, nginx-tuned, haproxy, haproxy-tuned, tessera; ratios are
-                               to the first
+          --peers A,B          of nginx, nginx-tuned, haproxy, haproxy-tuned, tessera,
+                               tessera-uring; ratios are to the first
           --record FILE        write the report to FILE as well (the script fills in FILE)
           --check FILE         compare with the ratios in FILE (the script fills in FILE): exit
                                code 3 when Tessera lost more than 10 % somewhere
         """;
 
     private static readonly string[] AllPeers =
-        ["nginx", "nginx-tuned", "haproxy", "haproxy-tuned", "tessera"];
+        ["nginx", "nginx-tuned", "haproxy", "haproxy-tuned", "tessera", "tessera-uring"];
 
     public int Rounds { get; private init; } = 5;
 

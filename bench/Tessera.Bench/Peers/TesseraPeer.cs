@@ -1,5 +1,6 @@
 using System.Net;
 using System.Runtime.InteropServices;
+using Tessera.Proxy;
 
 namespace Tessera.Bench.Peers;
 
@@ -8,9 +9,12 @@ namespace Tessera.Bench.Peers;
 /// </summary>
 internal sealed class TesseraPeer : Peer
 {
-    public TesseraPeer(string folder, IPEndPoint backend, string files)
-        : base("tessera", folder, backend, files)
+    private readonly PollerKind _poller;
+
+    public TesseraPeer(string folder, IPEndPoint backend, string files, PollerKind poller)
+        : base(poller == PollerKind.IoUring ? "tessera-uring" : "tessera", folder, backend, files)
     {
+        _poller = poller;
     }
 
     public override string Version =>
@@ -20,5 +24,6 @@ internal sealed class TesseraPeer : Peer
     protected override IEnumerable<string> Command() =>
     [
         Environment.ProcessPath!, "serve", $"{EndPoint}", $"{Backend}", AccessLog, Files,
+        $"{_poller}",
     ];
 }

@@ -19,4 +19,11 @@ public static class FileErrno
 
     /// <summary>ELOOP: a symbolic link where none may be, or too many of them.</summary>
     public const int Link = 40;
+
+    /// <summary>In words, for people.</summary>
+    public static string Describe(int errno) => errno switch
+    {
+        OutOfFolder => "a symbolic link leads out of its root",
+        _ => System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(errno),
+    };
 }

@@ -4,7 +4,7 @@ namespace Tessera.Linux.Net;
 
 /// <summary>
 /// Messages over a unix socket that carry descriptors with them (SCM_RIGHTS, see unix(7) and
-/// cmsg(3)). For sockets that keep messages apart (SOCK_SEQPACKET). Stateless; safe from any thread.
+/// cmsg(3)). For sockets that keep messages apart (SOCK_SEQPACKET). Stateless; any thread.
 /// </summary>
 public static unsafe partial class DescriptorMessages
 {
@@ -59,9 +59,9 @@ public static unsafe partial class DescriptorMessages
     }
 
     /// <summary>
-    /// Receives one message: its length, 0 at the end of the stream. Its descriptors, close-on-exec,
-    /// are the caller's. A message that does not fit fails with EMSGSIZE, and none of its
-    /// descriptors is left open.
+    /// Receives one message: its length, 0 at the end of the stream. Its descriptors are
+    /// close-on-exec and the caller's. A message that does not fit fails with EMSGSIZE, and none of
+    /// its descriptors is left open.
     /// </summary>
     public static SyscallResult Receive(int socket, Span<byte> message, out int[] descriptors)
     {

@@ -7,6 +7,7 @@ public static class Errno
     public const int TryAgain = 11;
     public const int NoMemory = 12;
     public const int AccessDenied = 13;
+    public const int Busy = 16;
     public const int NotPermitted = 1;
     public const int InvalidArgument = 22;
     public const int FileTableFull = 23;

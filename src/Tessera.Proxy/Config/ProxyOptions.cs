@@ -12,6 +12,12 @@ public sealed record ProxyOptions
     public int Reactors { get; init; } = Environment.ProcessorCount;
 
     /// <summary>
+    /// How reactors wait and transfer. io_uring that the kernel does not allow becomes epoll, with
+    /// a line in the error log.
+    /// </summary>
+    public PollerKind Poller { get; init; } = PollerKind.Auto;
+
+    /// <summary>
     /// Client connections in all; one more gets 503 when it speaks HTTP, and is closed. Fewer under
     /// a low limit of open files (RLIMIT_NOFILE): clients get three quarters of what it leaves
     /// beyond 512.
@@ -69,4 +75,17 @@ public sealed record ProxyOptions
     /// threads: it must be quick and must not throw. Null writes none.
     /// </summary>
     public Action<string>? ErrorLog { get; init; }
+}
+
+/// <summary>What a reactor waits with.</summary>
+public enum PollerKind
+{
+    /// <summary>The one that was measured to be better: epoll.</summary>
+    Auto,
+
+    /// <summary>epoll(7), everywhere.</summary>
+    Epoll,
+
+    /// <summary>io_uring(7), from Linux 6.1 on, where it is not forbidden.</summary>
+    IoUring,
 }

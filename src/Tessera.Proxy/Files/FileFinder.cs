@@ -121,7 +121,7 @@ internal sealed class FileFinder
         LookUp found = LookUp(site, nowMs);
         return found.File is { } file ? MatchOf(file)
             : found.IsFolder ? new FileMatch(FileOutcome.Redirect) { Status = 301 }
-            : FileMatch.OfStatus(StatusOf(found.Errno));
+            : FileMatch.OfStatus(StatusOf(found.Errno), found.Errno);
     }
 
     /// <summary>The folder's first index file; else what it holds, when that may be seen.</summary>
@@ -155,7 +155,7 @@ internal sealed class FileFinder
             int status = StatusOf(found.Errno);
             if (!found.IsFolder && status != 404)
             {
-                return FileMatch.OfStatus(status);
+                return FileMatch.OfStatus(status, found.Errno);
             }
         }
 
@@ -163,7 +163,7 @@ internal sealed class FileFinder
         SyscallResult folder = FileCache.OpenFolder(site, Terminated());
         if (!folder.IsSuccess)
         {
-            return FileMatch.OfStatus(StatusOf(folder.Errno));
+            return FileMatch.OfStatus(StatusOf(folder.Errno), folder.Errno);
         }
 
         if (site.ListsFolders)

@@ -26,6 +26,9 @@ internal readonly record struct FileMatch(FileOutcome Outcome)
     /// <summary>200 unless a path that was tried says otherwise.</summary>
     public int Status { get; init; }
 
+    /// <summary>Why it could not be opened, where that is worth a line; else 0.</summary>
+    public int Errno { get; init; }
+
     /// <summary>Acquired: whoever got the match releases it.</summary>
     public OpenFile? File { get; init; }
 
@@ -43,5 +46,6 @@ internal readonly record struct FileMatch(FileOutcome Outcome)
     /// <summary>Another client may get it in another coding.</summary>
     public bool Varies { get; init; }
 
-    public static FileMatch OfStatus(int status) => new(FileOutcome.Status) { Status = status };
+    public static FileMatch OfStatus(int status, int errno = 0) =>
+        new(FileOutcome.Status) { Status = status, Errno = status == 404 ? 0 : errno };
 }

@@ -42,15 +42,6 @@ internal sealed partial class FileServer
 
         for (long done = 0; done < length;)
         {
-            if (done > 0)
-            {
-                await _reactor.Yield(client.Handle.Write);
-                if (HasChanged(file))
-                {
-                    return FileChanged(file);
-                }
-            }
-
             int turn = exchange.Pacer.Allow(
                 (int)Math.Min(length - done, TurnBytes), _reactor.NowMs);
             if (turn == 0)
@@ -58,10 +49,19 @@ internal sealed partial class FileServer
                 int restMs = exchange.Pacer.DelayMs(_reactor.NowMs);
                 if (!await _shard.Forwarder.RestAsync(exchange, restMs, IoWatch.Broken))
                 {
-                    return SendFailed(SyscallResult.Failure(Errno.Canceled));
+                    return ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client);
                 }
 
                 continue;
+            }
+
+            if (done > 0)
+            {
+                await _reactor.Yield(client.Handle.Write);
+                if (HasChanged(file))
+                {
+                    return FileChanged(file);
+                }
             }
 
             SyscallResult sent = await client.SendFileAsync(
@@ -137,9 +137,8 @@ internal sealed partial class FileServer
                 {
                     byte[] chunk = compressor.Output.TakeChunk(
                         isLast, out int start, out int length);
-                    SyscallResult sent = await client.SendAsync(
-                        chunk, start, length, _shard.Options.SendTimeoutMs);
-                    exchange.BodyBytesSent += client.Sent;
+                    SyscallResult sent = await _shard.Forwarder.SendPacedAsync(
+                        exchange, chunk, start, length);
                     if (!sent.IsSuccess)
                     {
                         return SendFailed(sent);
@@ -181,8 +180,7 @@ internal sealed partial class FileServer
             : await client.SendAsync(buffer, 0, length, timeoutMs);
         if (sent.IsSuccess && hasBody)
         {
-            sent = await client.SendAsync(page, 0, page.Length, timeoutMs);
-            exchange.BodyBytesSent = client.Sent;
+            sent = await _shard.Forwarder.SendPacedAsync(exchange, page, 0, page.Length);
         }
 
         _reactor.Buffers.Return(buffer);

@@ -19,6 +19,9 @@ internal sealed partial class FileServer
     /// <summary>Of a head, without what a configuration adds.</summary>
     private const int HeadBytes = 2_048;
 
+    /// <summary>Of a path in the error log.</summary>
+    private const int MaxToldBytes = 200;
+
     private static ReadOnlySpan<byte> UnencodedInPath =>
         "-._~!$&'()*+,;=:@/0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8;
 
@@ -59,6 +62,7 @@ internal sealed partial class FileServer
             case FileOutcome.File:
                 break;
             default:
+                TellWhy(exchange, match.Errno);
                 return await RefuseAsync(exchange, match.Status == 0 ? 404 : match.Status);
         }
 
@@ -98,7 +102,7 @@ internal sealed partial class FileServer
         ConnectionOption option = exchange.Client.DecideConnection(exchange, isDelimited: true);
         bool hasBody = reply.Status != 304 && exchange.Request.Method != HttpMethod.Head;
         bool isCopied = hasBody && reply is { Parts: null, Content: not null }
-            && reply.Length <= MaxCopiedBytes;
+            && reply.Length <= MaxCopiedBytes && !exchange.Pacer.IsLimited;
         byte[] buffer = RentHead(exchange, site, reply, isCopied ? (int)reply.Length : 0);
         int length = reply.WriteHead(
             buffer, _fields, site, exchange.AddedFields, option, _shard.Clock);
@@ -233,6 +237,19 @@ internal sealed partial class FileServer
         return _reactor.Buffers.Rent(
             HeadBytes + site.CacheControl.Length + reply.Type.Length
             + exchange.AddedFields.Length + bodyBytes);
+    }
+
+    /// <summary>A line for the person who set the rights or the limits of files.</summary>
+    private void TellWhy(Exchange exchange, int errno)
+    {
+        if (errno != 0)
+        {
+            RequestHead head = exchange.Request;
+            ReadOnlySpan<byte> sent = exchange.Received.Slice(head.PathStart, head.PathLength);
+            string path = Encoding.Latin1.GetString(sent[..Math.Min(sent.Length, MaxToldBytes)]);
+            _shard.ErrorLog.Write($"the file of \"{path}\" cannot be opened: "
+                + $"{FileErrno.Describe(errno)}");
+        }
     }
 
     /// <summary>To the same path with a slash behind it, and the same query.</summary>

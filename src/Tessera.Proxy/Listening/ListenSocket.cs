@@ -51,7 +51,7 @@ internal sealed class ListenSocket
     {
         None,
 
-        /// <summary>The address is given up: what the kernel has accepted is still served.</summary>
+        /// <summary>The address is given up; what the kernel has accepted is served.</summary>
         Retiring,
 
         /// <summary>Another process goes on with the socket, and with what waits in it.</summary>
@@ -110,7 +110,7 @@ internal sealed class ListenSocket
     /// <summary>Closes a socket that was never started.</summary>
     public void Discard() => SocketCalls.Close(_handle.Descriptor);
 
-    /// <summary>Begins accepting. When it fails, <see cref="Closed"/> completes. Any thread.</summary>
+    /// <summary>Begins accepting; <see cref="Closed"/> tells of a failure. Any thread.</summary>
     public void Start() => _reactor.Post(Run);
 
     private void Run()

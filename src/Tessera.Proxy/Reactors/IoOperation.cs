@@ -102,6 +102,13 @@ internal sealed class IoOperation : TimerEntry
     /// </summary>
     internal int Transferred { get; set; }
 
+    /// <summary>
+    /// The poller's own: the number of the transfer that carries it out, -1 for none.
+    /// </summary>
+    internal int Transfer { get; set; } = -1;
+
+    internal bool IsSend => Kind is IoKind.Send or IoKind.SendMore or IoKind.SendFile;
+
     internal bool IsPending => _state == State.Pending;
 
     internal bool IsScheduled => _state == State.Scheduled;
@@ -211,8 +218,7 @@ internal sealed class IoOperation : TimerEntry
         }
     }
 
-    private bool HasFloor => Kind is IoKind.Send or IoKind.SendMore or IoKind.SendFile
-        && Handle.SendFloor is not null;
+    private bool HasFloor => IsSend && Handle.SendFloor is not null;
 
     private void Arm()
     {

@@ -85,7 +85,7 @@ public sealed class ControlServer : IAsyncDisposable
 
     public void Resume() => _endpoints.Gate.Open();
 
-    /// <summary>Ends logs and events that are being followed, and tells their readers why.</summary>
+    /// <summary>Ends logs and events that are being followed; their readers learn why.</summary>
     public void EndReaders(string reason) => _endpoints.EndReaders(reason);
 
     /// <summary>
@@ -100,7 +100,8 @@ public sealed class ControlServer : IAsyncDisposable
 
     /// <summary>
     /// Takes no more requests, ends streams that only read, gives everything else
-    /// <paramref name="grace"/> to end, then cuts it off. The socket file is gone when it returns, unless it was left.
+    /// <paramref name="grace"/> to end, then cuts it off. The socket file is gone when it
+    /// returns, unless the server was retired.
     /// </summary>
     public async Task StopAsync(TimeSpan grace)
     {

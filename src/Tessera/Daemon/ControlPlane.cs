@@ -82,6 +82,11 @@ internal sealed class ControlPlane : IAsyncDisposable
     }
 
     /// <summary>
+    /// Who has everything after <see cref="PlaneEnd.HandedOver"/>; the caller's to dispose of.
+    /// </summary>
+    public HandoverChannel? Successor { get; private set; }
+
+    /// <summary>
     /// Adopts what lives, serves until the end, and hands over to a successor that asks.
     /// </summary>
     /// <param name="predecessor">The daemon that handed over, which still waits for word.</param>
@@ -97,6 +102,8 @@ internal sealed class ControlPlane : IAsyncDisposable
         {
             await predecessor.CommitAsync();
             _parts.Lock.Claim();
+            predecessor.BeginTelling();
+            _ingress.Follow(predecessor.Tell);
         }
 
         // (2) Serve.
@@ -127,6 +134,7 @@ internal sealed class ControlPlane : IAsyncDisposable
             handovers.LeaveName();
             await patience.DisposeAsync();
             await server.StopAsync(AnswerLimit);
+            Successor = handover.TakeSuccessor(end);
             return end == HandoverEnd.Done ? PlaneEnd.HandedOver : PlaneEnd.TakenBack;
         }
 

@@ -23,7 +23,7 @@ internal static class Daemon
     {
         Directory.CreateDirectory(home.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite
             | UnixFileMode.UserExecute);
-        using Predecessor? predecessor = replaces
+        await using Predecessor? predecessor = replaces
             ? await Predecessor.FindAsync(home, cancellation)
             : null;
         DaemonLock? own = predecessor is null ? DaemonLock.Take(home) : null;
@@ -35,34 +35,38 @@ internal static class Daemon
         var parts = new DaemonParts(
             home, onDemand, options, proxy, held, log, DateTimeOffset.UtcNow);
         using var signals = new ShutdownSignals();
-        PlaneEnd end = await RunPlanesAsync(parts, predecessor, signals, cancellation);
-        if (end == PlaneEnd.HandedOver)
+        using HandoverChannel? successor =
+            await RunPlanesAsync(parts, predecessor, signals, cancellation);
+        if (successor is not null)
         {
             using IDisposable reaping = Lingering.ReapChildren();
-            await Lingering.RunAsync(proxy, lingerLimit, log.Write, signals.Token);
+            await Lingering.RunAsync(proxy, successor, lingerLimit, log.Write, signals.Token);
         }
 
         return ExitCode.Ok;
     }
 
     /// <summary>
-    /// One control plane, and another one for each hand-over that failed half-way.
+    /// One control plane, and another one for each hand-over that failed half-way. Returns the
+    /// successor, if one has everything now.
     /// </summary>
-    private static async Task<PlaneEnd> RunPlanesAsync(
+    private static async Task<HandoverChannel?> RunPlanesAsync(
         DaemonParts parts, Predecessor? predecessor, ShutdownSignals signals,
         CancellationToken cancellation)
     {
-        PlaneEnd end;
-        do
+        while (true)
         {
             await using var plane = new ControlPlane(parts);
             signals.Pass(plane.Stop);
-            end = await plane.RunAsync(predecessor, cancellation);
+            PlaneEnd end = await plane.RunAsync(predecessor, cancellation);
             signals.Hold();
+            if (end != PlaneEnd.TakenBack)
+            {
+                return plane.Successor;
+            }
+
             predecessor = null;
         }
-        while (end == PlaneEnd.TakenBack);
-        return end;
     }
 
     private static async Task<DaemonLock> InheritAsync(
@@ -78,7 +82,7 @@ internal static class Daemon
 
     private static ProxyOptions ReadOptions(Action<string> log)
     {
-        var options = new ProxyOptions { ErrorLog = log };
+        var options = new ProxyOptions { ErrorLog = log, Poller = ReadPoller() };
         string? reactors = Environment.GetEnvironmentVariable("TESSERA_REACTORS");
         if (string.IsNullOrEmpty(reactors))
         {
@@ -91,6 +95,16 @@ internal static class Daemon
             : throw new UserErrorException(
                 $"TESSERA_REACTORS is \"{reactors}\"; give a number from 1 to 256");
     }
+
+    private static PollerKind ReadPoller() =>
+        Environment.GetEnvironmentVariable("TESSERA_POLLER") switch
+        {
+            null or "" or "auto" => PollerKind.Auto,
+            "epoll" => PollerKind.Epoll,
+            "io_uring" => PollerKind.IoUring,
+            string other => throw new UserErrorException(
+                $"TESSERA_POLLER is \"{other}\"; give epoll, io_uring or auto"),
+        };
 
     private static TimeSpan ReadLingerLimit()
     {

@@ -49,6 +49,7 @@ internal sealed class Handover(
 
     private readonly Action<string> _log = parts.Log.Write;
     private IDisposable? _reaping;
+    private bool _isTaken;
 
     /// <summary>Never cut short by a signal: each of its steps has a limit of its own.</summary>
     public async Task<HandoverEnd> RunAsync()
@@ -117,10 +118,20 @@ internal sealed class Handover(
         }
     }
 
+    /// <summary>After <see cref="HandoverEnd.Done"/> the connection goes on; else null.</summary>
+    public HandoverChannel? TakeSuccessor(HandoverEnd end)
+    {
+        _isTaken = end == HandoverEnd.Done;
+        return _isTaken ? successor : null;
+    }
+
     public void Dispose()
     {
         _reaping?.Dispose();
-        successor.Dispose();
+        if (!_isTaken)
+        {
+            successor.Dispose();
+        }
     }
 
     private async Task RefuseAsync(string reason)

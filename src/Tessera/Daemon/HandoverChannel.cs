@@ -11,7 +11,8 @@ namespace Tessera.Daemon;
 /// </summary>
 internal sealed class HandoverChannel(Socket socket) : IDisposable
 {
-    private const int MaxMessageBytes = 64 * 1024;
+    /// <summary>Below what the kernel takes as one message (net.core.wmem_default).</summary>
+    private const int MaxMessageBytes = 192 * 1024;
 
     /// <summary>A peer that reads nothing for so long hangs.</summary>
     private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(10);
@@ -76,7 +77,7 @@ internal sealed class HandoverChannel(Socket socket) : IDisposable
         either.CancelAfter(limit);
         try
         {
-            // Looked at without descriptors, which leaves the message and all of them in the socket.
+            // A look takes neither the message nor its descriptors out of the socket.
             await socket.ReceiveAsync(new byte[1], SocketFlags.Peek, either.Token);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)

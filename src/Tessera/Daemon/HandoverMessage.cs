@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
+using System.Net;
 using System.Text.Json.Serialization;
+using Tessera.Proxy;
 
 namespace Tessera.Daemon;
 
@@ -25,6 +27,11 @@ internal enum HandoverStep
 
     /// <summary>Predecessor: it is yours. From here on there is no way back.</summary>
     Yours,
+
+    /// <summary>
+    /// Successor, as long as the predecessor lingers: where a backend's requests go now.
+    /// </summary>
+    Endpoints,
 }
 
 /// <summary>One message between two daemons, as JSON; descriptors travel beside it.</summary>
@@ -32,18 +39,37 @@ internal enum HandoverStep
 /// <param name="Version">The sender's, for people.</param>
 /// <param name="Reason">Why it was refused.</param>
 /// <param name="Addresses">What the descriptors listen on, in their order.</param>
+/// <param name="Backend">Whose endpoints follow; the reason is why it has none.</param>
 internal sealed record HandoverMessage(
     HandoverStep Step,
     int Protocol,
     string Version,
     string Reason,
-    ImmutableArray<string> Addresses)
+    ImmutableArray<string> Addresses,
+    string Backend = "",
+    ImmutableArray<HandoverEndpoint>? Endpoints = null)
 {
     /// <summary>Two daemons with different ones do not hand over to each other.</summary>
     public const int CurrentProtocol = 1;
 
     public static HandoverMessage Of(HandoverStep step) =>
         new(step, CurrentProtocol, ProgramVersion.Text, "", []);
+}
+
+/// <summary>One endpoint of a backend, as far as the one who lingers needs it.</summary>
+internal sealed record HandoverEndpoint(
+    string Id, string Address, int Weight, EndpointState State)
+{
+    public static HandoverEndpoint Of(EndpointConfig endpoint) => new(
+        endpoint.Id, endpoint.Address.ToString(), endpoint.Weight, endpoint.State);
+
+    public EndpointConfig ToConfig() => new()
+    {
+        Id = Id,
+        Address = IPEndPoint.Parse(Address),
+        Weight = Weight,
+        State = State,
+    };
 }
 
 [JsonSourceGenerationOptions(

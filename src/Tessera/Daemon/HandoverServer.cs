@@ -4,8 +4,8 @@ namespace Tessera.Daemon;
 
 /// <summary>
 /// Where a successor asks a running daemon to hand over: a unix socket beside the control socket,
-/// because HTTP carries no descriptors. Takes one successor; whoever else asks is refused. Safe from
-/// any thread.
+/// because HTTP carries no descriptors. Takes one successor; whoever else asks is refused. Any
+/// thread.
 /// </summary>
 internal sealed class HandoverServer : IAsyncDisposable
 {

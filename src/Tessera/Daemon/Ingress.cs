@@ -28,6 +28,7 @@ internal sealed class Ingress : IAsyncDisposable
     private ImmutableSortedDictionary<string, ProjectEntry> _projects =
         ImmutableSortedDictionary<string, ProjectEntry>.Empty;
     private ImmutableArray<ListenFailure> _failures = [];
+    private Action<ProxyConfig>? _onApplied;
     private bool _isEnded;
 
     /// <param name="stickyKey">Signs the cookies of sticky services; the same each time.</param>
@@ -109,6 +110,19 @@ internal sealed class Ingress : IAsyncDisposable
     }
 
     /// <summary>
+    /// Calls back with the configuration that is in force, now and after each change, within the
+    /// change: it must be quick.
+    /// </summary>
+    public void Follow(Action<ProxyConfig> onApplied)
+    {
+        lock (_lock)
+        {
+            _onApplied = onApplied;
+            TryApply();
+        }
+    }
+
+    /// <summary>
     /// From now on the data plane keeps what it has, whatever late news the catalog gets.
     /// </summary>
     public void End()
@@ -151,9 +165,18 @@ internal sealed class Ingress : IAsyncDisposable
     }
 
     /// <summary>Under the lock.</summary>
-    private void Apply() => _failures = _proxy.Apply(RouteBuilder.Build(
-        _projects.Values, _catalog.Current, _hosts.AddressesOf, _accessLogOf,
-        _stickyKey));
+    private void Apply()
+    {
+        if (_isEnded)
+        {
+            return;
+        }
+
+        ProxyConfig config = RouteBuilder.Build(
+            _projects.Values, _catalog.Current, _hosts.AddressesOf, _accessLogOf, _stickyKey);
+        _failures = _proxy.Apply(config);
+        _onApplied?.Invoke(config);
+    }
 
     /// <summary>
     /// For observers and timers, on whose threads an exception would be the daemon's end: a
@@ -163,11 +186,6 @@ internal sealed class Ingress : IAsyncDisposable
     {
         lock (_lock)
         {
-            if (_isEnded)
-            {
-                return;
-            }
-
             try
             {
                 Apply();

@@ -16,18 +16,49 @@ internal static class Lingering
 
     private static readonly TimeSpan ReapPeriod = TimeSpan.FromSeconds(1);
 
+    /// <param name="successor">Tells where requests go that are still here.</param>
     public static async Task RunAsync(
-        ProxyServer proxy, TimeSpan limit, Action<string> log, CancellationToken end)
+        ProxyServer proxy, HandoverChannel successor, TimeSpan limit, Action<string> log,
+        CancellationToken end)
     {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(end);
+        Task following = FollowAsync(proxy, successor, limit, over.Token);
         int left = await proxy.LingerAsync(limit, end);
+        await over.CancelAsync();
+        await following;
         log(left == 0
             ? "every connection has ended"
             : string.Create(CultureInfo.InvariantCulture, $"cutting {left} connections"));
     }
 
+    /// <summary>Until the end; a successor that ends leaves things as they are.</summary>
+    private static async Task FollowAsync(
+        ProxyServer proxy, HandoverChannel successor, TimeSpan limit, CancellationToken end)
+    {
+        try
+        {
+            while (await successor.ReceiveAsync(limit, end) is { } news)
+            {
+                if (news.Message is { Step: HandoverStep.Endpoints, Endpoints: { } endpoints })
+                {
+                    proxy.Follow(
+                        news.Message.Backend,
+                        [.. endpoints.Select(e => e.ToConfig())],
+                        news.Message.Reason.Length == 0 ? null : news.Message.Reason);
+                }
+            }
+        }
+        catch (Exception e) when (
+            e is OperationCanceledException or TimeoutException or IOException)
+        {
+            // Over, or nothing more to be heard.
+        }
+    }
+
     /// <summary>
-    /// Reaps children that end, until disposed. A process that was handed over is watched by its new
-    /// daemon, which can see neither its exit code nor its end while its parent has not reaped it.
+    /// Reaps children that end, until disposed. A process that was handed over is watched by its
+    /// new daemon, which can see neither its exit code nor its end while its parent has not reaped
+    /// it.
     /// </summary>
     public static IDisposable ReapChildren() => new Reaping();
 

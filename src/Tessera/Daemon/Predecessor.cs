@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
+using System.Threading.Channels;
 using Tessera.Proxy;
 using Tessera.Stack;
 
@@ -13,9 +14,10 @@ namespace Tessera.Daemon;
 internal sealed record Inheritance(ImmutableArray<SharedListener> Listeners, int? Lock);
 
 /// <summary>
-/// The daemon that hands over to this one, as seen from here. Used by one flow.
+/// The daemon that hands over to this one, as seen from here. Used by one flow, but for
+/// <see cref="Tell"/>.
 /// </summary>
-internal sealed class Predecessor : IDisposable
+internal sealed class Predecessor : IAsyncDisposable
 {
     /// <summary>
     /// The predecessor lets commands under way end first, and operations of its supervisors.
@@ -25,6 +27,12 @@ internal sealed class Predecessor : IDisposable
     private static readonly TimeSpan CommitLimit = TimeSpan.FromSeconds(10);
 
     private readonly HandoverChannel _channel;
+
+    /// <summary>Only the newest configuration is worth telling.</summary>
+    private readonly Channel<ProxyConfig> _news = Channel.CreateBounded<ProxyConfig>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
+
+    private Task _telling = Task.CompletedTask;
 
     private Predecessor(HandoverChannel channel) => _channel = channel;
 
@@ -52,7 +60,7 @@ internal sealed class Predecessor : IDisposable
     }
 
     /// <summary>
-    /// Asks for everything and waits for it. A predecessor that dies meanwhile leaves its listeners,
+    /// Asks for everything and waits for it. A predecessor that dies meanwhile leaves listeners,
     /// as far as they were passed on, and a state folder that is free.
     /// </summary>
     /// <exception cref="UserErrorException">It refused, or hangs; it goes on serving.</exception>
@@ -98,7 +106,7 @@ internal sealed class Predecessor : IDisposable
     /// that is gone by now has let go as well: one that takes everything back ends its successor
     /// first.
     /// </summary>
-    /// <exception cref="UserErrorException">It says nothing: it may take everything back.</exception>
+    /// <exception cref="UserErrorException">Silence: it may take everything back.</exception>
     public async Task CommitAsync()
     {
         try
@@ -122,5 +130,53 @@ internal sealed class Predecessor : IDisposable
         }
     }
 
-    public void Dispose() => _channel.Dispose();
+    /// <summary>
+    /// Tells it where requests go, so that those it still has follow. Any thread; never waits.
+    /// </summary>
+    public void Tell(ProxyConfig config) => _news.Writer.TryWrite(config);
+
+    /// <summary>Begins to tell; after <see cref="CommitAsync"/>.</summary>
+    public void BeginTelling() => _telling = TellAllAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        _news.Writer.TryComplete();
+        await _telling;
+        _channel.Dispose();
+    }
+
+    private async Task TellAllAsync()
+    {
+        try
+        {
+            var told = new Dictionary<string, BackendConfig>(StringComparer.Ordinal);
+            await foreach (ProxyConfig config in _news.Reader.ReadAllAsync())
+            {
+                foreach (BackendConfig backend in config.Backends)
+                {
+                    if (told.GetValueOrDefault(backend.Name) is { } before
+                        && before.Endpoints.SequenceEqual(backend.Endpoints)
+                        && before.UnavailableReason == backend.UnavailableReason)
+                    {
+                        continue;
+                    }
+
+                    told[backend.Name] = backend;
+                    await _channel.SendAsync(Describe(backend), [], CancellationToken.None);
+                }
+            }
+        }
+        catch (IOException)
+        {
+            // It has ended, and with it everything that was to be told.
+        }
+    }
+
+    private static HandoverMessage Describe(BackendConfig backend) =>
+        HandoverMessage.Of(HandoverStep.Endpoints) with
+        {
+            Backend = backend.Name,
+            Reason = backend.UnavailableReason ?? "",
+            Endpoints = [.. backend.Endpoints.Select(HandoverEndpoint.Of)],
+        };
 }

@@ -4,6 +4,7 @@ using Shouldly;
 using Tessera.Daemon;
 using Tessera.Proxy;
 using Tessera.Stack;
+using Tessera.Stack.Routing;
 using Tessera.Stack.Discovery;
 using Tessera.Stack.Routing;
 using Xunit;

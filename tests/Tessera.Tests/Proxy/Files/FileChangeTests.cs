@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Shouldly;
+using Tessera.Proxy;
 using Tessera.Tests.Proxy.Forwarding;
 using Xunit;
 
@@ -128,6 +129,23 @@ public sealed class FileChangeTests
         OpenCount(site).ShouldBeLessThanOrEqualTo(1);
         await site.Proxy.DisposeAsync();
         OpenCount(site).ShouldBe(0);
+    }
+
+    [Theory]
+    [InlineData(10_000)]
+    [InlineData(100_000)]
+    public async Task A_file_leaves_no_quicker_than_its_route_allows(int length)
+    {
+        byte[] content = FileServingTests.RandomBytes(length);
+        await using FileFixture site = new FileFixture().With("f", content);
+        site.Serving(route: r => r with
+        {
+            Flow = new FlowConfig { BytesPerSecond = length * 2 },
+        });
+        var clock = Stopwatch.StartNew();
+        Answer answer = await site.GetAsync("/f");
+        clock.ElapsedMilliseconds.ShouldBeInRange(300, 5_000);
+        (answer.Body == System.Text.Encoding.Latin1.GetString(content)).ShouldBeTrue();
     }
 
     [Fact]

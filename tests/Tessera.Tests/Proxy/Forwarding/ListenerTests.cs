@@ -16,7 +16,7 @@ public sealed class ListenerTests
     public async Task Tells_of_an_address_that_another_proxy_of_this_user_listens_on()
     {
         await using ProxyFixture proxy = ProxyFixture.Start([]);
-        await using var second = new ProxyServer(new ProxyOptions { Reactors = 1 });
+        await using var second = ProxyFixture.NewServer(new ProxyOptions { Reactors = 1 });
         ImmutableArray<ListenFailure> failures = second.Apply(new ProxyConfig
         {
             Listeners = [new ListenerConfig { Address = proxy.Address }],
@@ -25,15 +25,23 @@ public sealed class ListenerTests
     }
 
     [Fact]
-    public async Task Listens_again_on_an_address_that_was_just_taken_out()
+    public async Task Waits_for_no_listener_that_is_still_closing_and_listens_again_once_it_has()
     {
         IPEndPoint address = ScriptedServer.UnusedAddress();
-        await using var server = new ProxyServer(new ProxyOptions { Reactors = 2 });
+        await using var server = ProxyFixture.NewServer(new ProxyOptions { Reactors = 2 });
         var listening = new ProxyConfig { Listeners = [new ListenerConfig { Address = address }] };
         for (int i = 0; i < 5; i++)
         {
             server.Apply(listening).ShouldBeEmpty();
             server.Apply(ProxyConfig.Empty).ShouldBeEmpty();
+
+            // Its handshakes under way get 20 ms to complete; nobody stands still for them.
+            ListenFailure failure = server.Apply(listening).ShouldHaveSingleItem();
+            failure.Reason.ShouldBe("the listener that was there is still closing");
+            await server.WhenRetiredAsync(TestContext.Current.CancellationToken);
+            server.Apply(listening).ShouldBeEmpty();
+            server.Apply(ProxyConfig.Empty).ShouldBeEmpty();
+            await server.WhenRetiredAsync(TestContext.Current.CancellationToken);
         }
     }
 
@@ -41,7 +49,7 @@ public sealed class ListenerTests
     public async Task Frees_an_address_that_was_taken_out_when_it_says_so()
     {
         IPEndPoint address = ScriptedServer.UnusedAddress();
-        await using var server = new ProxyServer(new ProxyOptions { Reactors = 2 });
+        await using var server = ProxyFixture.NewServer(new ProxyOptions { Reactors = 2 });
         for (int i = 0; i < 5; i++)
         {
             server.Apply(new ProxyConfig
@@ -60,7 +68,7 @@ public sealed class ListenerTests
     public async Task Does_not_ask_again_at_once_for_an_address_that_is_taken()
     {
         using ScriptedServer taken = ScriptedServer.Named("taken");
-        await using var server = new ProxyServer(new ProxyOptions { Reactors = 1 });
+        await using var server = ProxyFixture.NewServer(new ProxyOptions { Reactors = 1 });
         var config = new ProxyConfig
         {
             Listeners = [new ListenerConfig { Address = taken.Address }],
@@ -91,7 +99,7 @@ public sealed class ListenerTests
     {
         using ScriptedServer upstream = ScriptedServer.Named("ok");
         IPEndPoint address = ScriptedServer.UnusedAddress();
-        await using var server = new ProxyServer(new ProxyOptions { Reactors = 2 });
+        await using var server = ProxyFixture.NewServer(new ProxyOptions { Reactors = 2 });
         var backend = new BackendConfig
         {
             Name = "web",
@@ -120,6 +128,8 @@ public sealed class ListenerTests
                 (await client.ReadResponseAsync()).Body.ShouldBe("ok");
                 client.Dispose();
             }
+
+            await server.WhenRetiredAsync(TestContext.Current.CancellationToken);
         }
     }
 
@@ -127,7 +137,7 @@ public sealed class ListenerTests
     public async Task Refuses_connections_once_a_listener_is_taken_out()
     {
         IPEndPoint address = ScriptedServer.UnusedAddress();
-        await using var server = new ProxyServer(new ProxyOptions { Reactors = 2 });
+        await using var server = ProxyFixture.NewServer(new ProxyOptions { Reactors = 2 });
         server.Apply(new ProxyConfig { Listeners = [new ListenerConfig { Address = address }] });
         using ScriptedConnection idle = await ScriptedConnection.ConnectAsync(address);
         server.Apply(ProxyConfig.Empty);
@@ -158,7 +168,7 @@ public sealed class ListenerTests
     public async Task Listens_on_IPv6_apart_from_IPv4()
     {
         int port = ScriptedServer.UnusedAddress().Port;
-        await using var server = new ProxyServer(new ProxyOptions { Reactors = 1 });
+        await using var server = ProxyFixture.NewServer(new ProxyOptions { Reactors = 1 });
         server.Apply(new ProxyConfig
         {
             Listeners =

@@ -11,6 +11,8 @@ namespace Tessera.Tests.Proxy.Forwarding;
 /// </summary>
 internal sealed class ProxyFixture : IAsyncDisposable
 {
+    private static readonly AsyncLocal<PollerKind> PollerOfTest = new();
+
     private ProxyConfig _config;
 
     private ProxyFixture(ProxyServer server, BackendConfig backend, ListenerConfig listener)
@@ -19,6 +21,13 @@ internal sealed class ProxyFixture : IAsyncDisposable
         Address = listener.Address;
         _config = new ProxyConfig { Listeners = [listener], Backends = [backend] };
         Server.Apply(_config).ShouldBeEmpty();
+    }
+
+    /// <summary>What the servers of the test that is running wait with.</summary>
+    public static PollerKind Poller
+    {
+        get => PollerOfTest.Value;
+        set => PollerOfTest.Value = value;
     }
 
     public ProxyServer Server { get; }
@@ -49,10 +58,13 @@ internal sealed class ProxyFixture : IAsyncDisposable
             Routes = [new RouteConfig { Backend = "web" }],
         };
         return new ProxyFixture(
-            server ?? new ProxyServer(options ?? new ProxyOptions { Reactors = 2 }),
+            server ?? NewServer(options ?? new ProxyOptions { Reactors = 2 }),
             backend?.Invoke(web) ?? web,
             listener?.Invoke(front) ?? front);
     }
+
+    public static ProxyServer NewServer(ProxyOptions options) =>
+        new(options with { Poller = Poller });
 
     public static EndpointConfig Endpoint(
         string id, IPEndPoint address, EndpointState state = EndpointState.Active) =>

@@ -1,25 +1,35 @@
 using Shouldly;
 using Tessera.Linux;
 using Tessera.Linux.Net;
+using Tessera.Proxy;
 using Tessera.Proxy.Reactors;
 using Xunit;
 using ReactorThread = Tessera.Proxy.Reactors.Reactor;
 
 namespace Tessera.Tests.Proxy.Reactor;
 
-public sealed class ReactorTests : IDisposable
+public sealed class EpollReactorTests() : ReactorTests(PollerKind.Epoll);
+
+public sealed class UringReactorTests() : ReactorTests(PollerKind.IoUring);
+
+public abstract class ReactorTests : IDisposable
 {
     private readonly List<Exception> _faults = [];
     private readonly ReactorThread _reactor;
 
-    public ReactorTests()
+    protected ReactorTests(PollerKind kind)
     {
         var buffers = new BufferPool(32 * 1_024, 256 * 1_024);
-        _reactor = new ReactorThread("test", new EpollPoller(buffers), buffers, _faults.Add);
+        var choice = new PollerChoice(new ProxyOptions { Poller = kind });
+        _reactor = new ReactorThread("test", choice.Create(buffers), buffers, _faults.Add);
         _reactor.Start();
     }
 
-    public void Dispose() => _reactor.Dispose();
+    public void Dispose()
+    {
+        _reactor.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     public async Task Runs_what_is_posted_in_order_on_its_own_thread()
