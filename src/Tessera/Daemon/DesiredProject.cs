@@ -65,6 +65,17 @@ internal static class DesiredProject
 
     /// <summary>What a project asks for that is not done, though everything else is.</summary>
     public static IEnumerable<string> Warnings(Project project) =>
+        UnservedPorts(project).Concat(UnservedRoutes(project));
+
+    private static IEnumerable<string> UnservedRoutes(Project project) =>
+        from service in project.Services.Values
+        where service.HasInstances && service.TargetPorts.IsEmpty
+        from route in service.Options.Routes
+        where !route.Rules.Over(service.Options.Rules).Answers
+        select $"service {service.Name}: nobody answers for route {route.Name}, because no port "
+            + "of the service is known: start it with $$PORT, or name its port in `expose`";
+
+    private static IEnumerable<string> UnservedPorts(Project project) =>
         from service in project.Services.Values
         from port in service.Ports
         where port.Protocol != "tcp"

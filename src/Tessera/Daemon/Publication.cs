@@ -83,13 +83,14 @@ internal sealed record Publication(
             : Address.ToString();
 
     /// <summary>
-    /// Null for a route of a service that has nobody to forward to. An external service's
-    /// endpoints have ports of their own: any will do.
+    /// Null for a route of a service that answers without anybody to forward to. An external
+    /// service's endpoints have ports of their own: any will do.
     /// </summary>
     public static int? TargetOf(RouteOptions route, Service service) =>
-        service.IsExternal ? route.Port ?? 0
-        : service.HasInstances ? route.Port
-        : null;
+        service.IsExternal || service.HasInstances
+            || !route.Rules.Over(service.Options.Rules).Answers
+            ? route.Port ?? 0
+            : null;
 
     private static IEnumerable<IPEndPoint> ListenOf(Project project)
     {
