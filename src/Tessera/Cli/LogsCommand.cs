@@ -28,8 +28,8 @@ internal static class LogsCommand
         };
         var since = new Option<string?>("--since")
         {
-            Description = "Lines after a time (2026-01-31T13:00:00Z), an age (42m) or seconds since "
-                + "1970",
+            Description = "Lines after a time (2026-01-31T13:00:00Z), an age (42m) or seconds "
+                + "since 1970",
             HelpName = "time",
         };
         var until = new Option<string?>("--until")

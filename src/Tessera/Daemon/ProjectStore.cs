@@ -46,8 +46,8 @@ internal sealed class ProjectStore(TesseraHome home)
         }
         catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
-            tell($"{path} cannot be read: {e.Message.TrimEnd('.')}. What runs of {project} runs on "
-                + $"without routes; run `tessera up` with its file, or `tessera -p {project} down`.");
+            tell($"{path} cannot be read: {e.Message.TrimEnd('.')}. What runs of {project} runs "
+                + $"on without routes; run `tessera up` with its file, or `tessera -p {project} down`.");
             return null;
         }
     }
