@@ -6,7 +6,6 @@ using Tessera.Proxy;
 using Tessera.Stack;
 using Tessera.Stack.Routing;
 using Tessera.Stack.Discovery;
-using Tessera.Stack.Routing;
 using Xunit;
 using static Tessera.Tests.Stack.Planning.PlanFixture;
 
