@@ -48,10 +48,19 @@ internal sealed class DaemonLog : IAsyncDisposable
     /// <summary>Goes on in the file of that name, when the one in use was moved away.</summary>
     public void Reopen()
     {
-        if (_isFile && StandardStreams.Redirect(_home.DaemonLog) is { IsSuccess: false } failed)
+        if (!_isFile)
+        {
+            return;
+        }
+
+        if (StandardStreams.Redirect(_home.DaemonLog) is { IsSuccess: false } failed)
         {
             Write($"the log cannot be reopened: {Errno.Describe(failed.Errno)}");
+            return;
         }
+
+        // .NET writes to a duplicate of the descriptor that it found: it has to look again.
+        Console.SetError(new StreamWriter(Console.OpenStandardError()) { AutoFlush = true });
     }
 
     public void Delete()
