@@ -36,26 +36,6 @@ public sealed class MishapTests
     }
 
     [Fact]
-    public async Task A_daemon_whose_folder_was_deleted_makes_it_again()
-    {
-        await using var host = new TesseraHost();
-        await using ComposeProject project = host.Project("""
-            services:
-              worker: { command: sleep 1000, stop_grace_period: 0s, restart: always }
-            """, "deleted");
-        await project.UpAsync();
-        int pid = (await project.PsOneAsync("worker")).Pid;
-        int daemon = host.DaemonPid.ShouldNotBeNull();
-        Directory.Delete(host.Home, recursive: true);
-
-        await project.UntilPsAsync("the daemon answers again", rows => rows is [{ } row]
-            && row.Pid == pid);
-        host.DaemonPid.ShouldBe(daemon);
-        await host.KillDaemonAsync();
-        (await project.PsOneAsync("worker")).Pid.ShouldBe(pid);
-    }
-
-    [Fact]
     public async Task Logs_f_goes_on_with_the_next_daemon()
     {
         await using var host = new TesseraHost();
