@@ -68,7 +68,7 @@ public sealed class ControlGateTests : IAsyncLifetime
         await change;
         await list;
         _old.Requests.ShouldBeEmpty();
-        _new.Requests.Count.ShouldBe(1);
+        _new.Requests.OfType<ChangeRequest>().ShouldHaveSingleItem();
         await _server.StopAsync(TimeSpan.FromSeconds(1));
         File.Exists(_folder.Home.ControlSocket).ShouldBeTrue("it is the new one's");
     }
