@@ -24,6 +24,9 @@ public sealed record EndpointStatus(
 
     /// <summary>It failed lately: others are tried first.</summary>
     public bool IsAvoided { get; init; }
+
+    /// <summary>What is held against it, and why.</summary>
+    public HealthStatus Health { get; init; } = new(HealthState.Well, "", default);
 }
 
 /// <summary>What one backend carries at this moment.</summary>
@@ -59,7 +62,9 @@ public sealed partial class ProxyServer : IAsyncDisposable
     private readonly Shard[] _shards;
     private readonly Reactor[] _reactors;
     private readonly BackendTable _backends;
+    private readonly RouteSeriesTable _series;
     private readonly RouteFactory _routes;
+    private readonly ErrorLog _errorLog;
     private readonly Dictionary<string, AccessLog> _logs = new(StringComparer.Ordinal);
     private readonly Dictionary<IPEndPoint, OpenListener> _listeners = [];
     private readonly Dictionary<IPEndPoint, Task> _retiring = [];
@@ -84,16 +89,17 @@ public sealed partial class ProxyServer : IAsyncDisposable
             options.AccessLogMaxBytes,
             options.AccessLogBackups,
             options.ErrorLog ?? (_ => { }));
-        var errorLog = new ErrorLog(options.ErrorLog);
+        _errorLog = new ErrorLog(options.ErrorLog, options.ErrorLevel);
         _shards = new Shard[Math.Clamp(options.Reactors, 1, 256)];
         for (int i = 0; i < _shards.Length; i++)
         {
-            _shards[i] = CreateShard(i, errorLog);
+            _shards[i] = CreateShard(i);
         }
 
         _reactors = Array.ConvertAll(_shards, w => w.Reactor);
         _backends = new BackendTable(_shards, options);
-        _routes = new RouteFactory(_backends);
+        _series = new RouteSeriesTable(_shards.Length);
+        _routes = new RouteFactory(_backends, _series);
         Array.ForEach(_reactors, r => r.Start());
     }
 
@@ -123,6 +129,10 @@ public sealed partial class ProxyServer : IAsyncDisposable
         {
             ObjectDisposedException.ThrowIf(_disposal is not null, this);
 
+            // (0) Logs: a format that cannot be read changes nothing.
+            var paths = new HashSet<string>(StringComparer.Ordinal);
+            AccessLog?[] logs = [.. config.Listeners.Select(l => LogOf(l.AccessLog, paths))];
+
             // (1) Backends first: routes point at them.
             _backendConfigs = config.Backends;
             _backends.Apply(config.Backends);
@@ -147,10 +157,9 @@ public sealed partial class ProxyServer : IAsyncDisposable
             // (3) Listeners that stay get their routes swapped; new ones are opened.
             ImmutableArray<ListenFailure>.Builder failures =
                 ImmutableArray.CreateBuilder<ListenFailure>();
-            foreach (ListenerConfig listener in config.Listeners)
+            foreach ((ListenerConfig listener, AccessLog? log) in config.Listeners.Zip(logs))
             {
                 RouteTable routes = _routes.CreateTable(listener.Routes);
-                AccessLog? log = LogOf(listener.AccessLog?.Path);
                 if (_listeners.TryGetValue(listener.Address, out OpenListener? open))
                 {
                     open.Listener.Update(listener.Protocol, routes, log);
@@ -161,9 +170,10 @@ public sealed partial class ProxyServer : IAsyncDisposable
                 }
             }
 
+            _series.EndRound();
+
             // (4) Logs that nobody writes to any more are written out.
-            foreach (string path in _logs.Keys
-                .Except(config.Listeners.Select(l => l.AccessLog?.Path ?? "")).ToArray())
+            foreach (string path in _logs.Keys.Except(paths).ToArray())
             {
                 _logs.Remove(path, out AccessLog? log);
                 _retiringLogs = Task.WhenAll(_retiringLogs, WriteOutAsync([log!]));
@@ -201,6 +211,36 @@ public sealed partial class ProxyServer : IAsyncDisposable
 
     public ImmutableArray<BackendStatus> GetStatus() => _backends.GetStatus();
 
+    /// <summary>Adds up what the reactors have counted; they are not stopped for it.</summary>
+    public ProxyMetrics GetMetrics()
+    {
+        RouteTotals unrouted = new("", "", RequestCounters.Sum(_shards.Select(s => s.Unrouted)));
+        lock (_lock)
+        {
+            return new ProxyMetrics
+            {
+                Routes = [unrouted, .. _series.Read()],
+                Reactors = [.. _shards.Select(s => s.ReadTotals())],
+                Backends = _backends.GetStatus(),
+                DroppedLogLines = _logWriter.Dropped,
+                SuppressedErrors = _errorLog.Suppressed,
+                DroppedTraces = _options.Traces?.Dropped ?? 0,
+            };
+        }
+    }
+
+    /// <summary>
+    /// Completes when every line of the access logs so far is in its file: whoever has moved a file
+    /// away finds the next lines in a new one.
+    /// </summary>
+    public Task ReopenLogsAsync()
+    {
+        lock (_lock)
+        {
+            return WriteOutAsync([.. _logs.Values]);
+        }
+    }
+
     /// <summary>
     /// Stops accepting, lets requests in flight end for a few seconds, cuts what is left, ends the
     /// threads and writes the logs out. May be called again, and then waits for the first call.
@@ -214,7 +254,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
         }
     }
 
-    private Shard CreateShard(int number, ErrorLog errorLog)
+    private Shard CreateShard(int number)
     {
         var buffers = new BufferPool(
             _options.MaxHeadBytes + RequestWriter.MaxAddedBytes, _options.RelayBufferBytes);
@@ -222,21 +262,27 @@ public sealed partial class ProxyServer : IAsyncDisposable
             $"tessera-{number}",
             _createPoller(buffers),
             buffers,
-            fault => errorLog.Write($"a fault in the proxy: {fault}"));
-        return new Shard(number, reactor, _options, _connections, errorLog);
+            fault => _errorLog.Write($"a fault in the proxy: {fault}"));
+        return new Shard(number, reactor, _options, _connections, _errorLog);
     }
 
-    private AccessLog? LogOf(string? path)
+    /// <param name="seen">Paths of the listeners before; the first decides the format.</param>
+    private AccessLog? LogOf(AccessLogConfig? config, HashSet<string> seen)
     {
-        if (path is null)
+        if (config is null)
         {
             return null;
         }
 
-        if (!_logs.TryGetValue(path, out AccessLog? log))
+        bool isFirst = seen.Add(config.Path);
+        if (!_logs.TryGetValue(config.Path, out AccessLog? log))
         {
-            log = new AccessLog(path, _reactors, _logWriter);
-            _logs.Add(path, log);
+            log = new AccessLog(config, _reactors, _logWriter);
+            _logs.Add(config.Path, log);
+        }
+        else if (isFirst)
+        {
+            log.Update(config);
         }
 
         return log;
@@ -321,7 +367,8 @@ public sealed partial class ProxyServer : IAsyncDisposable
 
     private async Task CloseAsync()
     {
-        // (1) Nothing new.
+        // (1) Nothing new, and no more questions.
+        _backends.StopProbes();
         CloseInherited();
         foreach (IPEndPoint address in _listeners.Keys.ToArray())
         {

@@ -32,6 +32,9 @@ public interface IController
 
     Task<DaemonView> GetDaemonAsync(CancellationToken cancellation);
 
+    /// <summary>What the balancer has counted, in Prometheus' text format 0.0.4.</summary>
+    Task<string> GetMetricsAsync(CancellationToken cancellation);
+
     /// <summary>
     /// Ends the daemon; with <paramref name="keepInstances"/> the instances run on.
     /// </summary>

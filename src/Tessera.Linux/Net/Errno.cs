@@ -26,6 +26,10 @@ public static class Errno
     public const int InProgress = 115;
     public const int Canceled = 125;
 
+    /// <summary>This machine ran out of something; the peer has no part in it.</summary>
+    public static bool IsShortage(int errno) => errno
+        is NoMemory or FileTableFull or TooManyFiles or NoBuffers or AddressNotAvailable;
+
     /// <summary>The error in words, for logs and people; allocates for rare errors only.</summary>
     public static string Describe(int errno) => errno switch
     {

@@ -23,6 +23,7 @@ public static unsafe partial class SocketCalls
     private const int SoAttachFilter = 26;
     private const int IpProtoTcp = 6;
     private const int TcpNoDelay = 1;
+    private const int TcpStateOption = 11;
     private const int IpProtoIPv6 = 41;
     private const int IPv6Only = 26;
 
@@ -129,6 +130,17 @@ public static unsafe partial class SocketCalls
         {
             int length = InternetAddress.MaxLength;
             return From(getsockname(descriptor, pointer, &length));
+        }
+    }
+
+    /// <summary>TCP_INFO: what the kernel knows of a connection.</summary>
+    public static SyscallResult GetTcpState(int descriptor, out TcpState state)
+    {
+        state = default;
+        fixed (TcpState* pointer = &state)
+        {
+            int length = sizeof(TcpState);
+            return From(getsockopt(descriptor, IpProtoTcp, TcpStateOption, pointer, &length));
         }
     }
 

@@ -180,10 +180,14 @@ public sealed record EndpointConfig
 
     /// <summary>
     /// Failures within <see cref="FailTimeoutMs"/> after which it is avoided; 0 never avoids it.
+    /// Null is 1, or 0 where <see cref="BackendConfig.IsManaged"/>.
     /// </summary>
-    public int MaxFails { get; init; } = 1;
+    public int? MaxFails { get; init; }
 
-    /// <summary>Window of <see cref="MaxFails"/>, and how long it is avoided then.</summary>
+    /// <summary>
+    /// Window of <see cref="MaxFails"/>, and how long it is avoided then. After it one request
+    /// finds out whether the endpoint is well again.
+    /// </summary>
     public int FailTimeoutMs { get; init; } = 10_000;
 
     /// <summary>

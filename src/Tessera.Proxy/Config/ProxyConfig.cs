@@ -59,10 +59,38 @@ public sealed record AccessLogConfig
     /// <summary>nginx's combined format, with endpoints and times behind it.</summary>
     public const string CombinedFormat = "combined";
 
+    /// <summary>One JSON object a line.</summary>
+    public const string JsonFormat = "json";
+
     public required string Path { get; init; }
 
     /// <summary>
     /// <c>combined</c>, <c>json</c>, or a text with variables as nginx's log_format has them.
     /// </summary>
     public string Format { get; init; } = CombinedFormat;
+
+    /// <summary>How the values of a text with variables are made safe.</summary>
+    public LogEscaping Escaping { get; init; } = LogEscaping.Text;
+
+    /// <summary>
+    /// A text with variables: a request for which it is empty or "0" gets no line. Null writes
+    /// all; nginx's access_log … if=.
+    /// </summary>
+    public string? Condition { get; init; }
+}
+
+/// <summary>What is done to values in a log; nginx's log_format … escape=.</summary>
+public enum LogEscaping
+{
+    /// <summary>
+    /// nginx's default: quotes, backslashes, controls and what is not ASCII become \xHH, and
+    /// nothing becomes "-".
+    /// </summary>
+    Text,
+
+    /// <summary>For text between the quotes of a JSON string.</summary>
+    Json,
+
+    /// <summary>Nothing: lines are only as trustworthy as their values.</summary>
+    None,
 }

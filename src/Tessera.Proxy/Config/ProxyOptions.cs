@@ -64,6 +64,12 @@ public sealed record ProxyOptions
     /// <summary>Buffer that relays bodies.</summary>
     public int RelayBufferBytes { get; init; } = 256 * 1_024;
 
+    /// <summary>
+    /// Request bodies that are kept to be buffered or sent again, over all reactors, each of which
+    /// has an equal share. Beyond it bodies are streamed, and not sent again.
+    /// </summary>
+    public long MaxKeptBodyBytes { get; init; } = 128L * 1_024 * 1_024;
+
     /// <summary>An access log is rotated at this size.</summary>
     public long AccessLogMaxBytes { get; init; } = 64L * 1_024 * 1_024;
 
@@ -75,6 +81,31 @@ public sealed record ProxyOptions
     /// threads: it must be quick and must not throw. Null writes none.
     /// </summary>
     public Action<string>? ErrorLog { get; init; }
+
+    /// <summary>The least that is worth a line.</summary>
+    public ErrorLevel ErrorLevel { get; init; } = ErrorLevel.Warning;
+
+    /// <summary>
+    /// Gets the trace of each sampled request, and turns tracing on: the endpoints then get a
+    /// traceparent of ours in place of the client's (W3C Trace Context). Null passes on what
+    /// clients send, and costs nothing.
+    /// </summary>
+    public TraceQueue? Traces { get; init; }
+}
+
+/// <summary>How much a line of the error log weighs.</summary>
+public enum ErrorLevel
+{
+    /// <summary>
+    /// A client's doing: it went away, was too slow, or sent what makes no sense.
+    /// </summary>
+    Notice,
+
+    /// <summary>Something failed and may still end well.</summary>
+    Warning,
+
+    /// <summary>A request failed, or something is out of order.</summary>
+    Error,
 }
 
 /// <summary>What a reactor waits with.</summary>

@@ -34,7 +34,10 @@ public sealed record RetryConfig
 
     public RetryConditions On { get; init; } = RetryConditions.Error | RetryConditions.Timeout;
 
-    /// <summary>Endpoints tried for one request, the first included; 0 tries each once.</summary>
+    /// <summary>
+    /// Endpoints tried for one request, the first included; 0 tries each once. Whatever it is, a
+    /// request that endpoints took and gave no answer to is sent twice at most.
+    /// </summary>
     public int Tries { get; init; }
 
     /// <summary>No further try begins after it; 0 sets no limit.</summary>
@@ -42,18 +45,21 @@ public sealed record RetryConfig
 
     /// <summary>
     /// Retries that may be added to the requests of the last ten seconds, in percent; so an outage
-    /// is not multiplied. Ten a second are always allowed. 0 to 1,000.
+    /// is not multiplied. Ten a second are always allowed, and so is whatever follows a refused
+    /// connection, which has cost nobody anything. 0 to 1,000.
     /// </summary>
     public int BudgetPercent { get; init; } = 20;
 
     /// <summary>
-    /// Bytes of a request body that are kept so that it can be sent again; 0 to 16 MiB.
+    /// Bytes of a request body that are kept while it is streamed, so that it can be sent again;
+    /// 0 to 16 MiB. Those that came with the head are kept anyway.
     /// </summary>
     public int ReplayBytes { get; init; } = 64 * 1_024;
 
     /// <summary>
     /// Receives a whole request body before an endpoint is taken, so that a slow client does not
-    /// hold one; larger ones are streamed once this many bytes are there. 0 streams at once.
+    /// hold one; larger ones are streamed once this many bytes are there. 0 streams at once. Within
+    /// <see cref="ProxyOptions.MaxKeptBodyBytes"/>.
     /// </summary>
     public int BufferBytes { get; init; }
 }

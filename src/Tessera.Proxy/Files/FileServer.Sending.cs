@@ -173,6 +173,7 @@ internal sealed partial class FileServer
         int length = WriteHead(
             exchange, buffer, "text/html; charset=utf-8"u8, page.Length, option);
         exchange.HasReachedClient = true;
+        exchange.NoteSentHead(buffer.AsSpan(0, length));
         Transport client = exchange.Client.Transport;
         int timeoutMs = _shard.Options.SendTimeoutMs;
         SyscallResult sent = hasBody

@@ -115,6 +115,7 @@ internal sealed partial class FileServer
         }
 
         exchange.HasReachedClient = true;
+        exchange.NoteSentHead(buffer.AsSpan(0, length));
         bool isAll = isCopied || !hasBody || reply.BodyLength == 0;
         SyscallResult sent = isAll
             ? await exchange.Client.Transport.SendAsync(
@@ -327,6 +328,7 @@ internal sealed partial class FileServer
         byte[] buffer = _reactor.Buffers.Rent(HeadBytes + exchange.AddedFields.Length);
         int length = WriteHead(exchange, buffer, default, -1, option);
         exchange.HasReachedClient = true;
+        exchange.NoteSentHead(buffer.AsSpan(0, length));
         SyscallResult sent = await exchange.Client.Transport.SendAsync(
             buffer, 0, length, _shard.Options.SendTimeoutMs);
         _reactor.Buffers.Return(buffer);

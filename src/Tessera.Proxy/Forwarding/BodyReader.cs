@@ -22,6 +22,9 @@ internal struct BodyReader
 
     public bool IsComplete { get; private set; }
 
+    /// <summary>Bytes of the body that were taken so far, chunk framing included.</summary>
+    public long Taken { get; private set; }
+
     /// <summary>
     /// Data of the chunks that have begun, those bytes included that are still to come; 0 for other
     /// bodies.
@@ -41,11 +44,13 @@ internal struct BodyReader
             case BodyFraming.Length:
                 int taken = (int)Math.Min(_remaining, data.Length);
                 _remaining -= taken;
+                Taken += taken;
                 IsComplete = _remaining == 0;
                 return taken;
             case BodyFraming.Chunked:
                 ChunkStatus status = _chunks.Advance(data, out int consumed);
                 Note(status);
+                Taken += consumed;
                 return consumed;
             default:
                 return Framing == BodyFraming.UntilClose ? data.Length : 0;

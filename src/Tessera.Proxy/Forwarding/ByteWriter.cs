@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Text;
 
@@ -56,8 +57,34 @@ internal ref struct ByteWriter
         }
     }
 
+    /// <summary>In UTF-8; null is nothing.</summary>
+    public void WriteText(string? text) => Write(text.AsSpan());
+
+    /// <summary>Sixteen hexadecimal digits in lower case.</summary>
+    public void WriteHex(ulong value)
+    {
+        if (Utf8Formatter.TryFormat(
+            value, _destination[Length..], out int written, new StandardFormat('x', 16)))
+        {
+            Length += written;
+        }
+        else
+        {
+            HasOverflowed = true;
+        }
+    }
+
     /// <summary>Takes back what was written behind <paramref name="length"/>.</summary>
     public void Truncate(int length) => Length = length;
+
+    /// <summary>
+    /// Forgets what was written behind the first <paramref name="length"/> bytes.
+    /// </summary>
+    public void Rewind(int length)
+    {
+        Length = length;
+        HasOverflowed = false;
+    }
 
     /// <summary>Puts a byte before what stands at <paramref name="index"/>.</summary>
     public void Insert(int index, byte value)

@@ -18,11 +18,18 @@ internal sealed partial class ClientConnection
     /// </summary>
     private async ReactorTask<bool> AnswerErrorAsync(Exchange exchange, ProxyError error)
     {
+        exchange.Counters.Add(error.Kind);
+        if (error.Source != ProxyErrorSource.Upstream)
+        {
+            _shard.ErrorLog.Write(exchange, error);
+        }
+
         if (exchange.HasReachedClient || error.Status == 0)
         {
             bool isCutShort = exchange.HasReachedClient
                 && exchange.Status != HttpStatus.SwitchingProtocols;
             exchange.KeepsClient = false;
+            exchange.IsCut = true;
             exchange.Status = exchange.Status == 0
                 ? HttpStatus.ClientClosedRequest
                 : exchange.Status;
@@ -35,11 +42,6 @@ internal sealed partial class ClientConnection
             exchange, isDelimited: error.Source != ProxyErrorSource.Client);
         string reason = exchange.Backend.Current.Config.UnavailableReason is { } why
             && error.Kind == ProxyErrorKind.Unavailable ? why : error.Describe();
-        if (error.Source == ProxyErrorSource.Proxy)
-        {
-            _shard.ErrorLog.Write(exchange, error);
-        }
-
         return await AnswerAsync(exchange, reason, option);
     }
 
@@ -75,6 +77,7 @@ internal sealed partial class ClientConnection
             _ when exchange.Request.ErrorStatus == 0 => "the request's path is not valid",
             _ => exchange.Request.ErrorReason,
         };
+        _shard.ErrorLog.WriteRefusal(exchange, reason);
         return await AnswerAsync(exchange, reason, option);
     }
 
@@ -94,10 +97,12 @@ internal sealed partial class ClientConnection
             _shard.Clock,
             out int bodyBytes);
         exchange.HasReachedClient = true;
+        exchange.NoteSentHead(buffer.AsSpan(0, length));
         exchange.BodyBytesSent = bodyBytes;
         SyscallResult sent = await Transport.SendAsync(buffer, 0, length, _options.SendTimeoutMs);
         _reactor.Buffers.Return(buffer);
         exchange.KeepsClient &= sent.IsSuccess;
+        exchange.IsCut = !sent.IsSuccess;
         return sent.IsSuccess;
     }
 

@@ -146,6 +146,9 @@ internal sealed partial class ClientConnection
     }
 
     /// <summary>A tunnel that was cut, or never came about, ends with a reset.</summary>
-    private void NoteTunnelEnd(ProxyError error) =>
+    private void NoteTunnelEnd(ProxyError error)
+    {
+        _shard.Counters.CountTunnel();
         _closing = error.IsError ? Closing.Reset : Closing.Orderly;
+    }
 }

@@ -92,9 +92,11 @@ internal sealed partial class ClientConnection
             ErrorReplyBytes + exchange.AddedFields.Length + MaxReplyBytes);
         int length = WriteReply(exchange, template, type.Span, option, buffer);
         exchange.HasReachedClient = true;
+        exchange.NoteSentHead(buffer.AsSpan(0, length));
         SyscallResult sent = await Transport.SendAsync(buffer, 0, length, _options.SendTimeoutMs);
         _reactor.Buffers.Return(buffer);
         exchange.KeepsClient &= sent.IsSuccess;
+        exchange.IsCut = !sent.IsSuccess;
         return sent.IsSuccess;
     }
 

@@ -232,6 +232,7 @@ internal sealed partial class ClientConnection
         _buffer = Transport.TakeReceived();
         _start = 0;
         _end = length;
+        _isFresh = true;
     }
 
     /// <summary>
@@ -299,6 +300,7 @@ internal sealed partial class ClientConnection
             return false;
         }
 
+        exchange.Client.Shard.Tracer?.Begin(exchange);
         var request = new RouteRequest
         {
             Host = exchange.Host,
@@ -331,7 +333,13 @@ internal sealed partial class ClientConnection
         }
     }
 
-    private Exchange BeginExchange() => _exchange = _shard.BeginExchange(this);
+    private Exchange BeginExchange()
+    {
+        IsPipelined = !_isFresh;
+        _isFresh = false;
+        Requests++;
+        return _exchange = _shard.BeginExchange(this);
+    }
 
     private void EndExchange(Exchange exchange)
     {

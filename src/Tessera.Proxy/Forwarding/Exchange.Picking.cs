@@ -48,7 +48,7 @@ internal sealed partial class Exchange
         Span<byte> buffer = stackalloc byte[set.HashKey is null ? 0 : MaxStackKeyBytes];
         byte[] rented = [];
         StickyCookies? sticky = Route is null ? null : set.Sticky;
-        _bound = sticky?.Find(VariableValue.FindCookie(Request, Received, sticky.Name));
+        _bound = sticky?.Find(FieldText.FindCookie(Request, Received, sticky.Name));
         var selection = new Selection
         {
             Client = Client.Peer,

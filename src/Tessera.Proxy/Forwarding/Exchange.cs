@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.RegularExpressions;
 using Tessera.Linux;
 using Tessera.Linux.Net;
@@ -11,37 +12,12 @@ using Tessera.Proxy.Transports;
 namespace Tessera.Proxy.Forwarding;
 
 /// <summary>
-/// One try of a request on one endpoint, for the access log. Times are on the reactor's clock.
-/// </summary>
-internal struct Try
-{
-    public Endpoint Endpoint;
-    public long StartMs;
-
-    /// <summary>-1 until there was a connection.</summary>
-    public long ConnectedMs;
-
-    /// <summary>-1 until the try ended.</summary>
-    public long EndMs;
-}
-
-/// <summary>
 /// One request and its answer: everything that is known about it from its first byte to its line in
 /// the access log. Taken from its shard's stock for each request, so that idle connections have
 /// none. Owned by one reactor.
 /// </summary>
 internal sealed partial class Exchange
 {
-    /// <summary>
-    /// How often a request may be sent anew after an endpoint took some of it and ended without an
-    /// answer. Once is enough for an endpoint that was killed; a request that kills its endpoints
-    /// must not reach them all, again and again.
-    /// </summary>
-    private const int MaxReplays = 1;
-
-    /// <summary>Tries of one request in all, those after a wait included.</summary>
-    private const int MaxTries = 1_024;
-
     /// <summary>Of the field lines added to one response.</summary>
     private const int MaxAddedBytes = 4 * 1_024;
 
@@ -60,8 +36,7 @@ internal sealed partial class Exchange
     private Try[] _tries = new Try[4];
     private (ConnectionZone Zone, int Slot)[] _occupied = [];
     private int _occupiedCount;
-    private int _replays;
-    private bool _hasMetStale;
+    private Endpoint? _reserved;
 
     public Exchange(Reactor reactor, int maxHeaderCount)
     {
@@ -89,8 +64,8 @@ internal sealed partial class Exchange
     /// <summary>The route's, or those of <see cref="Backend"/> as of the last pick.</summary>
     public BackendLimits Limits { get; private set; } = BackendLimits.Default;
 
-    /// <summary>As <see cref="Limits"/>.</summary>
-    public RetryConfig Retry { get; private set; } = RetryConfig.Default;
+    /// <summary>What it may still be tried for; set as <see cref="Limits"/> are.</summary>
+    public RetryPolicy Retries;
 
     /// <summary>Counted in on it while not null.</summary>
     public Endpoint? Endpoint { get; private set; }
@@ -124,7 +99,14 @@ internal sealed partial class Exchange
     public int BodyInBuffer { get; private set; }
 
     /// <summary>
-    /// Body bytes behind the client's buffer were taken, so the request cannot be sent again.
+    /// What is kept of the body behind <see cref="BodyInBuffer"/>; null until something is, and
+    /// then for all requests of this exchange.
+    /// </summary>
+    public BodyStore? Stored { get; set; }
+
+    /// <summary>
+    /// Body bytes behind the client's buffer were taken and not kept, so the request cannot be sent
+    /// again.
     /// </summary>
     public bool IsStreamed { get; set; }
 
@@ -139,7 +121,8 @@ internal sealed partial class Exchange
     public int PieceEnd { get; set; }
 
     /// <summary>The endpoint was given all of the request.</summary>
-    public bool IsRequestSent => RequestBody.IsComplete && PieceStart == PieceEnd;
+    public bool IsRequestSent =>
+        RequestBody.IsComplete && PieceStart == PieceEnd && Stored is not { IsSent: false };
 
     /// <summary>Bytes of the request may have reached the endpoint of this try.</summary>
     public bool HasSent { get; set; }
@@ -193,6 +176,9 @@ internal sealed partial class Exchange
     public ProxyError LastError { get; private set; }
 
     public List<Endpoint> Tried => _tried;
+
+    /// <summary>There may be an endpoint that was not tried yet.</summary>
+    public bool HasUntried => _tried.Count < Backend.Current.Active.Length;
 
     public ReadOnlySpan<Try> Tries => _tries.AsSpan(0, TryCount);
 
@@ -248,6 +234,7 @@ internal sealed partial class Exchange
     {
         Client = client;
         StartMs = nowMs;
+        BeginCounting();
     }
 
     /// <summary>
@@ -277,6 +264,7 @@ internal sealed partial class Exchange
         Route = route;
         Backend = route.Backend!;
         Groups = route.NeedsGroups ? route.PathPattern!.Match(Path)?.Groups : null;
+        Counters = route.Series?.CountersOf(Client.Shard.Number) ?? Counters;
     }
 
     /// <summary>The body is larger than the route takes, as far as is known by now.</summary>
@@ -378,29 +366,46 @@ internal sealed partial class Exchange
             NeedsNewConnection = false;
         }
 
+        BackendSet set = Backend.Current;
         if (Endpoint is null)
         {
-            BackendSet set = Backend.Current;
             Limits = Route?.Config.Limits ?? set.Limits;
-            Retry = Route?.Config.Retry ?? set.Config.Retry;
-            bool mayTry = TryCount < MaxTries
-                && (Retry.Tries <= 0 || _tried.Count < Retry.Tries);
-            Endpoint = mayTry ? Pick(set, nowMs) : null;
+            Endpoint = _reserved ?? Pick(set, nowMs);
+            _reserved = null;
             if (Endpoint is null)
             {
                 ProxyErrorKind kind =
                     set.Active.Length == 0 ? ProxyErrorKind.NoEndpoint
-                    : mayTry && Balancer.MayWaitForRoom(set, _tried) ? ProxyErrorKind.AllFull
+                    : Balancer.MayWaitForRoom(set, _tried) ? ProxyErrorKind.AllFull
                     : ProxyErrorKind.Exhausted;
                 return ProxyError.Of(kind, ProxyErrorSource.Proxy);
             }
 
             _tried.Add(Endpoint);
+            Endpoint.Health.NoteBegun(nowMs);
         }
 
+        Retries.NoteTry(Route?.Config.Retry ?? set.Config.Retry, nowMs);
         AddTry(nowMs);
         HasSent = false;
         return ProxyError.None;
+    }
+
+    /// <summary>
+    /// Picks the endpoint of the next try while this one's answer is still at hand, so that it is
+    /// given up only for another. The next <see cref="TryPick"/> takes it.
+    /// </summary>
+    public bool TryReserve(long nowMs)
+    {
+        byte[]? binding = _binding;
+        _reserved = Pick(Backend.Current, nowMs);
+        if (_reserved is null)
+        {
+            _binding = binding;
+            return false;
+        }
+
+        return true;
     }
 
     /// <summary>Takes an idle connection to the endpoint, if there is one.</summary>
@@ -416,7 +421,13 @@ internal sealed partial class Exchange
         return IsReused;
     }
 
-    public void NoteConnected(long nowMs) => _tries[TryCount - 1].ConnectedMs = nowMs;
+    public void NoteConnected(long nowMs)
+    {
+        ref Try current = ref _tries[TryCount - 1];
+        current.ConnectedMs = nowMs;
+        current.SentBefore = Upstream!.Transport.Handle.Write.TotalBytes;
+        current.ReceivedBefore = Upstream.Transport.Handle.Read.TotalBytes;
+    }
 
     /// <summary>
     /// The try is over. The connection is kept for others when its response was read to the end,
@@ -426,7 +437,7 @@ internal sealed partial class Exchange
     public void EndTry(int reactor, long nowMs, ProxyError error)
     {
         LastError = error;
-        _tries[TryCount - 1].EndMs = nowMs;
+        NoteTryEnd(ref _tries[TryCount - 1], nowMs, error);
         if (Upstream is { } upstream)
         {
             Upstream = null;
@@ -441,18 +452,18 @@ internal sealed partial class Exchange
             }
         }
 
-        bool isStale = error.IsRetryable && IsReused;
-        if (error.IsRetryable && HasSent)
+        bool isStale = error.IsRetryable && RetryPolicy.IsStale(this, error.Kind);
+        NeedsNewConnection = isStale;
+        if (error.IsRetryable)
         {
-            _replays++;
-            _hasMetStale |= isStale;
+            PrepareAnew(isStale, error.Kind);
         }
 
         MeasureTry(nowMs, error);
-        NeedsNewConnection = isStale;
         if (isStale)
         {
             TryCount--;
+            Retries.NoteStale();
             return;
         }
 
@@ -468,16 +479,21 @@ internal sealed partial class Exchange
     /// </summary>
     public void Abandon()
     {
+        Client.Shard.Counters.CountEnded();
         Upstream?.Transport.Close(withReset: true);
         Upstream = null;
         Endpoint?.End();
         Endpoint = null;
+        _reserved?.End();
+        _reserved = null;
+        Stored?.Release();
         LeaveZones();
     }
 
     /// <summary>Everything back to its initial state; buffers must have been returned.</summary>
     public void Reset()
     {
+        ResetTelemetry();
         LeaveZones();
         Request.Reset();
         Response.Reset();
@@ -509,8 +525,7 @@ internal sealed partial class Exchange
         HasSent = false;
         HasContinued = false;
         HasPassedInterim = false;
-        _replays = 0;
-        _hasMetStale = false;
+        Retries = default;
         ForgetPick();
         Rests = 0;
         Reply = [];
@@ -527,21 +542,6 @@ internal sealed partial class Exchange
         LastError = default;
     }
 
-    /// <summary>
-    /// Failed before the response began. Nothing sent: any request may be tried again. Sent: only
-    /// one that means the same twice and is still here as a whole (RFC 9110 section 9.2.2), and
-    /// only once more: a connection that was idle may have been closed before it got the request,
-    /// so the first of those does not count.
-    /// </summary>
-    public ProxyError UpstreamFailed(ProxyErrorKind kind, int errno)
-    {
-        int maxReplays = IsReused || _hasMetStale ? MaxReplays + 1 : MaxReplays;
-        bool mayReplay = Request.Method.IsIdempotent() && _replays < maxReplays;
-        bool isRetryable = !HasReachedClient && !HasPassedInterim && !IsStreamed
-            && (!HasSent || mayReplay);
-        return new ProxyError(kind, ProxyErrorSource.Upstream, isRetryable, errno);
-    }
-
     private bool CanKeepUpstream =>
         Response.KeepAlive
         && IsRequestSent
@@ -549,6 +549,18 @@ internal sealed partial class Exchange
         && ReplyBody.Framing != BodyFraming.UntilClose
         && !HasExcess
         && Endpoint!.State == EndpointState.Active;
+
+    /// <summary>The request goes out once more, from its first byte.</summary>
+    private void PrepareAnew(bool isStale, ProxyErrorKind kind)
+    {
+        if (HasSent && kind != ProxyErrorKind.UnwelcomeStatus)
+        {
+            Retries.NoteReplay(isStale);
+        }
+
+        Response.Reset();
+        Stored?.Rewind();
+    }
 
     private void LeaveZones()
     {
@@ -574,7 +586,9 @@ internal sealed partial class Exchange
             Endpoint = Endpoint!,
             StartMs = nowMs,
             ConnectedMs = -1,
+            HeadMs = -1,
             EndMs = -1,
+            StartTicks = Trace.IsSampled ? Stopwatch.GetTimestamp() : 0,
         };
         BeginMeasure();
     }

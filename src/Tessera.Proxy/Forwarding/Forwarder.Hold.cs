@@ -33,11 +33,9 @@ internal sealed partial class Forwarder
             return ProxyError.Of(ProxyErrorKind.Unavailable, ProxyErrorSource.Proxy);
         }
 
-        if (isExhausted && !set.Config.IsManaged)
+        if (isExhausted && !(set.Config.IsManaged && IsNewsDue(exchange)))
         {
-            return exchange.LastError.IsError
-                ? exchange.LastError with { IsRetryable = false }
-                : reason;
+            return Final(exchange, reason);
         }
 
         if (exchange.Client.Transport.Handle.IsBroken)
@@ -88,6 +86,7 @@ internal sealed partial class Forwarder
             client.Unwatch();
             queue.Remove(exchange.Wait);
             backend.LeaveHold();
+            exchange.NoteHeld(_reactor.NowMs - nowMs);
         }
 
         // (4) Look again, with every endpoint allowed again: news came, or time has passed. Room
@@ -99,8 +98,23 @@ internal sealed partial class Forwarder
 
         return result.Errno == Errno.Canceled
             ? ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client)
+            : exchange.Retries.IsOver(_reactor.NowMs) ? Final(exchange, reason)
             : ProxyError.None;
     }
+
+    /// <summary>
+    /// What the last try met may pass: an endpoint that is gone is replaced. One that was silent or
+    /// spoke no HTTP is there and would be no better, and the time for tries may be over.
+    /// </summary>
+    private bool IsNewsDue(Exchange exchange) =>
+        exchange.TryCount == 0
+        || (!exchange.Retries.IsOver(_reactor.NowMs)
+            && exchange.LastError.Kind is ProxyErrorKind.ConnectFailed
+                or ProxyErrorKind.ConnectTimeout or ProxyErrorKind.SendFailed
+                or ProxyErrorKind.Closed);
+
+    private static ProxyError Final(Exchange exchange, ProxyError reason) =>
+        exchange.LastError.IsError ? exchange.LastError with { IsRetryable = false } : reason;
 
     private static int NextRestMs(Exchange exchange)
     {

@@ -33,8 +33,10 @@ internal sealed partial class Forwarder
                 return ProxyError.None;
             }
 
-            // (2) A piece from the client, unless the last one did not leave.
-            if (exchange.PieceStart == exchange.PieceEnd)
+            // (2) What is kept goes first. Then a piece from the client, unless the last one did
+            // not leave.
+            bool isStored = exchange.Stored is { IsSent: false };
+            if (!isStored && exchange.PieceStart == exchange.PieceEnd)
             {
                 upstream.Handle.Watch(IoWatch.Readable, client.Handle.Read);
                 long startMs = _reactor.NowMs;
@@ -69,13 +71,11 @@ internal sealed partial class Forwarder
 
             // (3) To the endpoint, unless it answers instead of reading.
             upstream.Handle.Watch(IoWatch.Readable, upstream.Handle.Write);
+            byte[] buffer = PeekUnsent(exchange, isStored, out int start, out int length);
             SyscallResult sent = await upstream.SendAsync(
-                exchange.Piece,
-                exchange.PieceStart,
-                exchange.PieceEnd - exchange.PieceStart,
-                exchange.Limits.SendTimeoutMs);
+                buffer, start, length, exchange.Limits.SendTimeoutMs);
             upstream.Handle.Unwatch();
-            exchange.PieceStart += upstream.Sent;
+            NoteBodySent(exchange, isStored, upstream.Sent);
             if (sent.Errno == Errno.Canceled)
             {
                 continue;
@@ -97,7 +97,8 @@ internal sealed partial class Forwarder
     /// </summary>
     private async ReactorTask<ProxyError> SendContinueAsync(Exchange exchange)
     {
-        if (!exchange.Request.ExpectsContinue || exchange.HasContinued || exchange.BodyInBuffer > 0)
+        if (!exchange.Request.ExpectsContinue || exchange.HasContinued
+            || exchange.BodyInBuffer > 0 || exchange.RequestBody.IsComplete)
         {
             return ProxyError.None;
         }
@@ -108,19 +109,38 @@ internal sealed partial class Forwarder
         return sent.IsSuccess ? ProxyError.None : ClientSendFailed(sent);
     }
 
-    /// <summary>
-    /// Takes over what was received. What lies behind the body's end is the next request.
-    /// </summary>
-    private static void TakePiece(Exchange exchange, int received)
+    private static byte[] PeekUnsent(
+        Exchange exchange, bool isStored, out int start, out int length)
     {
-        exchange.IsStreamed = true;
+        if (isStored)
+        {
+            return exchange.Stored!.PeekUnsent(out start, out length);
+        }
+
+        start = exchange.PieceStart;
+        length = exchange.PieceEnd - start;
+        return exchange.Piece;
+    }
+
+    private static void NoteBodySent(Exchange exchange, bool isStored, int length)
+    {
+        if (isStored)
+        {
+            exchange.Stored!.NoteSent(length);
+        }
+        else
+        {
+            exchange.PieceStart += length;
+        }
+    }
+
+    /// <summary>Takes over what was received.</summary>
+    private void TakePiece(Exchange exchange, int received)
+    {
         exchange.Piece = exchange.Client.Transport.TakeReceived();
         exchange.PieceStart = 0;
-        exchange.PieceEnd = exchange.RequestBody.Take(exchange.Piece.AsSpan(0, received));
-        if (exchange.RequestBody.IsComplete && exchange.PieceEnd < received)
-        {
-            exchange.Client.KeepForNext(exchange.Piece.AsSpan(exchange.PieceEnd..received));
-        }
+        exchange.PieceEnd = TakeRequestBody(exchange, exchange.Piece.AsSpan(0, received));
+        KeepPiece(exchange);
     }
 
     private ProxyError NotePieceSent(Exchange exchange, SyscallResult sent)
@@ -135,7 +155,7 @@ internal sealed partial class Forwarder
 
         // An endpoint that stops reading may have said why: its answer is worth a look.
         return sent.Errno == Errno.TimedOut
-            ? exchange.UpstreamFailed(ProxyErrorKind.SendTimeout, sent.Errno)
+            ? UpstreamFailed(exchange, ProxyErrorKind.SendTimeout, sent.Errno)
             : ProxyError.None;
     }
 

@@ -48,8 +48,13 @@ internal sealed partial class Forwarder
             && head.StatusCode is >= 200 or HttpStatus.SwitchingProtocols;
         bool isUnasked = head.StatusCode == HttpStatus.SwitchingProtocols
             && !(exchange.Request.IsUpgrade && head.IsUpgrade);
+        if (isWhole)
+        {
+            exchange.NoteUpstreamHead(_reactor.NowMs);
+        }
+
         return status == ParseStatus.Invalid || (isWhole && isUnasked)
-            ? ProxyError.Of(ProxyErrorKind.InvalidResponse, ProxyErrorSource.Upstream)
+            ? UpstreamFailed(exchange, ProxyErrorKind.InvalidResponse)
             : ProxyError.None;
     }
 
@@ -129,13 +134,12 @@ internal sealed partial class Forwarder
         return ProxyError.None;
     }
 
-    private static ProxyError ReceiveFailed(Exchange exchange, SyscallResult received) =>
+    private ProxyError ReceiveFailed(Exchange exchange, SyscallResult received) =>
         received.Errno switch
         {
             Errno.Canceled => ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client),
-            Errno.TimedOut =>
-                ProxyError.Of(ProxyErrorKind.ReadTimeout, ProxyErrorSource.Upstream),
-            _ => exchange.UpstreamFailed(ProxyErrorKind.Closed, received.Errno),
+            Errno.TimedOut => UpstreamFailed(exchange, ProxyErrorKind.ReadTimeout),
+            _ => UpstreamFailed(exchange, ProxyErrorKind.Closed, received.Errno),
         };
 
     /// <summary>
@@ -175,6 +179,7 @@ internal sealed partial class Forwarder
             exchange.Route?.ResponseFields,
             exchange.AddedFields);
         exchange.HasReachedClient = true;
+        exchange.NoteSentHead(exchange.Reply.AsSpan(exchange.ReplyStart..headEnd));
         bool isPaced = exchange.Pacer.IsLimited && !exchange.IsReplyComplete
             && head.StatusCode != HttpStatus.SwitchingProtocols;
         if (isUnchunked || isCompressed || isPaced)

@@ -43,11 +43,11 @@ internal sealed partial class Forwarder
 
             if (!error.IsError)
             {
+                NoteWell(exchange);
                 error = await TunnelAsync(exchange);
             }
 
-            EndTry(exchange, error);
-            if (!error.IsRetryable)
+            if (EndTry(exchange, ref error))
             {
                 return error;
             }
@@ -86,7 +86,7 @@ internal sealed partial class Forwarder
             }
         }
 
-        EndTry(exchange, error);
+        EndTry(exchange, ref error);
         return false;
     }
 

@@ -2,6 +2,7 @@ using Tessera.Linux;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Transports;
 
 namespace Tessera.Proxy.Forwarding;
@@ -12,14 +13,10 @@ namespace Tessera.Proxy.Forwarding;
 /// </summary>
 internal sealed partial class Forwarder
 {
-    /// <summary>
-    /// An endpoint that is not managed here and refused is avoided so long; nginx's fail_timeout.
-    /// </summary>
-    private const int AvoidFailedMs = 10_000;
-
     private readonly Shard _shard;
     private readonly Reactor _reactor;
     private readonly ProxyOptions _options;
+    private readonly byte[] _traceParent = new byte[TraceContext.TraceParentBytes];
 
     public Forwarder(Shard shard)
     {
@@ -34,27 +31,27 @@ internal sealed partial class Forwarder
     /// </summary>
     public async ReactorTask<ProxyError> ForwardAsync(Exchange exchange)
     {
+        // (0) Of a slow client's body, as much as the route wants to have before it takes anyone.
+        exchange.Backend.RetryBudget.CountRequest(_shard.Number, _reactor.NowMs);
+        ProxyError error = exchange.RequestBody.IsComplete
+            ? ProxyError.None
+            : await BufferBodyAsync(exchange);
+
         // The one retry loop: it runs only while nothing has reached the client.
-        while (true)
+        while (!error.IsError)
         {
             // (1) An endpoint that was not tried yet, or a place in the queue until there is one.
-            ProxyError error = exchange.TryPick(_reactor.NowMs);
+            error = exchange.TryPick(_reactor.NowMs);
             if (error.IsError)
             {
                 error = await HoldAsync(exchange, error);
-                if (error.IsError)
-                {
-                    return error;
-                }
-
                 continue;
             }
 
             // (2) A connection to it: the idle one that was used last, or a new one.
-            if (!exchange.TryReuse(_shard.Number, _reactor.NowMs))
-            {
-                error = await ConnectAsync(exchange);
-            }
+            error = exchange.TryReuse(_shard.Number, _reactor.NowMs)
+                ? ProxyError.None
+                : await ConnectAsync(exchange);
 
             // (3) The request's head and what is here of its body, in one piece.
             if (!error.IsError && IsFitToSend(exchange, ref error))
@@ -66,7 +63,7 @@ internal sealed partial class Forwarder
                 error = NoteSent(exchange, sent);
 
                 // (4) The rest of the body, as it comes.
-                if (!error.IsError && !exchange.RequestBody.IsComplete)
+                if (!error.IsError && !exchange.IsRequestSent)
                 {
                     error = await RelayRequestBodyAsync(exchange);
                 }
@@ -80,9 +77,7 @@ internal sealed partial class Forwarder
                 client.Handle.Watch(IoWatch.Broken, upstream.Handle.Read);
                 exchange.ReplyStart = exchange.ReplyHeadroom;
                 SyscallResult received = await upstream.ReceiveRentedAsync(
-                    ReplyLength(exchange),
-                    exchange.ReplyStart,
-                    exchange.Limits.ReadTimeoutMs);
+                    ReplyLength(exchange), exchange.ReplyStart, exchange.Limits.ReadTimeoutMs);
                 client.Handle.Unwatch();
                 error = TakeReply(exchange, received, out bool isWhole);
                 if (!error.IsError && !isWhole)
@@ -91,8 +86,8 @@ internal sealed partial class Forwarder
                 }
             }
 
-            // (6) Relay it. From here on the answer is decided.
-            if (!error.IsError)
+            // (6) Relay it, unless its status calls for another endpoint: the answer is decided.
+            if (!error.IsError && IsWelcome(exchange, ref error))
             {
                 int length = EditReply(exchange);
                 SyscallResult sent = await exchange.Client.Transport.SendAsync(
@@ -105,12 +100,13 @@ internal sealed partial class Forwarder
             }
 
             // (7) Done; or another try, or an error reply.
-            EndTry(exchange, error);
-            if (!error.IsRetryable)
+            if (EndTry(exchange, ref error))
             {
                 return error;
             }
         }
+
+        return error;
     }
 
     /// <summary>
@@ -123,7 +119,7 @@ internal sealed partial class Forwarder
             _reactor, exchange.Endpoint!.Address, out Transport transport);
         if (!begun.IsSuccess)
         {
-            return exchange.UpstreamFailed(ProxyErrorKind.ConnectFailed, begun.Errno);
+            return UpstreamFailed(exchange, ProxyErrorKind.ConnectFailed, begun.Errno);
         }
 
         Transport client = exchange.Client.Transport;
@@ -143,8 +139,8 @@ internal sealed partial class Forwarder
         {
             Errno.Canceled => ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client),
             Errno.TimedOut =>
-                exchange.UpstreamFailed(ProxyErrorKind.ConnectTimeout, connected.Errno),
-            _ => exchange.UpstreamFailed(ProxyErrorKind.ConnectFailed, connected.Errno),
+                UpstreamFailed(exchange, ProxyErrorKind.ConnectTimeout, connected.Errno),
+            _ => UpstreamFailed(exchange, ProxyErrorKind.ConnectFailed, connected.Errno),
         };
     }
 
@@ -152,13 +148,13 @@ internal sealed partial class Forwarder
     /// A request that must not be sent twice is not risked on an idle connection that the endpoint
     /// may have closed: the kernel is asked first, which costs one call.
     /// </summary>
-    private static bool IsFitToSend(Exchange exchange, ref ProxyError error)
+    private bool IsFitToSend(Exchange exchange, ref ProxyError error)
     {
         if (exchange.IsReused
             && !(exchange.Request.Method.IsIdempotent() && exchange.RequestBody.IsComplete)
             && !exchange.Upstream!.Transport.IsSilentNow())
         {
-            error = exchange.UpstreamFailed(ProxyErrorKind.Closed, Errno.ConnectionReset);
+            error = UpstreamFailed(exchange, ProxyErrorKind.Closed, Errno.ConnectionReset);
             return false;
         }
 
@@ -184,13 +180,22 @@ internal sealed partial class Forwarder
             exchange.Client.PeerText,
             exchange.Endpoint!.AddressText,
             exchange,
+            exchange.Trace.IsOn ? WriteTraceParent(exchange) : default,
             buffer);
         received.Slice(head.Length, exchange.BodyInBuffer).CopyTo(buffer.AsSpan(length));
         length += exchange.BodyInBuffer;
         return buffer;
     }
 
-    private static ProxyError NoteSent(Exchange exchange, SyscallResult sent)
+    /// <summary>In the shard's own room, for a single use.</summary>
+    private ReadOnlySpan<byte> WriteTraceParent(Exchange exchange)
+    {
+        var writer = new ByteWriter(_traceParent);
+        exchange.Trace.WriteTraceParent(ref writer, exchange.BeginTrySpan());
+        return _traceParent;
+    }
+
+    private ProxyError NoteSent(Exchange exchange, SyscallResult sent)
     {
         exchange.HasSent = exchange.Upstream!.Transport.Sent > 0;
         if (sent.IsSuccess)
@@ -198,24 +203,34 @@ internal sealed partial class Forwarder
             return ProxyError.None;
         }
 
-        return exchange.UpstreamFailed(
+        return UpstreamFailed(
+            exchange,
             sent.Errno == Errno.TimedOut ? ProxyErrorKind.SendTimeout : ProxyErrorKind.SendFailed,
             sent.Errno);
     }
 
-    private void EndTry(Exchange exchange, ProxyError error)
+    /// <summary>
+    /// True when the request is over, with the error it ends with; false when another try follows,
+    /// for which there is no error.
+    /// </summary>
+    private bool EndTry(Exchange exchange, ref ProxyError error)
     {
         ReturnReply(exchange);
         ReturnPiece(exchange);
-        if (error.Source == ProxyErrorSource.Upstream && !(error.IsRetryable && exchange.IsReused))
+        bool isStale = error.IsRetryable && RetryPolicy.IsStale(exchange, error.Kind);
+        if (error.Source == ProxyErrorSource.Upstream && !isStale)
         {
-            bool isAvoided = !exchange.Backend.Current.Config.IsManaged
-                && error.Kind is (ProxyErrorKind.ConnectFailed or ProxyErrorKind.ConnectTimeout);
-            exchange.Endpoint!.CountFailure(isAvoided ? _reactor.NowMs + AvoidFailedMs : 0);
-            _shard.ErrorLog.Write(exchange, error);
+            error = NoteFailure(exchange, error);
         }
 
         exchange.EndTry(_shard.Number, _reactor.NowMs, error);
+        if (!error.IsRetryable)
+        {
+            return true;
+        }
+
+        error = ProxyError.None;
+        return false;
     }
 
     private void ReturnReply(Exchange exchange)

@@ -19,12 +19,14 @@ internal static class RequestWriter
     /// <param name="clientAddress">In text.</param>
     /// <param name="endpointAddress">Stands for the host when a HTTP/1.0 client names none.</param>
     /// <param name="exchange">Whose route has the last word; for its variables too.</param>
+    /// <param name="traceParent">In place of the client's; empty passes that on.</param>
     public static int Write(
         RequestHead head,
         ReadOnlySpan<byte> received,
         ReadOnlySpan<byte> clientAddress,
         ReadOnlySpan<byte> endpointAddress,
         Exchange exchange,
+        ReadOnlySpan<byte> traceParent,
         Span<byte> destination)
     {
         var writer = new ByteWriter(destination);
@@ -35,7 +37,7 @@ internal static class RequestWriter
             WriteHost(ref writer, head, received, endpointAddress);
         }
 
-        WriteKeptFields(ref writer, head, received, edit);
+        WriteKeptFields(ref writer, head, received, edit, isTraced: !traceParent.IsEmpty);
         if (head.IsChunked)
         {
             writer.Write("Transfer-Encoding: chunked\r\n"u8);
@@ -44,6 +46,13 @@ internal static class RequestWriter
         if (head.IsUpgrade)
         {
             WriteUpgrade(ref writer, head, received);
+        }
+
+        if (!traceParent.IsEmpty)
+        {
+            writer.Write("traceparent: "u8);
+            writer.Write(traceParent);
+            writer.Write("\r\n"u8);
         }
 
         if (edit is null)
@@ -140,7 +149,8 @@ internal static class RequestWriter
 
     /// <summary>Copies runs of neighbouring fields that are kept in one piece each.</summary>
     private static void WriteKeptFields(
-        ref ByteWriter writer, RequestHead head, ReadOnlySpan<byte> received, FieldEdit? edit)
+        ref ByteWriter writer, RequestHead head, ReadOnlySpan<byte> received, FieldEdit? edit,
+        bool isTraced)
     {
         ReadOnlySpan<HeaderField> fields = head.Headers.AsSpan(0, head.HeaderCount);
         int runStart = -1;
@@ -149,6 +159,7 @@ internal static class RequestWriter
         {
             ref readonly HeaderField field = ref fields[i];
             bool isKept = !field.IsHopByHop && !IsReplaced(field.Kind)
+                && !(isTraced && field.Kind == HeaderKind.TraceParent)
                 && (edit is null || !edit.Drops(field.Name(received)));
             if (isKept && runStart < 0)
             {

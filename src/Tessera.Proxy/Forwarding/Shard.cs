@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Tessera.Linux;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Compression;
@@ -46,6 +47,9 @@ internal sealed class Shard
             ? new SendFloor(options.SendTimeoutMs, options.MinSendBytesPerSecond)
             : null;
         Clock = new ReactorClock(reactor, TimeProvider.System);
+        Tracer = options.Traces is null ? null : new Tracer(options.Traces, RandomBits);
+        KeptBodies = new BodyMemory(
+            reactor.Buffers, options.MaxKeptBodyBytes / Math.Clamp(options.Reactors, 1, 256));
         Forwarder = new Forwarder(this);
         int reactors = Math.Max(1, options.Reactors);
         Files = new FileServer(
@@ -66,6 +70,21 @@ internal sealed class Shard
 
     public Forwarder Forwarder { get; }
 
+    /// <summary>Null without tracing.</summary>
+    public Tracer? Tracer { get; }
+
+    public RandomBits RandomBits { get; } = new();
+
+    public ReactorCounters Counters { get; } = new();
+
+    /// <summary>Counts requests that match no route.</summary>
+    public RequestCounters Unrouted { get; } = new();
+
+    public BodyMemory KeptBodies { get; }
+
+    /// <summary>Health probes in progress.</summary>
+    public int ProbeCount { get; set; }
+
     public CompressorStock Compressors { get; } = new();
 
     public FileServer Files { get; }
@@ -84,6 +103,7 @@ internal sealed class Shard
         bool isWelcome = !IsClosing && _limit.TryEnter();
         if (!isWelcome)
         {
+            Counters.CountRefused();
             if (IsClosing || !_limit.TryEnterBeyond())
             {
                 SocketCalls.Close(descriptor);
@@ -101,9 +121,12 @@ internal sealed class Shard
             return;
         }
 
+        Counters.CountAccepted();
         transport.Handle.SendFloor = _sendFloor;
         var connection = new ClientConnection(this, listener, transport, peer)
         {
+            Serial = ((Counters.Accepted - 1) * Math.Max(Options.Reactors, 1)) + Number + 1,
+            StartMs = Reactor.NowMs,
             IsWelcome = isWelcome,
         };
         connection.Following = _first;
@@ -144,6 +167,7 @@ internal sealed class Shard
             exchange = new Exchange(Reactor, Options.MaxHeaderCount);
         }
 
+        Counters.CountBegun();
         exchange.Begin(client, Reactor.NowMs);
         return exchange;
     }
@@ -151,11 +175,15 @@ internal sealed class Shard
     /// <summary>Writes the access log and takes the exchange back.</summary>
     public void EndExchange(Exchange exchange)
     {
+        Counters.CountEnded();
         if (exchange.Status != 0)
         {
+            exchange.Counters.Add(exchange, Reactor.NowMs);
             exchange.Client.Listener.LogOf(Number)?.Write(exchange, Clock, Reactor.NowMs);
+            Tracer?.End(exchange);
         }
 
+        exchange.Stored?.Release();
         exchange.Reset();
         if (_spare.Count < MaxSpareExchanges)
         {
@@ -181,6 +209,17 @@ internal sealed class Shard
 
     /// <summary>Cuts whatever is left.</summary>
     public void AbortAll() => AbortWhere(_ => true);
+
+    /// <summary>For metrics; any thread.</summary>
+    public ReactorTotals ReadTotals() => new(
+        Number,
+        ConnectionCount,
+        Math.Max(0, Counters.Active),
+        Counters.Accepted,
+        Counters.Refused,
+        Counters.Tunnels,
+        Reactor.Turns,
+        (double)Reactor.BusyTicks / Stopwatch.Frequency);
 
     private void AbortWhere(Predicate<ClientConnection> condition)
     {

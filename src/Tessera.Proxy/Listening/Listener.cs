@@ -65,7 +65,9 @@ internal sealed class Listener
     /// </summary>
     public bool IsLeft => _isLeft;
 
-    public AccessLogBuffer? LogOf(int reactor) => Volatile.Read(ref _log)?.BufferOf(reactor);
+    public AccessLog? Log => Volatile.Read(ref _log);
+
+    public AccessLogBuffer? LogOf(int reactor) => Log?.BufferOf(reactor);
 
     public void Update(ListenerProtocol protocol, RouteTable routes, AccessLog? log)
     {

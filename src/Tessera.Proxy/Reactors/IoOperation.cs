@@ -109,6 +109,11 @@ internal sealed class IoOperation : TimerEntry
 
     internal bool IsSend => Kind is IoKind.Send or IoKind.SendMore or IoKind.SendFile;
 
+    /// <summary>
+    /// Bytes of all operations so far: received in the read direction, sent in the other.
+    /// </summary>
+    internal long TotalBytes { get; private set; }
+
     internal bool IsPending => _state == State.Pending;
 
     internal bool IsScheduled => _state == State.Scheduled;
@@ -176,6 +181,7 @@ internal sealed class IoOperation : TimerEntry
     {
         Result = result;
         _state = State.Completed;
+        Count(result);
     }
 
     /// <summary>Completes and resumes the awaiting code within this call.</summary>
@@ -183,6 +189,7 @@ internal sealed class IoOperation : TimerEntry
     {
         Result = result;
         _state = State.Completed;
+        Count(result);
         TimerWheel.Disarm(this);
         Action? continuation = _continuation;
         _continuation = null;
@@ -208,6 +215,11 @@ internal sealed class IoOperation : TimerEntry
     }
 
     internal void OnCompleted(Action continuation) => _continuation = continuation;
+
+    private void Count(SyscallResult result) =>
+        TotalBytes += Kind is IoKind.Receive or IoKind.ReceiveRented
+            ? result.IsSuccess ? result.Value : 0
+            : Transferred;
 
     protected internal override void Expire()
     {

@@ -11,10 +11,14 @@ namespace Tessera.Proxy.Reactors;
 /// </summary>
 internal sealed class Reactor : IDisposable
 {
+    private static readonly long TicksPerMs = Stopwatch.Frequency / 1_000;
+
     private readonly ConcurrentQueue<Action> _mailbox = new();
     private readonly Queue<IoOperation> _scheduled = new();
     private readonly Action<Exception> _onFault;
     private readonly Thread _thread;
+    private readonly long _startTicks;
+    private long _idleTicks;
     private int _hasMail;
     private volatile bool _isStopping;
 
@@ -25,7 +29,8 @@ internal sealed class Reactor : IDisposable
         Poller = poller;
         Buffers = buffers;
         _onFault = onFault;
-        NowMs = ClockMs();
+        _startTicks = Stopwatch.GetTimestamp();
+        NowMs = _startTicks / TicksPerMs;
         Timers = new TimerWheel(NowMs);
         _thread = new Thread(Run) { Name = name, IsBackground = true };
     }
@@ -44,11 +49,17 @@ internal sealed class Reactor : IDisposable
     /// <summary>How often the reactor has waited and gone on.</summary>
     public long Turns { get; private set; }
 
+    /// <summary>
+    /// Time spent with more than waiting, on <see cref="Stopwatch"/>; other threads may read it.
+    /// </summary>
+    public long BusyTicks => Math.Max(
+        0, Stopwatch.GetTimestamp() - _startTicks - Volatile.Read(ref _idleTicks));
+
     public bool IsCurrentThread => Thread.CurrentThread == _thread;
 
     /// <summary>What <see cref="NowMs"/> counts, read anew. Any thread.</summary>
     public static long ClockMs() =>
-        Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000);
+        Stopwatch.GetTimestamp() / TicksPerMs;
 
     public void Start() => _thread.Start();
 
@@ -152,8 +163,11 @@ internal sealed class Reactor : IDisposable
 
         // (2) Wait, unless something is known to be due.
         bool isBusy = _scheduled.Count > 0 || HasMail;
+        long waitTicks = isBusy ? 0 : Stopwatch.GetTimestamp();
         Poller.Wait(isBusy ? 0 : Timers.DelayMs(NowMs));
-        NowMs = ClockMs();
+        long nowTicks = Stopwatch.GetTimestamp();
+        NowMs = nowTicks / TicksPerMs;
+        _idleTicks += isBusy ? 0 : nowTicks - waitTicks;
         Turns++;
 
         // (3) Complete what became possible, expire what is due.

@@ -1,3 +1,5 @@
+using Tessera.Proxy.Health;
+
 namespace Tessera.Proxy.Routing;
 
 /// <summary>
@@ -16,6 +18,8 @@ internal sealed class Backend
     public Backend(string name, BackendSet current, int reactors)
     {
         Name = name;
+        Health = new BackendHealth(name);
+        RetryBudget = new RetryBudget(reactors);
         _current = current;
         _holdQueues = new HoldQueue[reactors];
         for (int i = 0; i < reactors; i++)
@@ -27,6 +31,10 @@ internal sealed class Backend
     }
 
     public string Name { get; }
+
+    public BackendHealth Health { get; }
+
+    public RetryBudget RetryBudget { get; }
 
     public BackendSet Current
     {

@@ -73,6 +73,7 @@ internal sealed class BackendTable
                 {
                     backend = new Backend(
                         config.Name, CreateSet(config, before: null), _shards.Length);
+                    backend.Health.Apply(backend.Current, _shards);
                 }
                 else if (!HasSameContent(backend.Current.Config, config))
                 {
@@ -96,6 +97,18 @@ internal sealed class BackendTable
 
             _backends = next;
             Announce(changed);
+        }
+    }
+
+    /// <summary>Ends the probes of all endpoints: the server ends.</summary>
+    public void StopProbes()
+    {
+        lock (_lock)
+        {
+            foreach (Backend backend in _backends.Values)
+            {
+                backend.Health.Stop();
+            }
         }
     }
 
@@ -153,6 +166,7 @@ internal sealed class BackendTable
     {
         Weight = endpoint.Weight,
         IsAvoided = endpoint.IsAvoided(Reactor.ClockMs()),
+        Health = endpoint.Health.GetStatus(Reactor.ClockMs()),
     };
 
     private void Update(Backend backend, BackendConfig config)
@@ -167,6 +181,7 @@ internal sealed class BackendTable
             _leaving.Add((backend.Name, gone));
         }
 
+        backend.Health.Apply(set, _shards);
         backend.Current = set;
     }
 

@@ -9,7 +9,9 @@ internal static partial class Balancer
     /// <summary>
     /// An endpoint that takes the request and is not among those it tried, counted in by
     /// <see cref="Endpoint.TryBegin"/>; null when there is none. Backups are taken when no other
-    /// can, and endpoints that lately failed when no backup can either.
+    /// can, and endpoints that lately failed when no backup can either. Those that fail their probe
+    /// are not taken even then, unless nothing was tried yet: a request is not turned away while
+    /// there is anyone to ask.
     /// </summary>
     public static Endpoint? TryPick(Backend backend, BackendSet set, in Selection selection)
     {

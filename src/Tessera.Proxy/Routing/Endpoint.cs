@@ -1,5 +1,6 @@
 using System.Text;
 using Tessera.Linux.Net;
+using Tessera.Proxy.Health;
 using Tessera.Proxy.Transports;
 
 namespace Tessera.Proxy.Routing;
@@ -23,7 +24,6 @@ internal sealed class Endpoint
     private int _hasDrained;
     private long _requests;
     private long _failures;
-    private long _avoidedUntilMs;
     private long _activeSinceMs;
     private long _credit;
     private TaskCompletionSource? _drained;
@@ -48,6 +48,8 @@ internal sealed class Endpoint
     public byte[] AddressText { get; }
 
     public EndpointConfig Config => Volatile.Read(ref _config);
+
+    public EndpointHealth Health { get; } = new();
 
     /// <summary>0 or more.</summary>
     public int Weight => Math.Max(Config.Weight, 0);
@@ -144,20 +146,11 @@ internal sealed class Endpoint
         }
     }
 
-    /// <summary>
-    /// A request failed here; with <paramref name="avoidUntilMs"/> above 0 others are tried first
-    /// until then, on the reactors' clock.
-    /// </summary>
-    public void CountFailure(long avoidUntilMs)
-    {
-        Interlocked.Increment(ref _failures);
-        if (avoidUntilMs > 0)
-        {
-            Volatile.Write(ref _avoidedUntilMs, avoidUntilMs);
-        }
-    }
+    /// <summary>A request failed here.</summary>
+    public void CountFailure() => Interlocked.Increment(ref _failures);
 
-    public bool IsAvoided(long nowMs) => Volatile.Read(ref _avoidedUntilMs) > nowMs;
+    /// <summary>Something is held against it: others go first.</summary>
+    public bool IsAvoided(long nowMs) => Health.IsAvoided(nowMs);
 
     /// <summary>
     /// Its weight times <see cref="WeightScale"/>, less while it starts slowly: the weight grows
@@ -173,7 +166,7 @@ internal sealed class Endpoint
         }
 
         long elapsedMs = nowMs - Math.Max(
-            Volatile.Read(ref _activeSinceMs), Volatile.Read(ref _avoidedUntilMs));
+            Volatile.Read(ref _activeSinceMs), Health.BackSinceMs);
         return elapsedMs >= config.SlowStartMs
             ? full
             : Math.Max(1, full * Math.Max(elapsedMs, 0) / config.SlowStartMs);

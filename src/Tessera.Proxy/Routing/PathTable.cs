@@ -13,10 +13,16 @@ internal sealed class PathTable
     private readonly Node[] _nodes;
     private readonly Route[] _patterns;
 
+    /// <summary>To each pattern the routes of the same text, more conditions first.</summary>
+    private readonly Route[][] _alike;
+
     public PathTable(IEnumerable<Route> routes)
     {
         Route[] all = [.. routes];
-        _patterns = InOrder(all.Where(route => route.PathPattern is not null));
+        Route[] patterns = [.. all.Where(route => route.PathPattern is not null)];
+        _patterns = patterns;
+        _alike = Array.ConvertAll(
+            patterns, one => Sorted(patterns.Where(r => r.Config.Path == one.Config.Path)));
         _nodes =
         [
             .. all.Where(route => route.PathPattern is null)
@@ -65,11 +71,11 @@ internal sealed class PathTable
             return prefix;
         }
 
-        foreach (Route route in _patterns)
+        for (int i = 0; i < _patterns.Length; i++)
         {
-            if (Holds(route, request) && route.PathPattern!.IsMatch(path))
+            if (Holds(_patterns[i], request) && _patterns[i].PathPattern!.IsMatch(path))
             {
-                return route;
+                return First(_alike[i], request);
             }
         }
 
@@ -171,12 +177,6 @@ internal sealed class PathTable
     /// <summary>More conditions first; among equals those named first.</summary>
     private static Route[] Sorted(IEnumerable<Route> routes) =>
         [.. routes.OrderByDescending(route => route.Conditions?.Count ?? 0)];
-
-    /// <summary>
-    /// As they were named, but routes of one expression with more conditions before the others.
-    /// </summary>
-    private static Route[] InOrder(IEnumerable<Route> routes) =>
-        [.. routes.GroupBy(route => route.Config.Path).SelectMany(Sorted)];
 
     /// <summary>All routes of one text. Immutable once the table is made.</summary>
     private sealed class Node

@@ -3,6 +3,7 @@ using Tessera.Proxy.Access;
 using Tessera.Proxy.Compression;
 using Tessera.Proxy.Files;
 using Tessera.Proxy.Flow;
+using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Routing;
@@ -13,6 +14,8 @@ namespace Tessera.Proxy.Routing;
 /// </summary>
 internal sealed class Route
 {
+    private readonly string _name;
+
     /// <param name="backend">Null when the route answers by itself.</param>
     /// <exception cref="FormatException">A text of it names no variable.</exception>
     /// <exception cref="ArgumentException">An expression of it is none.</exception>
@@ -20,6 +23,7 @@ internal sealed class Route
     {
         Flow = flow;
         Config = config;
+        _name = config.Host + config.Path.Text;
         Backend = backend;
         Gate = config.Access is null ? null : new AccessGate(config.Access);
         Files = config.Files is null ? null : new FileSite(config.Files);
@@ -53,6 +57,12 @@ internal sealed class Route
     }
 
     public RouteConfig Config { get; }
+
+    /// <summary>For logs, metrics and traces.</summary>
+    public string Name => Config.Name.Length > 0 ? Config.Name : _name;
+
+    /// <summary>What is counted of its requests; null counts them with those of no route.</summary>
+    public RouteSeries? Series { get; set; }
 
     public Backend? Backend { get; }
 

@@ -1,4 +1,5 @@
 using Tessera.Proxy.Flow;
+using Tessera.Proxy.Telemetry;
 
 namespace Tessera.Proxy.Routing;
 
@@ -11,7 +12,13 @@ internal sealed class RouteFactory
     private readonly ZoneTable _zones = new();
     private readonly BackendTable _backends;
 
-    public RouteFactory(BackendTable backends) => _backends = backends;
+    private readonly RouteSeriesTable _series;
+
+    public RouteFactory(BackendTable backends, RouteSeriesTable series)
+    {
+        _backends = backends;
+        _series = series;
+    }
 
     public RouteTable CreateTable(IEnumerable<RouteConfig> routes) =>
         new(routes.Select(TryCreate).OfType<Route>());
@@ -34,9 +41,14 @@ internal sealed class RouteFactory
     private Route? TryCreate(RouteConfig config)
     {
         Backend? backend = config.Backend is null ? null : _backends.Find(config.Backend);
+        return config.Backend is not null && backend is null ? null : Create(config, backend);
+    }
+
+    private Route Create(RouteConfig config, Backend? backend)
+    {
         RouteFlow? flow = config.Flow is null ? null : new RouteFlow(config.Flow, _zones);
-        return config.Backend is not null && backend is null
-            ? null
-            : new Route(config, backend, flow);
+        var route = new Route(config, backend, flow);
+        route.Series = _series.SeriesOf(route.Name, config.Backend ?? "");
+        return route;
     }
 }

@@ -32,7 +32,8 @@ internal readonly ref struct Selection
     /// <summary>Whether the request does not go there whatever the endpoint says.</summary>
     public bool Excludes(Endpoint endpoint) =>
         (Tried.Count > 0 && Tried.Contains(endpoint))
-        || (AvoidsFailed && endpoint.IsAvoided(NowMs));
+        || (AvoidsFailed && endpoint.IsAvoided(NowMs))
+        || (Tried.Count > 0 && endpoint.Health.IsShunned);
 
     /// <summary>The same when nothing better is left.</summary>
     public Selection IncludingFailed() => new()

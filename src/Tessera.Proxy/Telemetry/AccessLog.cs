@@ -6,15 +6,35 @@ namespace Tessera.Proxy.Telemetry;
 internal sealed class AccessLog
 {
     private readonly AccessLogBuffer[] _buffers;
+    private AccessLogConfig _config;
+    private AccessLogFormat _format;
 
-    public AccessLog(string path, Reactor[] reactors, AccessLogWriter writer)
+    /// <exception cref="FormatException">The format has a variable that does not exist.</exception>
+    public AccessLog(AccessLogConfig config, Reactor[] reactors, AccessLogWriter writer)
     {
-        Path = path;
+        _config = config;
+        _format = AccessLogFormat.Parse(config);
         writer.Stock(reactors.Length * 2);
-        _buffers = Array.ConvertAll(reactors, r => new AccessLogBuffer(path, r, writer));
+        _buffers = Array.ConvertAll(reactors, r => new AccessLogBuffer(this, r, writer));
     }
 
-    public string Path { get; }
+    public string Path => _config.Path;
+
+    /// <summary>Read once for each line.</summary>
+    public AccessLogFormat Format => Volatile.Read(ref _format);
+
+    /// <summary>
+    /// Changes the format of further lines; the path stays. By whoever applies configurations.
+    /// </summary>
+    /// <exception cref="FormatException">As for the constructor.</exception>
+    public void Update(AccessLogConfig config)
+    {
+        if (config != _config)
+        {
+            Volatile.Write(ref _format, AccessLogFormat.Parse(config));
+            _config = config;
+        }
+    }
 
     public AccessLogBuffer BufferOf(int reactor) => _buffers[reactor];
 }

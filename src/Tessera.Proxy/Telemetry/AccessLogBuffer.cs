@@ -11,29 +11,40 @@ internal sealed class AccessLogBuffer : TimerEntry
 {
     private const int FlushAfterMs = 1_000;
 
-    private readonly string _path;
+    private readonly AccessLog _log;
     private readonly Reactor _reactor;
     private readonly AccessLogWriter _writer;
     private byte[] _buffer = [];
     private int _length;
     private int _lines;
 
-    public AccessLogBuffer(string path, Reactor reactor, AccessLogWriter writer)
+    public AccessLogBuffer(AccessLog log, Reactor reactor, AccessLogWriter writer)
     {
-        _path = path;
+        _log = log;
         _reactor = reactor;
         _writer = writer;
     }
 
     public void Write(Exchange exchange, ReactorClock clock, long nowMs)
     {
-        int written = TryWrite(exchange, clock, nowMs);
+        AccessLogFormat format = _log.Format;
+        if (!format.Includes(exchange))
+        {
+            return;
+        }
+
+        int written = format.Write(exchange, clock, nowMs, _buffer.AsSpan(_length));
         if (written == 0)
         {
-            // Full, or not there yet: an empty buffer has room for any line.
+            // Full, or not there yet: an empty buffer has room for any line but an absurd one.
             Flush();
-            _buffer = _writer.RentBuffer();
-            written = TryWrite(exchange, clock, nowMs);
+            _buffer = _buffer.Length == 0 ? _writer.RentBuffer() : _buffer;
+            written = format.Write(exchange, clock, nowMs, _buffer);
+            if (written == 0)
+            {
+                _writer.CountDropped(1);
+                return;
+            }
         }
 
         if (_length == 0)
@@ -50,7 +61,7 @@ internal sealed class AccessLogBuffer : TimerEntry
     {
         if (_length > 0)
         {
-            _writer.Enqueue(new LogChunk(_path, _buffer, _length, _lines));
+            _writer.Enqueue(new LogChunk(_log.Path, _buffer, _length, _lines));
             _buffer = [];
             _length = 0;
             _lines = 0;
@@ -60,7 +71,4 @@ internal sealed class AccessLogBuffer : TimerEntry
     }
 
     protected internal override void Expire() => Flush();
-
-    private int TryWrite(Exchange exchange, ReactorClock clock, long nowMs) =>
-        AccessLogFormat.Write(exchange, clock, nowMs, _buffer.AsSpan(_length));
 }

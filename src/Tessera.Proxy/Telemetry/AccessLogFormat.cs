@@ -1,175 +1,142 @@
-using System.Buffers;
 using Tessera.Proxy.Forwarding;
-using Tessera.Proxy.Http;
+using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Telemetry;
 
 /// <summary>
-/// nginx's combined format, and behind it the endpoints that were tried with their times:
-/// <c>"$upstream_addr" rt=$request_time uct=$upstream_connect_time urt=$upstream_response_time</c>.
-/// Several tries are separated by a comma and a space, as nginx separates them. Stateless.
+/// What a line of an access log consists of, made ready once. The combined format has a way of its
+/// own, which is quicker. Immutable.
 /// </summary>
-internal static class AccessLogFormat
+internal sealed class AccessLogFormat
 {
     /// <summary>No line is longer than this.</summary>
     public const int MaxLineBytes = 64 * 1_024;
 
-    /// <summary>Of each field that the client controls; each byte may take four.</summary>
-    private const int MaxFieldBytes = 4 * 1_024;
+    /// <summary>Of a value, in a line whose values did not fit as they are.</summary>
+    private const int CutValueBytes = 256;
 
-    private const int MaxTries = 16;
+    /// <summary>"0" and "" are all that a condition is compared with.</summary>
+    private const int ConditionBytes = 64;
 
-    /// <summary>
-    /// What nginx writes as \xHH: quotes, backslashes, controls and everything beyond ASCII.
-    /// </summary>
-    private static readonly SearchValues<byte> Plain = CreatePlain();
+    /// <summary>One object a line; numbers where there is always one.</summary>
+    private const string Json =
+        """
+        {"time":"$time_iso8601","remote_addr":"$remote_addr","method":"$request_method",
+        "host":"$http_host","uri":"$request_uri","protocol":"$server_protocol","status":$status,
+        "body_bytes_sent":$body_bytes_sent,"request_length":$request_length,
+        "request_time":$request_time,"referer":"$http_referer","user_agent":"$http_user_agent",
+        "route":"$route","backend":"$backend","instance":"$instance",
+        "upstream_addr":"$upstream_addr","upstream_status":"$upstream_status",
+        "upstream_connect_time":"$upstream_connect_time",
+        "upstream_header_time":"$upstream_header_time",
+        "upstream_response_time":"$upstream_response_time","trace_id":"$trace_id"}
+        """;
+
+    private readonly Template? _template;
+    private readonly Template? _condition;
+    private readonly LogEscaping _escaping;
+
+    private AccessLogFormat(Template? template, Template? condition, LogEscaping escaping)
+    {
+        _template = template;
+        _condition = condition;
+        _escaping = escaping;
+        KeepsHeads = template is { IsOfReplyHead: true } || condition is { IsOfReplyHead: true };
+    }
+
+    /// <summary>It wants what stood in the heads of responses.</summary>
+    public bool KeepsHeads { get; }
+
+    /// <exception cref="FormatException">It names a variable that does not exist.</exception>
+    public static AccessLogFormat Parse(AccessLogConfig config)
+    {
+        Template? condition = config.Condition is null ? null : Template.Parse(config.Condition);
+        return config.Format switch
+        {
+            AccessLogConfig.CombinedFormat => new(null, condition, LogEscaping.Text),
+            AccessLogConfig.JsonFormat => new(
+                Template.Parse(Json.ReplaceLineEndings("")), condition, LogEscaping.Json),
+            _ => new(Template.Parse(config.Format), condition, config.Escaping),
+        };
+    }
+
+    /// <summary>False for a request that gets no line: nginx's access_log … if=.</summary>
+    public bool Includes(Exchange exchange)
+    {
+        if (_condition is null)
+        {
+            return true;
+        }
+
+        var value = new ByteWriter(stackalloc byte[ConditionBytes]);
+        _condition.Write(ref value, exchange);
+        return value.HasOverflowed
+            || !(value.Written.IsEmpty || value.Written.SequenceEqual("0"u8));
+    }
 
     /// <summary>Returns the bytes written, or 0 when there is too little room.</summary>
-    public static int Write(
-        Exchange exchange, ReactorClock clock, long nowMs, Span<byte> destination)
+    public int Write(Exchange exchange, ReactorClock clock, long nowMs, Span<byte> destination)
     {
-        RequestHead head = exchange.Request;
-        ReadOnlySpan<byte> received = exchange.Received;
+        if (_template is null)
+        {
+            return CombinedFormat.Write(exchange, clock, nowMs, destination);
+        }
+
+        int written = Write(exchange, destination, LogEscape.MaxValueBytes);
+        return written == 0 && destination.Length >= MaxLineBytes
+            ? Write(exchange, destination, CutValueBytes)
+            : written;
+    }
+
+    private int Write(Exchange exchange, Span<byte> destination, int maxValueBytes)
+    {
         var writer = new ByteWriter(destination);
-        writer.Write(exchange.Client.PeerText);
-        writer.Write(" - - ["u8);
-        writer.Write(clock.LogTime);
-        writer.Write("] \""u8);
-        WriteRequestLine(ref writer, head, received);
-        writer.Write("\" "u8);
-        writer.WriteNumber(exchange.Status);
-        writer.Write((byte)' ');
-        writer.WriteNumber(exchange.BodyBytesSent);
-        WriteFields(ref writer, head, received);
-        WriteUpstream(ref writer, exchange, nowMs);
-        return writer.HasOverflowed ? 0 : writer.Length;
-    }
-
-    /// <summary>"-" for a request whose line was not understood.</summary>
-    private static void WriteRequestLine(
-        ref ByteWriter writer, RequestHead head, ReadOnlySpan<byte> received)
-    {
-        if (head.TargetLength == 0)
+        foreach (Template.Part part in _template!.Parts)
         {
-            writer.Write((byte)'-');
-            return;
-        }
-
-        // Method, target and version stand as they were sent, up to the line's end.
-        int end = head.TargetStart + head.TargetLength;
-        WriteEscaped(ref writer, received[head.MethodStart..end]);
-        writer.Write(head.MinorVersion == 1 ? " HTTP/1.1"u8 : " HTTP/1.0"u8);
-    }
-
-    private static void WriteFields(
-        ref ByteWriter writer, RequestHead head, ReadOnlySpan<byte> received)
-    {
-        ReadOnlySpan<byte> referer = "-"u8;
-        ReadOnlySpan<byte> userAgent = "-"u8;
-        foreach (ref readonly HeaderField field in head.Headers.AsSpan(0, head.HeaderCount))
-        {
-            if (field.Kind == HeaderKind.Referer)
+            if (part.Literal is { } literal)
             {
-                referer = field.Value(received);
+                writer.Write(literal);
+                continue;
             }
-            else if (field.Kind == HeaderKind.UserAgent)
+
+            // Most values need no escaping, and are where they belong at once.
+            int start = writer.Length;
+            VariableValue.Write(part.Variable, ref writer, exchange);
+            ReadOnlySpan<byte> value = writer.Written[start..];
+            if (writer.HasOverflowed)
             {
-                userAgent = field.Value(received);
+                return 0;
             }
-        }
 
-        writer.Write(" \""u8);
-        WriteEscaped(ref writer, referer);
-        writer.Write("\" \""u8);
-        WriteEscaped(ref writer, userAgent);
-        writer.Write("\" \""u8);
-    }
-
-    private static void WriteUpstream(ref ByteWriter writer, Exchange exchange, long nowMs)
-    {
-        ReadOnlySpan<Try> tries = exchange.Tries;
-        tries = tries[..Math.Min(tries.Length, MaxTries)];
-        if (tries.IsEmpty)
-        {
-            writer.Write((byte)'-');
-        }
-
-        for (int i = 0; i < tries.Length; i++)
-        {
-            writer.Write(i > 0 ? ", "u8 : default);
-            writer.Write(tries[i].Endpoint.AddressText);
-        }
-
-        writer.Write("\" rt="u8);
-        WriteSeconds(ref writer, nowMs - exchange.StartMs);
-        writer.Write(" uct="u8);
-        for (int i = 0; i < tries.Length; i++)
-        {
-            writer.Write(i > 0 ? ", "u8 : default);
-            WriteSpan(ref writer, tries[i].StartMs, tries[i].ConnectedMs);
-        }
-
-        writer.Write(tries.IsEmpty ? "- urt=-"u8 : " urt="u8);
-        for (int i = 0; i < tries.Length; i++)
-        {
-            writer.Write(i > 0 ? ", "u8 : default);
-            WriteSpan(ref writer, tries[i].StartMs, tries[i].EndMs);
+            if (value.IsEmpty || value.Length > maxValueBytes || !LogEscape.IsPlain(value))
+            {
+                Escape(ref writer, start, maxValueBytes);
+            }
         }
 
         writer.Write((byte)'\n');
+        return writer.HasOverflowed ? 0 : writer.Length;
     }
 
-    private static void WriteSpan(ref ByteWriter writer, long startMs, long endMs)
+    /// <summary>Writes anew what stands behind <paramref name="start"/>.</summary>
+    private void Escape(ref ByteWriter writer, int start, int maxValueBytes)
     {
-        if (endMs < 0)
+        Span<byte> value = stackalloc byte[LogEscape.MaxValueBytes];
+        int length = Math.Min(writer.Length - start, maxValueBytes);
+        writer.Written.Slice(start, length).CopyTo(value);
+        writer.Rewind(start);
+        value = value[..length];
+        switch (_escaping)
         {
-            writer.Write((byte)'-');
-        }
-        else
-        {
-            WriteSeconds(ref writer, endMs - startMs);
-        }
-    }
-
-    private static void WriteSeconds(ref ByteWriter writer, long milliseconds)
-    {
-        writer.WriteNumber(milliseconds / 1_000);
-        writer.Write((byte)'.');
-        int fraction = (int)(milliseconds % 1_000);
-        writer.Write((byte)('0' + (fraction / 100)));
-        writer.Write((byte)('0' + (fraction / 10 % 10)));
-        writer.Write((byte)('0' + (fraction % 10)));
-    }
-
-    private static void WriteEscaped(ref ByteWriter writer, ReadOnlySpan<byte> text)
-    {
-        text = text[..Math.Min(text.Length, MaxFieldBytes)];
-        if (text.IsEmpty)
-        {
-            writer.Write((byte)'-');
-        }
-
-        while (!text.IsEmpty)
-        {
-            int plain = text.IndexOfAnyExcept(Plain);
-            if (plain < 0)
-            {
-                writer.Write(text);
-                return;
-            }
-
-            writer.Write(text[..plain]);
-            writer.Write("\\x"u8);
-            writer.Write(HexDigit(text[plain] >> 4));
-            writer.Write(HexDigit(text[plain] & 0xF));
-            text = text[(plain + 1)..];
+            case LogEscaping.Text:
+                LogEscape.WriteText(ref writer, value);
+                break;
+            case LogEscaping.Json:
+                LogEscape.WriteJson(ref writer, value);
+                break;
+            default:
+                writer.Write(value);
+                break;
         }
     }
-
-    private static byte HexDigit(int value) => "0123456789ABCDEF"u8[value];
-
-    private static SearchValues<byte> CreatePlain() => SearchValues.Create(
-        [.. Enumerable.Range(0x20, 0x7F - 0x20)
-            .Select(b => (byte)b)
-            .Where(b => b is not ((byte)'"' or (byte)'\\'))]);
 }

@@ -53,6 +53,8 @@ internal sealed class AccessLogWriter : IDisposable
         }
     }
 
+    public void CountDropped(int lines) => Interlocked.Add(ref _dropped, lines);
+
     public byte[] RentBuffer() =>
         _spare.TryDequeue(out byte[]? buffer) ? buffer : new byte[BufferBytes];
 

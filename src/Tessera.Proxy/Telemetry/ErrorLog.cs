@@ -14,48 +14,123 @@ internal sealed class ErrorLog
     private const int MaxTargetLength = 200;
 
     private readonly Action<string>? _write;
+    private readonly ErrorLevel _level;
     private long _second;
     private int _lines;
     private int _suppressed;
+    private long _suppressedInAll;
 
     /// <param name="write">Gets one line at a time; null for none.</param>
-    public ErrorLog(Action<string>? write) => _write = write;
+    /// <param name="level">Lines of less weight are not written, and not counted.</param>
+    public ErrorLog(Action<string>? write, ErrorLevel level = ErrorLevel.Warning)
+    {
+        _write = write;
+        _level = level;
+    }
 
-    /// <summary>A try failed at its endpoint, or there was none to try.</summary>
+    /// <summary>Lines that were left out because there were too many.</summary>
+    public long Suppressed => Volatile.Read(ref _suppressedInAll);
+
+    /// <summary>
+    /// A try failed at its endpoint, there was none to try, or the client is to blame.
+    /// </summary>
     public void Write(Exchange exchange, ProxyError error)
     {
-        if (TryEnter())
+        ErrorLevel level = LevelOf(error);
+        if (TryEnter(level))
         {
             string cause = error.Errno == 0 ? "" : $" ({Errno.Describe(error.Errno)})";
-            string upstream = exchange.Endpoint is { } endpoint ? Text(endpoint.AddressText) : "-";
-            Emit($"{error.Describe()}{cause}: client {Text(exchange.Client.PeerText)}, "
-                + $"request \"{Target(exchange)}\", backend {exchange.Backend.Name}, "
-                + $"upstream {upstream}");
+            string next = error.IsRetryable ? "; trying another" : "";
+            Emit(level, $"{error.Describe()}{cause}{next}: {Describe(exchange)}");
         }
     }
 
-    public void Write(string line)
+    /// <summary>A request was refused before anything was tried.</summary>
+    public void WriteRefusal(Exchange exchange, string reason)
     {
-        if (TryEnter())
+        if (TryEnter(ErrorLevel.Notice))
         {
-            Emit(line);
+            Emit(ErrorLevel.Notice, $"{exchange.Status}, {reason}: {Describe(exchange)}");
         }
+    }
+
+    public void Write(string line) => Write(ErrorLevel.Error, line);
+
+    public void Write(ErrorLevel level, string line)
+    {
+        if (TryEnter(level))
+        {
+            Emit(level, line);
+        }
+    }
+
+    /// <summary>
+    /// What is tried again, and a hold queue that does its work, may end well; what clients do is
+    /// their affair.
+    /// </summary>
+    private static ErrorLevel LevelOf(ProxyError error) => error switch
+    {
+        { Source: ProxyErrorSource.Client } => ErrorLevel.Notice,
+        { IsRetryable: true } => ErrorLevel.Warning,
+        _ => ErrorLevel.Error,
+    };
+
+    /// <summary>Client, listener, route, request, backend and upstream, as far as known.</summary>
+    private static string Describe(Exchange exchange)
+    {
+        string host = Text(exchange.Host);
+        var text = new StringBuilder();
+        text.Append("client ").Append(Text(exchange.Client.PeerText));
+        text.Append(", listener ").Append(exchange.Client.Listener.Address);
+        text.Append(", request \"").Append(Target(exchange)).Append('"');
+        text.Append(", host \"").Append(host).Append('"');
+        text.Append(", route ").Append(exchange.Route?.Name ?? "-");
+        text.Append(", backend ").Append(exchange.Backend?.Name ?? "-");
+        text.Append(", upstream ");
+        if (exchange.Endpoint is { } endpoint)
+        {
+            text.Append(Text(endpoint.AddressText)).Append(" (").Append(endpoint.Id).Append(')');
+        }
+        else
+        {
+            text.Append('-');
+        }
+
+        return text.Append(", try ").Append(exchange.TryCount).ToString();
     }
 
     /// <summary>A log that fails must not take a reactor with it.</summary>
-    private void Emit(string line)
+    private void Emit(ErrorLevel level, string line)
     {
         try
         {
-            _write!(line);
+            _write!($"[{Name(level)}] {line}");
         }
         catch (Exception)
         {
-            Interlocked.Increment(ref _suppressed);
+            Suppress();
         }
     }
 
-    private static string Text(ReadOnlySpan<byte> text) => Encoding.Latin1.GetString(text);
+    private static string Name(ErrorLevel level) => level switch
+    {
+        ErrorLevel.Notice => "notice",
+        ErrorLevel.Warning => "warn",
+        _ => "error",
+    };
+
+    /// <summary>Nothing that a client chose may end the line.</summary>
+    private static string Text(ReadOnlySpan<byte> text)
+    {
+        Span<byte> escaped = stackalloc byte[MaxTargetLength * 4];
+        var writer = new ByteWriter(escaped);
+        if (!text.IsEmpty)
+        {
+            LogEscape.WriteText(ref writer, text[..Math.Min(text.Length, MaxTargetLength)]);
+        }
+
+        return Encoding.ASCII.GetString(writer.Written);
+    }
 
     private static string Target(Exchange exchange)
     {
@@ -66,16 +141,16 @@ internal sealed class ErrorLog
         }
 
         ReadOnlySpan<byte> received = exchange.Received;
-        ReadOnlySpan<byte> target =
-            received.Slice(exchange.Request.TargetStart, exchange.Request.TargetLength);
         string method =
             Text(received.Slice(exchange.Request.MethodStart, exchange.Request.MethodLength));
-        return $"{method} {Text(target[..Math.Min(target.Length, MaxTargetLength)])}";
+        string target =
+            Text(received.Slice(exchange.Request.TargetStart, exchange.Request.TargetLength));
+        return $"{method} {target}";
     }
 
-    private bool TryEnter()
+    private bool TryEnter(ErrorLevel level)
     {
-        if (_write is null)
+        if (_write is null || level < _level)
         {
             return false;
         }
@@ -87,7 +162,7 @@ internal sealed class ErrorLog
             int suppressed = Interlocked.Exchange(ref _suppressed, 0);
             if (suppressed > 0)
             {
-                Emit($"{suppressed} more errors were not written");
+                Emit(ErrorLevel.Warning, $"{suppressed} more errors were not written");
             }
         }
 
@@ -96,7 +171,13 @@ internal sealed class ErrorLog
             return true;
         }
 
-        Interlocked.Increment(ref _suppressed);
+        Suppress();
         return false;
+    }
+
+    private void Suppress()
+    {
+        Interlocked.Increment(ref _suppressed);
+        Interlocked.Increment(ref _suppressedInAll);
     }
 }

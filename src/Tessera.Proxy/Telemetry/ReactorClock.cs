@@ -14,6 +14,8 @@ internal sealed class ReactorClock
     private long _second = -1;
     private byte[] _httpDate = [];
     private byte[] _logTime = [];
+    private byte[] _iso8601 = [];
+    private long _offsetMs;
 
     public ReactorClock(Reactor reactor, TimeProvider time)
     {
@@ -41,6 +43,23 @@ internal sealed class ReactorClock
         }
     }
 
+    /// <summary>nginx's $time_iso8601: 2006-01-02T15:04:05+00:00.</summary>
+    public ReadOnlySpan<byte> Iso8601
+    {
+        get
+        {
+            Refresh();
+            return _iso8601;
+        }
+    }
+
+    /// <summary>Milliseconds since 1970 for a moment on the reactor's clock.</summary>
+    public long ToUnixMs(long reactorMs)
+    {
+        Refresh();
+        return reactorMs + _offsetMs;
+    }
+
     private void Refresh()
     {
         long second = _reactor.NowMs / 1_000;
@@ -56,5 +75,8 @@ internal sealed class ReactorClock
         string offset = now.ToString("zzz", CultureInfo.InvariantCulture).Remove(3, 1);
         _logTime = Encoding.ASCII.GetBytes(
             now.ToString("dd/MMM/yyyy:HH:mm:ss ", CultureInfo.InvariantCulture) + offset);
+        _iso8601 = Encoding.ASCII.GetBytes(
+            now.ToString("yyyy-MM-ddTHH:mm:sszzz", CultureInfo.InvariantCulture));
+        _offsetMs = now.ToUnixTimeMilliseconds() - _reactor.NowMs;
     }
 }

@@ -32,6 +32,13 @@ internal sealed class Template
 
     public bool IsEmpty => _parts.Length == 0;
 
+    /// <summary>Literals and variables in their order, for who writes them differently.</summary>
+    public ReadOnlySpan<Part> Parts => _parts;
+
+    /// <summary>See <see cref="VariableName.IsOfReplyHead"/>.</summary>
+    public bool IsOfReplyHead => Array.Exists(
+        _parts, p => p.Literal is null && p.Variable.IsOfReplyHead);
+
     /// <exception cref="FormatException">There is no such variable.</exception>
     public static Template Parse(string text)
     {
@@ -107,5 +114,6 @@ internal sealed class Template
         return name;
     }
 
-    private readonly record struct Part(byte[]? Literal, VariableName Variable);
+    /// <param name="Literal">Null for a variable.</param>
+    internal readonly record struct Part(byte[]? Literal, VariableName Variable);
 }

@@ -2,24 +2,106 @@ using System.Text;
 
 namespace Tessera.Proxy.Variables;
 
-/// <summary>What a variable tells. The names are nginx's, in snake case.</summary>
+/// <summary>
+/// What a variable tells. A name in a text is the member's name in snake case:
+/// <see cref="RemoteAddr"/> is <c>$remote_addr</c>. The meanings are nginx's (ngx_http_core_module,
+/// ngx_http_upstream_module, ngx_http_proxy_module) unless a comment says otherwise.
+/// </summary>
 internal enum Variable : byte
 {
+    // The connection.
     RemoteAddr,
+    RemotePort,
+    BinaryRemoteAddr,
+    ServerAddr,
+    ServerPort,
+    Connection,
+    ConnectionRequests,
+    ConnectionTime,
+    Pipe,
+
+    /// <summary>From TCP_INFO, see tcp(7): microseconds, segments or bytes.</summary>
+    TcpinfoRtt,
+    TcpinfoRttvar,
+    TcpinfoSndCwnd,
+    TcpinfoRcvSpace,
+
+    // The request.
+    Request,
     RequestMethod,
     RequestUri,
+    RequestLength,
+    RequestTime,
+    RequestId,
+    RequestCompletion,
+
+    /// <summary>Empty unless the whole body came with the head.</summary>
+    RequestBody,
+    RequestFilename,
     Uri,
     Args,
+    IsArgs,
     Host,
     Scheme,
+    Https,
+    ServerName,
+    ServerProtocol,
+    RemoteUser,
+    ContentLength,
+    ContentType,
+    DocumentRoot,
+    LimitRate,
+    ProxyAddXForwardedFor,
+
+    /// <summary>The backend's name; nginx has the name in proxy_pass.</summary>
+    ProxyHost,
+
+    // The answer.
     Status,
+    BytesSent,
     BodyBytesSent,
+
+    // The tries, one value for each, separated by ", ".
     UpstreamAddr,
+    UpstreamStatus,
+    UpstreamConnectTime,
+    UpstreamHeaderTime,
+    UpstreamResponseTime,
+    UpstreamResponseLength,
+    UpstreamBytesSent,
+    UpstreamBytesReceived,
+
+    /// <summary>Seconds for which the request waited for an endpoint.</summary>
+    UpstreamQueueTime,
+
+    // The program and the clock.
+    Hostname,
+    Pid,
+    Msec,
+    TimeLocal,
+    TimeIso8601,
+    TesseraVersion,
+
+    // Of this program alone.
+    Route,
+    Backend,
+
+    /// <summary>Id of the endpoint that was tried last.</summary>
+    Instance,
+
+    /// <summary>The trace's id in 32 hexadecimal digits; empty without tracing.</summary>
+    TraceId,
+
+    /// <summary>Known to nginx, and always empty here: what it names does not exist.</summary>
+    Nothing,
 
     /// <summary>The families have a name of their own behind the prefix.</summary>
     Arg,
     Http,
     Cookie,
+    SentHttp,
+    UpstreamHttp,
+    UpstreamCookie,
 
     /// <summary>A group of the route's expression; its number is the only byte.</summary>
     Group,
@@ -29,28 +111,28 @@ internal enum Variable : byte
 /// <param name="Member">Lower case, with "_" for "-" in header fields; empty for others.</param>
 internal readonly record struct VariableName(Variable Variable, byte[] Member)
 {
-    private static readonly Dictionary<string, Variable> Plain = new(StringComparer.Ordinal)
-    {
-        ["remote_addr"] = Variable.RemoteAddr,
-        ["request_method"] = Variable.RequestMethod,
-        ["request_uri"] = Variable.RequestUri,
-        ["uri"] = Variable.Uri,
-        ["document_uri"] = Variable.Uri,
-        ["args"] = Variable.Args,
-        ["query_string"] = Variable.Args,
-        ["host"] = Variable.Host,
-        ["scheme"] = Variable.Scheme,
-        ["status"] = Variable.Status,
-        ["body_bytes_sent"] = Variable.BodyBytesSent,
-        ["upstream_addr"] = Variable.UpstreamAddr,
-    };
+    private static readonly Dictionary<string, Variable> Plain = CreatePlain();
 
     private static readonly (string Prefix, Variable Variable)[] Families =
     [
         ("arg_", Variable.Arg),
         ("http_", Variable.Http),
         ("cookie_", Variable.Cookie),
+        ("sent_http_", Variable.SentHttp),
+        ("upstream_http_", Variable.UpstreamHttp),
+        ("upstream_cookie_", Variable.UpstreamCookie),
+
+        // Trailers are relayed unread.
+        ("sent_trailer_", Variable.Nothing),
+        ("upstream_trailer_", Variable.Nothing),
     ];
+
+    /// <summary>
+    /// Its value is looked up in a response's head, which is gone by the time a line is logged
+    /// unless it was kept.
+    /// </summary>
+    public bool IsOfReplyHead => Variable
+        is Variable.SentHttp or Variable.UpstreamHttp or Variable.UpstreamCookie;
 
     /// <exception cref="FormatException">There is no such variable.</exception>
     public static VariableName Parse(string name)
@@ -74,5 +156,41 @@ internal readonly record struct VariableName(Variable Variable, byte[] Member)
         }
 
         throw new FormatException($"there is no variable \"${name}\"");
+    }
+
+    private static Dictionary<string, Variable> CreatePlain()
+    {
+        var plain = Enum.GetValues<Variable>()
+            .Where(v => v < Variable.Nothing)
+            .ToDictionary(v => ToSnakeCase(v.ToString()), StringComparer.Ordinal);
+        plain.Add("document_uri", Variable.Uri);
+        plain.Add("query_string", Variable.Args);
+        plain.Add("request_port", Variable.ServerPort);
+        plain.Add("proxy_port", Variable.ServerPort);
+        plain.Add("nginx_version", Variable.TesseraVersion);
+        foreach (string name in (string[])["upstream_cache_status", "proxy_protocol_addr",
+            "proxy_protocol_port", "proxy_protocol_server_addr", "proxy_protocol_server_port",
+            "realpath_root", "request_body_file"])
+        {
+            plain.Add(name, Variable.Nothing);
+        }
+
+        return plain;
+    }
+
+    private static string ToSnakeCase(string name)
+    {
+        var text = new StringBuilder();
+        foreach (char letter in name)
+        {
+            if (char.IsAsciiLetterUpper(letter) && text.Length > 0)
+            {
+                text.Append('_');
+            }
+
+            text.Append(char.ToLowerInvariant(letter));
+        }
+
+        return text.ToString();
     }
 }

@@ -1,19 +1,89 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Text;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Http;
 
 namespace Tessera.Proxy.Variables;
 
-/// <summary>Writes what a variable says of a request. Stateless.</summary>
+/// <summary>
+/// Writes what a variable says of a request, as it is known at that moment. Allocates nothing.
+/// Stateless.
+/// </summary>
 internal static class VariableValue
 {
+    /// <summary>Longer credentials are no user's name.</summary>
+    private const int MaxCredentialBytes = 512;
+
+    private static readonly byte[] Hostname = Encoding.ASCII.GetBytes(Environment.MachineName);
+
+    private static readonly byte[] Version = Encoding.ASCII.GetBytes(
+        typeof(VariableValue).Assembly.GetName().Version?.ToString(3) ?? "0");
+
     public static void Write(VariableName name, ref ByteWriter writer, Exchange exchange)
+    {
+        switch (name.Variable)
+        {
+            case >= Variable.RemoteAddr and <= Variable.TcpinfoRcvSpace:
+                ConnectionValue.Write(name.Variable, ref writer, exchange.Client);
+                break;
+            case >= Variable.Request and <= Variable.ProxyHost:
+                WriteRequest(name.Variable, ref writer, exchange);
+                break;
+            case >= Variable.UpstreamAddr and <= Variable.UpstreamQueueTime:
+                UpstreamValue.Write(name.Variable, ref writer, exchange);
+                break;
+            case Variable.Arg:
+                writer.Write(FieldText.FindArgument(exchange.Query, name.Member));
+                break;
+            case Variable.Http:
+                writer.Write(FieldText.Find(exchange.Request, exchange.Received, name.Member));
+                break;
+            case Variable.Cookie:
+                writer.Write(
+                    FieldText.FindCookie(exchange.Request, exchange.Received, name.Member));
+                break;
+            case Variable.SentHttp:
+                writer.Write(FieldText.Find(exchange.SentHead, name.Member));
+                break;
+            case Variable.UpstreamHttp:
+                writer.Write(FieldText.Find(exchange.UpstreamHead, name.Member));
+                break;
+            case Variable.UpstreamCookie:
+                writer.Write(FieldText.FindSetCookie(exchange.UpstreamHead, name.Member));
+                break;
+            case Variable.Group:
+                writer.Write(exchange.Groups is { } groups
+                    ? groups[name.Member[0]].ValueSpan
+                    : default);
+                break;
+            default:
+                WriteOther(name.Variable, ref writer, exchange);
+                break;
+        }
+    }
+
+    /// <summary>Seconds with three places, as nginx writes its times.</summary>
+    public static void WriteSeconds(ref ByteWriter writer, long milliseconds)
+    {
+        writer.WriteNumber(milliseconds / 1_000);
+        writer.Write((byte)'.');
+        int fraction = (int)(milliseconds % 1_000);
+        writer.Write((byte)('0' + (fraction / 100)));
+        writer.Write((byte)('0' + (fraction / 10 % 10)));
+        writer.Write((byte)('0' + (fraction % 10)));
+    }
+
+    private static void WriteRequest(Variable variable, ref ByteWriter writer, Exchange exchange)
     {
         RequestHead head = exchange.Request;
         ReadOnlySpan<byte> received = exchange.Received;
-        switch (name.Variable)
+        switch (variable)
         {
-            case Variable.RemoteAddr:
-                writer.Write(exchange.Client.PeerText);
+            case Variable.Request when head.TargetLength > 0:
+                writer.Write(received[head.MethodStart..(head.TargetStart + head.TargetLength)]);
+                writer.Write((byte)' ');
+                writer.Write(ProtocolOf(head));
                 break;
             case Variable.RequestMethod:
                 writer.Write(received.Slice(head.MethodStart, head.MethodLength));
@@ -21,130 +91,200 @@ internal static class VariableValue
             case Variable.RequestUri:
                 writer.Write(received.Slice(head.OriginFormStart, head.OriginFormLength));
                 break;
+            case Variable.RequestLength:
+                writer.WriteNumber(exchange.RequestLength);
+                break;
+            case Variable.RequestTime:
+                WriteSeconds(ref writer, exchange.Client.Shard.Reactor.NowMs - exchange.StartMs);
+                break;
+            case Variable.RequestId:
+                writer.Write(exchange.RequestId);
+                break;
+            case Variable.RequestCompletion:
+                writer.Write(exchange.IsAnswered ? "OK"u8 : default);
+                break;
+            case Variable.RequestBody when exchange.RequestBody.IsComplete && !exchange.IsStreamed:
+                writer.Write(received.Slice(head.Length, exchange.BodyInBuffer));
+                break;
             case Variable.Uri:
                 writer.Write(exchange.Path);
                 break;
             case Variable.Args:
                 writer.Write(exchange.Query);
                 break;
+            case Variable.IsArgs:
+                writer.Write(exchange.Query.IsEmpty ? default : "?"u8);
+                break;
             case Variable.Host:
-                writer.Write(exchange.Host);
+                WriteHost(ref writer, exchange.Host);
                 break;
             case Variable.Scheme:
                 writer.Write("http"u8);
                 break;
+            case Variable.ServerProtocol:
+                writer.Write(ProtocolOf(head));
+                break;
+            case Variable.RemoteUser:
+                WriteUser(ref writer, FieldText.Find(head, received, "authorization"u8));
+                break;
+            case Variable.ContentLength:
+                writer.Write(FieldText.Find(head, received, "content_length"u8));
+                break;
+            case Variable.ContentType:
+                writer.Write(FieldText.Find(head, received, "content_type"u8));
+                break;
+            case Variable.ProxyAddXForwardedFor:
+                WriteForwardedFor(ref writer, exchange);
+                break;
+            default:
+                WriteConfigured(variable, ref writer, exchange);
+                break;
+        }
+    }
+
+    /// <summary>What the route's configuration says; nothing without a route.</summary>
+    private static void WriteConfigured(
+        Variable variable, ref ByteWriter writer, Exchange exchange)
+    {
+        if (exchange.Route?.Config is not { } route)
+        {
+            return;
+        }
+
+        switch (variable)
+        {
+            case Variable.ServerName:
+                writer.WriteText(route.Host);
+                break;
+            case Variable.DocumentRoot:
+                writer.WriteText(route.Files?.Root);
+                break;
+            case Variable.RequestFilename when route.Files is { } files:
+                writer.WriteText(files.Root);
+                ReadOnlySpan<byte> path = exchange.Path;
+                int stripped = files.StripPrefix?.TrimEnd('/').Length ?? 0;
+                writer.Write(path[Math.Min(stripped, path.Length)..]);
+                break;
+            case Variable.LimitRate:
+                writer.WriteNumber(route.Flow?.BytesPerSecond ?? 0);
+                break;
+            case Variable.ProxyHost:
+                writer.WriteText(route.Backend);
+                break;
+        }
+    }
+
+    private static void WriteOther(Variable variable, ref ByteWriter writer, Exchange exchange)
+    {
+        switch (variable)
+        {
             case Variable.Status:
-                writer.WriteNumber(exchange.Status);
+                WriteStatus(ref writer, exchange.Status);
+                break;
+            case Variable.BytesSent:
+                writer.WriteNumber(exchange.BytesSent);
                 break;
             case Variable.BodyBytesSent:
                 writer.WriteNumber(exchange.BodyBytesSent);
                 break;
-            case Variable.UpstreamAddr:
-                WriteAddresses(ref writer, exchange);
+            case Variable.Hostname:
+                writer.Write(Hostname);
                 break;
-            case Variable.Arg:
-                writer.Write(FindArgument(exchange.Query, name.Member));
+            case Variable.Pid:
+                writer.WriteNumber(Environment.ProcessId);
                 break;
-            case Variable.Http:
-                writer.Write(FindField(head, received, name.Member));
+            case Variable.Msec:
+                Shard shard = exchange.Client.Shard;
+                WriteSeconds(ref writer, shard.Clock.ToUnixMs(shard.Reactor.NowMs));
                 break;
-            case Variable.Cookie:
-                writer.Write(FindCookie(head, received, name.Member));
+            case Variable.TimeLocal:
+                writer.Write(exchange.Client.Shard.Clock.LogTime);
                 break;
-            case Variable.Group when exchange.Groups is { } groups:
-                writer.Write(groups[name.Member[0]].ValueSpan);
+            case Variable.TimeIso8601:
+                writer.Write(exchange.Client.Shard.Clock.Iso8601);
                 break;
-            case Variable.Group:
+            case Variable.TesseraVersion:
+                writer.Write(Version);
                 break;
-            default:
-                throw new InvalidOperationException($"{name.Variable} has no value");
+            case Variable.Route:
+                writer.WriteText(exchange.Route?.Name);
+                break;
+            case Variable.Backend:
+                writer.WriteText(exchange.Backend?.Name);
+                break;
+            case Variable.Instance when exchange.TryCount > 0:
+                writer.WriteText(exchange.Tries[^1].Endpoint.Id);
+                break;
+            case Variable.TraceId:
+                exchange.Trace.WriteTraceId(ref writer);
+                break;
         }
     }
 
-    /// <summary>The value of the first parameter of that name, as it was sent.</summary>
-    public static ReadOnlySpan<byte> FindArgument(
-        ReadOnlySpan<byte> query, ReadOnlySpan<byte> name)
+    /// <summary>Three digits: nginx's 000 stands for no status at all.</summary>
+    internal static void WriteStatus(ref ByteWriter writer, int status)
     {
-        while (!query.IsEmpty)
+        if (status == 0)
         {
-            int end = query.IndexOf((byte)'&');
-            ReadOnlySpan<byte> pair = end < 0 ? query : query[..end];
-            if (pair.Length > name.Length && pair[name.Length] == '=' && pair.StartsWith(name))
-            {
-                return pair[(name.Length + 1)..];
-            }
-
-            query = end < 0 ? default : query[(end + 1)..];
+            writer.Write("000"u8);
+            return;
         }
 
-        return default;
+        writer.WriteNumber(status);
     }
 
-    /// <summary>The value of the first field of that name, whose "-" are "_" here.</summary>
-    public static ReadOnlySpan<byte> FindField(
-        RequestHead head, ReadOnlySpan<byte> received, ReadOnlySpan<byte> name)
+    private static ReadOnlySpan<byte> ProtocolOf(RequestHead head) =>
+        head.MinorVersion == 1 ? "HTTP/1.1"u8 : "HTTP/1.0"u8;
+
+    /// <summary>In lower case and without port; <c>$http_host</c> has it as it was sent.</summary>
+    private static void WriteHost(ref ByteWriter writer, ReadOnlySpan<byte> host)
     {
-        foreach (ref readonly HeaderField field in head.Headers.AsSpan(0, head.HeaderCount))
+        int colon = host.LastIndexOf((byte)':');
+        if (colon >= 0 && !host[colon..].Contains((byte)']'))
         {
-            if (field.NameLength == name.Length && IsName(field.Name(received), name))
-            {
-                return field.Value(received);
-            }
+            host = host[..colon];
         }
 
-        return default;
+        host = host.EndsWith("."u8) ? host[..^1] : host;
+        foreach (byte letter in host)
+        {
+            writer.Write(letter is >= (byte)'A' and <= (byte)'Z' ? (byte)(letter | 0x20) : letter);
+        }
     }
 
-    /// <summary>The value of the first cookie of that name (RFC 6265 section 4.2).</summary>
-    public static ReadOnlySpan<byte> FindCookie(
-        RequestHead head, ReadOnlySpan<byte> received, ReadOnlySpan<byte> name)
+    /// <summary>
+    /// The user's name in Basic credentials (RFC 7617 section 2), checked or not.
+    /// </summary>
+    private static void WriteUser(ref ByteWriter writer, ReadOnlySpan<byte> authorization)
     {
-        foreach (ref readonly HeaderField field in head.Headers.AsSpan(0, head.HeaderCount))
+        Span<byte> decoded = stackalloc byte[MaxCredentialBytes];
+        if (authorization.Length > MaxCredentialBytes
+            || !Ascii.EqualsIgnoreCase(
+                authorization[..Math.Min(6, authorization.Length)], "basic "u8)
+            || Base64.DecodeFromUtf8(
+                authorization[6..].Trim((byte)' '), decoded, out _, out int length)
+                != OperationStatus.Done)
         {
-            if (field.Kind != HeaderKind.Cookie)
-            {
-                continue;
-            }
-
-            ReadOnlySpan<byte> rest = field.Value(received);
-            while (!rest.IsEmpty)
-            {
-                int end = rest.IndexOf((byte)';');
-                ReadOnlySpan<byte> pair = (end < 0 ? rest : rest[..end]).Trim((byte)' ');
-                if (pair.Length > name.Length && pair[name.Length] == '='
-                    && pair.StartsWith(name))
-                {
-                    return pair[(name.Length + 1)..];
-                }
-
-                rest = end < 0 ? default : rest[(end + 1)..];
-            }
+            return;
         }
 
-        return default;
+        int end = decoded[..length].IndexOf((byte)':');
+        writer.Write(end < 0 ? default : decoded[..end]);
     }
 
-    private static bool IsName(ReadOnlySpan<byte> sent, ReadOnlySpan<byte> name)
+    private static void WriteForwardedFor(ref ByteWriter writer, Exchange exchange)
     {
-        for (int i = 0; i < name.Length; i++)
+        ReadOnlySpan<byte> received = exchange.Received;
+        foreach (ref readonly HeaderField field in
+            exchange.Request.Headers.AsSpan(0, exchange.Request.HeaderCount))
         {
-            int letter = sent[i] == '-' ? '_' : char.ToLowerInvariant((char)sent[i]);
-            if (letter != name[i])
+            if (field.Kind == HeaderKind.XForwardedFor && field.ValueLength > 0)
             {
-                return false;
+                writer.Write(field.Value(received));
+                writer.Write(", "u8);
             }
         }
 
-        return true;
-    }
-
-    private static void WriteAddresses(ref ByteWriter writer, Exchange exchange)
-    {
-        ReadOnlySpan<Try> tries = exchange.Tries;
-        for (int i = 0; i < tries.Length; i++)
-        {
-            writer.Write(i > 0 ? ", "u8 : default);
-            writer.Write(tries[i].Endpoint.AddressText);
-        }
+        writer.Write(exchange.Client.PeerText);
     }
 }

@@ -23,8 +23,11 @@ public sealed record EndpointLimits
     /// <summary>Requests in flight; 0 sets no limit.</summary>
     public int MaxConnections { get; init; }
 
-    /// <summary>Failures within <see cref="FailTimeout"/>; 0 never avoids it.</summary>
-    public int MaxFails { get; init; } = 1;
+    /// <summary>
+    /// Failures within <see cref="FailTimeout"/>; 0 never avoids it. Null is 1 for external servers
+    /// and 0 for instances, whose exit is told by whoever started them.
+    /// </summary>
+    public int? MaxFails { get; init; }
 
     public TimeSpan FailTimeout { get; init; } = TimeSpan.FromSeconds(10);
 

@@ -4,6 +4,7 @@ using System.IO.Pipelines;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
+using Tessera.Metrics;
 using Tessera.Stack;
 using Tessera.Stack.Engines;
 
@@ -99,6 +100,7 @@ internal sealed class ControlEndpoints(IController controller, Action<Exception>
 
     private static bool IsVersionAccepted(HttpRequest request) =>
         request.Path.Value is ControlProtocol.DaemonPath or ControlProtocol.DaemonStopPath
+            or ControlProtocol.MetricsPath
         || request.Headers[ControlProtocol.VersionHeader] == ControlProtocol.Version;
 
     private async Task DispatchAsync(HttpContext context)
@@ -147,6 +149,11 @@ internal sealed class ControlEndpoints(IController controller, Action<Exception>
             case ("GET", ControlProtocol.DaemonPath):
                 DaemonView daemon = await controller.GetDaemonAsync(end);
                 await WriteAsync(context, daemon, ControlJson.Default.DaemonView);
+                break;
+            case ("GET", ControlProtocol.MetricsPath):
+                string page = await controller.GetMetricsAsync(end);
+                context.Response.ContentType = PrometheusText.ContentType;
+                await context.Response.WriteAsync(page, end);
                 break;
             case ("GET", ControlProtocol.InstancesPath):
                 ImmutableArray<InstanceView> instances = await controller.ListAsync(project, end);

@@ -24,6 +24,9 @@ public static class ControlProtocol
     public const string LogsPath = "/logs";
     public const string EventsPath = "/events";
 
+    /// <summary>Answers every API version, so that a collector can read it.</summary>
+    public const string MetricsPath = "/metrics";
+
     /// <summary>
     /// Answers every API version: it is how a client finds out which one it talks to.
     /// </summary>
@@ -63,6 +66,13 @@ public sealed record ErrorBody(ErrorDetail Error);
 /// <param name="Message">For the terminal, as it is.</param>
 /// <param name="ExitCode">What the command ends with.</param>
 public sealed record ErrorDetail(string Message, int ExitCode);
+
+/// <summary>
+/// The daemon ended in the middle of an answer, not in an orderly way: what it would have said, and
+/// whether it did what it was asked for, is unknown.
+/// </summary>
+public sealed class DaemonLostException(string message, Exception? inner = null)
+    : Exception(message, inner);
 
 /// <summary>
 /// Nobody answers on the control socket: there is no daemon, or it is just ending.

@@ -37,6 +37,8 @@ public sealed class DaemonLauncher(TesseraHome home, string executable, TimeProv
         "PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR",
         // By name: what marks an instance must not mark a daemon that one of them starts.
         "TESSERA_REACTORS", "TESSERA_POLLER", "TESSERA_LINGER_SECONDS", "TESSERA_DEBUG",
+        "TESSERA_METRICS", "TESSERA_TRACES", "TESSERA_TRACE_RATIO", "TESSERA_LOG_LEVEL",
+        "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_EXPORTER_OTLP_HEADERS",
     ];
 
     private static readonly string[] PassedPrefixes = ["DOTNET_", "LC_", "XDG_"];
@@ -243,9 +245,34 @@ public sealed class DaemonLauncher(TesseraHome home, string executable, TimeProv
     {
         string[] lines = ReadLog(logStart);
         string details = lines.Length == 0
-            ? $"; '{home.DaemonLog}' says nothing"
+            ? FindWriteFault() ?? $"; '{home.DaemonLog}' says nothing"
             : ":\n" + string.Join('\n', lines.TakeLast(ErrorLines));
         return new UserErrorException(what + details, UserErrorException.Failed);
+    }
+
+    /// <summary>
+    /// A daemon that cannot write cannot say so in its log either: what it met is met again here.
+    /// </summary>
+    private string? FindWriteFault()
+    {
+        string probe = Path.Combine(home.Path, $"probe.{Environment.ProcessId}");
+        try
+        {
+            // More than any file system keeps beside its blocks.
+            File.WriteAllBytes(probe, new byte[64 * 1024]);
+            return null;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return $": '{home.Path}' cannot be written to: {fault.Message}";
+        }
+        finally
+        {
+            if (File.Exists(probe))
+            {
+                File.Delete(probe);
+            }
+        }
     }
 
     private string[] ReadLog(long start)

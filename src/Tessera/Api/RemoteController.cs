@@ -16,7 +16,8 @@ namespace Tessera.Api;
 /// </summary>
 /// <remarks>
 /// Every call throws <see cref="DaemonUnreachableException"/> when nobody answers, and a
-/// <see cref="UserErrorException"/> with the daemon's own message when it refused or failed.
+/// <see cref="UserErrorException"/> with the daemon's own message when it refused or failed; one
+/// that yields throws <see cref="DaemonLostException"/> when the daemon dies meanwhile.
 /// </remarks>
 public sealed class RemoteController : IController, IDisposable
 {
@@ -89,6 +90,14 @@ public sealed class RemoteController : IController, IDisposable
 
     public Task<DaemonView> GetDaemonAsync(CancellationToken cancellation) =>
         GetAsync(ControlProtocol.DaemonPath, ControlJson.Default.DaemonView, cancellation);
+
+    public async Task<string> GetMetricsAsync(CancellationToken cancellation)
+    {
+        using HttpResponseMessage response = await SendAsync(
+            () => new HttpRequestMessage(HttpMethod.Get, ControlProtocol.MetricsPath),
+            cancellation);
+        return await response.Content.ReadAsStringAsync(cancellation);
+    }
 
     public IAsyncEnumerable<Progress> StopDaemonAsync(
         bool keepInstances, CancellationToken cancellation) =>
@@ -264,9 +273,9 @@ public sealed class RemoteController : IController, IDisposable
         catch (Exception fault) when (fault is IOException or HttpRequestException)
         {
             cancellation.ThrowIfCancellationRequested();
-            throw new UserErrorException(
+            throw new DaemonLostException(
                 $"the daemon ended in the middle of its answer; '{_home.DaemonLog}' may say why",
-                UserErrorException.Failed);
+                fault);
         }
     }
 

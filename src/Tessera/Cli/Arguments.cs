@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using System.CommandLine.Completions;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using Tessera.Stack;
 
@@ -31,11 +32,45 @@ internal static class Arguments
         return argument;
     }
 
-    public static Option<int?> Timeout() => new("--timeout", "-t")
+    public static Option<int?> Timeout()
     {
-        Description = "Seconds to wait for an instance to stop, instead of stop_grace_period",
-        HelpName = "seconds",
+        Option<int?> timeout = Number("--timeout", "-t");
+        timeout.Description = "Seconds to wait for an instance to stop, instead of "
+            + "stop_grace_period";
+        timeout.HelpName = "seconds";
+        return timeout;
+    }
+
+    /// <summary>An option with a whole number; null when it is not given.</summary>
+    public static Option<int?> Number(string name, params string[] aliases) => new(name, aliases)
+    {
+        CustomParser = result =>
+        {
+            string word = result.Tokens[^1].Value;
+            if (int.TryParse(
+                word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number))
+            {
+                return number;
+            }
+
+            result.AddError($"{name}: '{word}' is not a whole number (or too large a one)");
+            return null;
+        },
     };
+
+    /// <summary>Refuses, and completes, what is not among <paramref name="words"/>.</summary>
+    public static void AcceptOnly(this Option<string> option, params string[] words)
+    {
+        option.CompletionSources.Add(words);
+        option.Validators.Add(result =>
+        {
+            foreach (Token token in result.Tokens.Where(token => !words.Contains(token.Value)))
+            {
+                result.AddError(
+                    $"{option.Name}: '{token.Value}' is not one of {string.Join(", ", words)}");
+            }
+        });
+    }
 
     public static TimeSpan? ToTimeSpan(int? seconds, string option) => seconds switch
     {
@@ -44,8 +79,12 @@ internal static class Arguments
         _ => TimeSpan.FromSeconds(seconds.Value),
     };
 
-    /// <summary>Reads <c>service=number</c> pairs; the last one of a service holds.</summary>
-    public static ImmutableSortedDictionary<string, int> ParseScale(IEnumerable<string> pairs)
+    /// <summary>Reads <c>service=number</c> pairs.</summary>
+    /// <param name="isRepeatable">
+    /// The last pair of a service holds; else a second one is a mistake.
+    /// </param>
+    public static ImmutableSortedDictionary<string, int> ParseScale(
+        IEnumerable<string> pairs, bool isRepeatable)
     {
         var scale = ImmutableSortedDictionary.CreateBuilder<string, int>(StringComparer.Ordinal);
         foreach (string pair in pairs)
@@ -61,7 +100,15 @@ internal static class Arguments
                     $"'{pair}' is not of the form service=number, for example web=3");
             }
 
-            scale[pair[..equals]] = count;
+            string service = pair[..equals];
+            if (!isRepeatable && scale.TryGetValue(service, out int before))
+            {
+                throw new UserErrorException(
+                    $"{service} stands there twice ({service}={before} and {pair}); "
+                    + "name it once");
+            }
+
+            scale[service] = count;
         }
 
         return scale.ToImmutable();

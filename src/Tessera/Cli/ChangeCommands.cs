@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.CommandLine;
+using Tessera.Linux.Processes;
 using Tessera.Stack;
 
 namespace Tessera.Cli;
@@ -86,7 +87,7 @@ internal static class ChangeCommands
         command.SetAction((parse, _) =>
         {
             ImmutableSortedDictionary<string, int> scale =
-                Arguments.ParseScale(parse.GetValue(pairs) ?? []);
+                Arguments.ParseScale(parse.GetValue(pairs) ?? [], isRepeatable: false);
             return RunAsync(
                 open(parse),
                 [],
@@ -131,7 +132,7 @@ internal static class ChangeCommands
         string project = session.ResolveProjectName();
         ImmutableArray<string> names = session.CheckServices(services ?? []);
         session.CheckServices(change.Scale.Keys);
-        IController controller = await session.ConnectIfUsefulAsync()
+        IController controller = await session.ConnectIfUsefulAsync(project)
             ?? throw new UserErrorException(
                 $"no instance found for project \"{project}\"; 'tessera up' makes them",
                 ExitCode.Failed);
@@ -146,6 +147,13 @@ internal static class ChangeCommands
     /// </summary>
     private static string NormaliseSignal(string signal)
     {
+        if (!Signals.TryParse(signal, out _))
+        {
+            throw new UserErrorException(
+                $"--signal: '{signal}' is not a signal; give a name as in signal(7) (TERM, "
+                + "SIGHUP, RTMIN+1) or a number from 1 to 64");
+        }
+
         string upper = signal.ToUpperInvariant();
         bool isNumber = upper.Length > 0 && char.IsAsciiDigit(upper[0]);
         return isNumber || upper.StartsWith("SIG", StringComparison.Ordinal)

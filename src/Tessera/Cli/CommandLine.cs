@@ -61,6 +61,7 @@ public static class CommandLine
         root.Subcommands.Add(ChangeCommands.CreateKill(Open));
         root.Subcommands.Add(ConfigCommand.Create(Open));
         root.Subcommands.Add(EventsCommand.Create(Open));
+        root.Subcommands.Add(MetricsCommand.Create(Open));
         root.Subcommands.Add(DaemonCommand.Create(Open));
         root.Subcommands.Add(VersionCommand.Create(Open));
         root.Subcommands.Add(CompletionCommand.Create(Open));
@@ -127,6 +128,8 @@ public static class CommandLine
                 return Say(mistake.Message, mistake.ExitCode);
             case DaemonUnreachableException unreachable:
                 return Say(unreachable.Message, ExitCode.Failed);
+            case DaemonLostException lost:
+                return Say(lost.Message, ExitCode.Failed);
             case OperationCanceledException when caller.Interrupts.IsRaised:
                 return ExitCode.Interrupted;
             case IOException { HResult: BrokenPipe }:

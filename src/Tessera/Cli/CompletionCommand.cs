@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Tessera.Stack;
 
 namespace Tessera.Cli;
 
@@ -16,6 +17,17 @@ internal static class CompletionCommand
             "zsh", "source <(tessera completion zsh)", CompletionScripts.Zsh, open));
         command.Subcommands.Add(Create(
             "fish", "tessera completion fish | source", CompletionScripts.Fish, open));
+        var other = new Argument<string[]>("shell")
+        {
+            Arity = ArgumentArity.ZeroOrMore,
+            Hidden = true,
+        };
+        command.Arguments.Add(other);
+        command.SetAction(int (parse) => throw new UserErrorException(
+            (parse.GetValue(other) is [string shell, ..]
+                ? $"completion: there is no script for '{shell}'; "
+                : "completion: name a shell; ")
+            + $"there are {string.Join(", ", command.Subcommands.Select(known => known.Name))}"));
         return command;
     }
 

@@ -16,7 +16,7 @@ internal static class ConfigCommand
             HelpName = "format",
             DefaultValueFactory = _ => "yaml",
         };
-        format.AcceptOnlyFromAmong("yaml", "json");
+        format.AcceptOnly("yaml", "json");
         var quiet = new Option<bool>("--quiet", "-q")
         {
             Description = "Check the files, print nothing",
@@ -63,7 +63,7 @@ internal static class ConfigCommand
 
             if (parse.GetValue(outputFile) is { } path)
             {
-                File.WriteAllText(Path.Combine(session.Caller.WorkingDirectory, path), text);
+                Write(Path.Combine(session.Caller.WorkingDirectory, path), text);
             }
             else
             {
@@ -73,6 +73,23 @@ internal static class ConfigCommand
             return ExitCode.Ok;
         });
         return command;
+    }
+
+    private static void Write(string path, string text)
+    {
+        try
+        {
+            File.WriteAllText(path, text);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            string why = fault is DirectoryNotFoundException
+                ? $"there is no folder '{Path.GetDirectoryName(path)}'"
+                : Directory.Exists(path) ? "it is a folder"
+                : fault.Message;
+            throw new UserErrorException(
+                $"--output: '{path}' cannot be written: {why}", ExitCode.Failed);
+        }
     }
 
     private static string Lines(IEnumerable<string> lines) =>

@@ -110,6 +110,7 @@ internal static class DaemonCommand
             session.Output.WriteLine($"on demand {(daemon.OnDemand ? "yes" : "no")}");
             session.Output.WriteLine($"reactors  {daemon.Reactors}");
             session.Output.WriteLine($"projects  {string.Join(", ", daemon.Projects)}");
+            session.WarnOf(daemon.Troubles);
             return ExitCode.Ok;
         });
         return command;

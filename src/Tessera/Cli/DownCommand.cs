@@ -34,7 +34,7 @@ internal static class DownCommand
                 names,
                 Arguments.ToTimeSpan(parse.GetValue(timeout), "--timeout"),
                 session.IsDryRun);
-            if (await session.ConnectIfUsefulAsync() is not { } controller)
+            if (await session.ConnectIfUsefulAsync(project) is not { } controller)
             {
                 session.Warn($"no resource found to remove for project \"{project}\"");
                 return ExitCode.Ok;

@@ -22,7 +22,7 @@ internal static class EventsCommand
             Session session = open(parse);
             string project = session.ResolveProjectName();
             ImmutableArray<string> names = session.CheckServices(parse.GetValue(services) ?? []);
-            if (await session.ConnectIfUsefulAsync() is not { } controller)
+            if (await session.ConnectIfUsefulAsync(project) is not { } controller)
             {
                 return ExitCode.Ok;
             }

@@ -72,8 +72,8 @@ internal sealed class GlobalOptions
 
     public void AddTo(RootCommand root)
     {
-        Ansi.AcceptOnlyFromAmong("auto", "never", "always");
-        Progress.AcceptOnlyFromAmong("auto", "tty", "plain", "quiet");
+        Ansi.AcceptOnly("auto", "never", "always");
+        Progress.AcceptOnly("auto", "tty", "plain", "quiet");
         foreach (Option option in (Option[])[
             File, ProjectName, EnvFile, Profile, ProjectDirectory, Ansi, Progress, DryRun, Version,
             Help])

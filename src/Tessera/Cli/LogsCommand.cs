@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
+using Tessera.Api;
 using Tessera.Stack;
 using Tessera.Stack.Engines;
 
@@ -9,6 +10,9 @@ namespace Tessera.Cli;
 /// <summary><c>tessera logs</c>: lines that instances wrote, on stdout.</summary>
 internal static class LogsCommand
 {
+    /// <summary>Daemons that may die under one follower: something is wrong with more.</summary>
+    private const int MaxLosses = 10;
+
     public static Command Create(Func<ParseResult, Session> open)
     {
         var follow = new Option<bool>("--follow", "-f") { Description = "Stay and show new lines" };
@@ -24,12 +28,13 @@ internal static class LogsCommand
         };
         var since = new Option<string?>("--since")
         {
-            Description = "Lines after a time (2026-01-31T13:00:00Z) or an age (42m)",
+            Description = "Lines after a time (2026-01-31T13:00:00Z), an age (42m) or seconds "
+                + "since 1970",
             HelpName = "time",
         };
         var until = new Option<string?>("--until")
         {
-            Description = "Lines before a time or an age",
+            Description = "Lines before a time, an age or seconds since 1970",
             HelpName = "time",
         };
         var noColor = new Option<bool>("--no-color") { Description = "No colours" };
@@ -69,7 +74,7 @@ internal static class LogsCommand
 
     private static async Task PrintAsync(Session session, LogQuery query, LogStyle style)
     {
-        if (await session.ConnectIfUsefulAsync() is not { } controller)
+        if (await session.ConnectIfUsefulAsync(query.Project) is not { } controller)
         {
             return;
         }
@@ -83,11 +88,44 @@ internal static class LogsCommand
         using var watch = new ReaderWatch(session);
         try
         {
-            await printer.PrintAsync(controller.LogsAsync(query, watch.Token));
+            await PrintAsync(session, controller, query, printer, watch.Token);
         }
         catch (OperationCanceledException) when (watch.IsReaderGone)
         {
             // Whoever read our output has seen enough.
+        }
+    }
+
+    /// <summary>
+    /// A follower outlives a daemon that dies: the next one, which it starts where nobody else
+    /// does, goes on where that one stopped. A daemon that ends in an orderly way ends it, too.
+    /// </summary>
+    private static async Task PrintAsync(
+        Session session, IController controller, LogQuery query, LogPrinter printer,
+        CancellationToken cancellation)
+    {
+        var resumption = new LogResumption(session.Caller.Time.GetUtcNow());
+        LogQuery asked = query;
+        for (int losses = 0;; losses++)
+        {
+            try
+            {
+                await printer.PrintAsync(resumption.PassAsync(
+                    controller.LogsAsync(asked, cancellation), isResumed: losses > 0));
+                return;
+            }
+            catch (DaemonLostException) when (query.Follow && losses < MaxLosses)
+            {
+                session.Warn("the daemon died; following its successor");
+            }
+
+            if (await session.ConnectIfUsefulAsync(query.Project) is not { } successor)
+            {
+                return;
+            }
+
+            controller = successor;
+            asked = resumption.Resume(query);
         }
     }
 

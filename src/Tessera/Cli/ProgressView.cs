@@ -95,7 +95,8 @@ internal sealed class ProgressView(
                 WriteWarning(step);
                 break;
             case ProgressKind.Failed:
-                error.WriteLine($" {step.Subject}  Error: {step.Text}");
+                // The cause comes once, in full, with the command's own end.
+                error.WriteLine($" {step.Subject}  Failed");
                 break;
             case ProgressKind.Started or ProgressKind.Done when style == ProgressStyle.Plain:
                 error.WriteLine(step.Subject.Length == 0
@@ -151,7 +152,7 @@ internal sealed class ProgressView(
         }
 
         row.Kind = step.Kind;
-        row.Text = step.Text;
+        row.Text = step.Kind == ProgressKind.Failed ? "failed" : step.Text;
         row.Elapsed = step.Kind == ProgressKind.Started ? null : time.GetElapsedTime(row.Begin);
     }
 

@@ -32,7 +32,7 @@ internal static class PsCommand
             HelpName = "format",
             DefaultValueFactory = _ => "table",
         };
-        format.AcceptOnlyFromAmong("table", "json");
+        format.AcceptOnly("table", "json");
         var noTrunc = new Option<bool>("--no-trunc") { Description = "Do not shorten commands" };
         var orphans = new Option<bool>("--orphans")
         {
@@ -50,7 +50,7 @@ internal static class PsCommand
                 parse.GetValue(status) ?? [], parse.GetValue(filter) ?? []);
             string project = session.ResolveProjectName();
             ImmutableArray<string> names = session.CheckServices(parse.GetValue(services) ?? []);
-            IController? controller = await session.ConnectIfUsefulAsync();
+            IController? controller = await session.ConnectIfUsefulAsync(project);
             ImmutableArray<InstanceView> instances = controller is null
                 ? []
                 : await controller.ListAsync(project, session.Cancellation);

@@ -91,10 +91,28 @@ internal sealed class Session(Caller caller, GlobalOptions globals, ParseResult 
 
     /// <summary>
     /// The daemon when there is anything that it could know of; null when none runs and no project
-    /// is on disk, so that the answer is empty without starting one.
+    /// is on disk, so that the answer is empty without starting one. What a daemon had trouble with
+    /// is said first; <paramref name="project"/>'s own state, when it is lost, by the daemon.
     /// </summary>
-    public Task<IController?> ConnectIfUsefulAsync() =>
-        caller.ConnectAsync(HasProjectsOnDisk(), Cancellation);
+    public async Task<IController?> ConnectIfUsefulAsync(string project)
+    {
+        IController? controller = await caller.ConnectAsync(HasProjectsOnDisk(), Cancellation);
+        if (controller is not null)
+        {
+            DaemonView? daemon = await DaemonEnd.FindAsync(this, controller);
+            WarnOf(daemon?.Troubles?.Where(t => !t.IsUnreadable || t.Project != project));
+        }
+
+        return controller;
+    }
+
+    public void WarnOf(IEnumerable<ProjectTrouble>? troubles)
+    {
+        foreach (ProjectTrouble trouble in troubles ?? [])
+        {
+            Warn(trouble.Text);
+        }
+    }
 
     /// <summary>The daemon when it runs.</summary>
     public Task<IController?> ConnectIfRunningAsync() => caller.ConnectAsync(false, Cancellation);

@@ -40,7 +40,8 @@ internal static partial class TimeText
         }
 
         throw new UserErrorException(
-            $"{option}: '{text}' is neither a time (2026-01-31T13:00:00Z) nor an age (1h30m)");
+            $"{option}: '{text}' is neither a time (2026-01-31T13:00:00Z) nor an age (1h30m) nor "
+            + "a number of seconds since 1970 (1769864400)");
     }
 
     /// <summary>The last second of the year 9999.</summary>

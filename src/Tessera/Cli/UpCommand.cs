@@ -27,11 +27,7 @@ internal sealed class UpCommand
         Description = "Return when every service is ready (implies --detach)",
     };
 
-    private readonly Option<int?> _waitTimeout = new("--wait-timeout")
-    {
-        Description = "Longest time that --wait waits",
-        HelpName = "seconds",
-    };
+    private readonly Option<int?> _waitTimeout = Arguments.Number("--wait-timeout");
 
     private readonly Option<bool> _removeOrphans = new("--remove-orphans")
     {
@@ -89,6 +85,8 @@ internal sealed class UpCommand
     {
         _open = open;
         _services = Arguments.Services(open);
+        _waitTimeout.Description = "Longest time that --wait waits";
+        _waitTimeout.HelpName = "seconds";
         _exitCodeFrom.CompletionSources.Add(context => Arguments.ServiceNames(context, open));
     }
 
@@ -194,7 +192,7 @@ internal sealed class UpCommand
     {
         ImmutableArray<string> services = session.CheckServices(parse.GetValue(_services) ?? []);
         ImmutableSortedDictionary<string, int> scale =
-            Arguments.ParseScale(parse.GetValue(_scale) ?? []);
+            Arguments.ParseScale(parse.GetValue(_scale) ?? [], isRepeatable: true);
         session.CheckServices(scale.Keys);
         if (parse.GetValue(_exitCodeFrom) is { } exitCodeFrom)
         {

@@ -14,7 +14,7 @@ internal static class VersionCommand
             HelpName = "format",
             DefaultValueFactory = _ => "pretty",
         };
-        format.AcceptOnlyFromAmong("pretty", "json");
+        format.AcceptOnly("pretty", "json");
         var command = new Command("version", "Print the version") { isShort, format };
         command.SetAction(parse =>
         {

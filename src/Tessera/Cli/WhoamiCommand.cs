@@ -11,22 +11,18 @@ internal static class WhoamiCommand
 {
     public static Command Create(Func<ParseResult, Session> open)
     {
-        var port = new Option<int?>("--port", "-p")
-        {
-            Description = "Port to listen on; 0 takes a free one [default: $PORT]",
-            HelpName = "number",
-        };
+        Option<int?> port = Arguments.Number("--port", "-p");
+        port.Description = "Port to listen on; 0 takes a free one [default: $PORT]";
+        port.HelpName = "number";
         var host = new Option<string>("--host")
         {
             Description = "Address to listen on",
             HelpName = "address",
             DefaultValueFactory = _ => "127.0.0.1",
         };
-        var delay = new Option<int>("--delay-ms")
-        {
-            Description = "Milliseconds to wait before each answer",
-            HelpName = "ms",
-        };
+        Option<int?> delay = Arguments.Number("--delay-ms");
+        delay.Description = "Milliseconds to wait before each answer";
+        delay.HelpName = "ms";
         var command = new Command("whoami", "Run a tiny HTTP server that says who it is")
         {
             port, host, delay,
@@ -41,7 +37,8 @@ internal static class WhoamiCommand
                     $"--host: '{parse.GetValue(host)}' is not an IP address");
             }
 
-            if (number is < 0 or > ushort.MaxValue || parse.GetValue(delay) < 0)
+            int delayMs = parse.GetValue(delay) ?? 0;
+            if (number is < 0 or > ushort.MaxValue || delayMs < 0)
             {
                 throw new UserErrorException("--port is 0 to 65535, --delay-ms is 0 or more");
             }
@@ -51,7 +48,7 @@ internal static class WhoamiCommand
             using var server = new WhoamiServer(
                 new IPEndPoint(address, number),
                 name,
-                TimeSpan.FromMilliseconds(parse.GetValue(delay)),
+                TimeSpan.FromMilliseconds(delayMs),
                 session.Caller.Time);
             session.Output.WriteLine($"{name} listens on {server.Address}");
             await session.Output.FlushAsync(cancellation);

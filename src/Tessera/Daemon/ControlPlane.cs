@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
+using System.Net;
 using Tessera.Api;
+using Tessera.Metrics;
 using Tessera.Proxy;
 using Tessera.Stack;
 using Tessera.Stack.Discovery;
@@ -15,7 +17,8 @@ internal sealed record DaemonParts(
     ProxyServer Proxy,
     DaemonLock Lock,
     DaemonLog Log,
-    DateTimeOffset StartedAt);
+    DateTimeOffset StartedAt,
+    IPEndPoint? MetricsAddress);
 
 /// <summary>How a control plane came to its end.</summary>
 internal enum PlaneEnd
@@ -50,6 +53,7 @@ internal sealed class ControlPlane : IAsyncDisposable
     private readonly Action<string> _log;
     private readonly ProjectStore _store;
     private readonly DaemonShutdown _shutdown;
+    private readonly Troubles _troubles = new();
     private readonly Ingress _ingress;
     private readonly NativeEngine _engine;
     private readonly Controller _controller;
@@ -78,7 +82,7 @@ internal sealed class ControlPlane : IAsyncDisposable
             },
             catalog, _ingress.DrainAsync, TimeProvider.System);
         _controller = new Controller(_engine, catalog, _ingress, parts.Proxy, _store, _shutdown,
-            TimeProvider.System, Describe);
+            _troubles, TimeProvider.System, Describe);
     }
 
     /// <summary>
@@ -109,6 +113,10 @@ internal sealed class ControlPlane : IAsyncDisposable
         // (2) Serve.
         _parts.Proxy.BeginAccepting();
         server.Resume();
+        await using MetricsServer? metrics = _parts.MetricsAddress is { } address
+            ? MetricsServer.Start(address, () => MetricsPage.Write(_parts.Proxy.GetMetrics()),
+                _log, TimeProvider.System)
+            : null;
         _log($"tessera {ProgramVersion.Text} serves {_parts.Home.Path} with "
             + $"{_parts.Options.Reactors} reactors");
         Task completion = _controller.CompleteAsync(_log);
@@ -207,7 +215,7 @@ internal sealed class ControlPlane : IAsyncDisposable
 
     private DaemonView Describe() => new(ProgramVersion.Text, Environment.ProcessId,
         _parts.StartedAt, _parts.Home.Path, _parts.OnDemand, _parts.Options.Reactors,
-        [.. _ingress.Projects.Keys]);
+        [.. _ingress.Projects.Keys], _troubles.All.IsEmpty ? null : _troubles.All);
 
     /// <summary>
     /// Listens for every project on disk, adopts what lives and starts what shall run. Requests
@@ -218,7 +226,11 @@ internal sealed class ControlPlane : IAsyncDisposable
         using var limit = new CancellationTokenSource(AdoptionLimit);
         foreach (string name in _store.Names)
         {
-            ProjectEntry? entry = _store.Load(name, _log);
+            ProjectEntry? entry = _store.Load(name, text =>
+            {
+                _log(text);
+                _troubles.Add(new ProjectTrouble(name, text, IsUnreadable: true));
+            });
             if (entry is not null)
             {
                 _engine.SetBaseEnvironment(name, entry.BaseEnvironment);
@@ -227,7 +239,11 @@ internal sealed class ControlPlane : IAsyncDisposable
 
             try
             {
-                await _engine.AdoptAsync(name, entry?.Project.Services.Values ?? [], limit.Token);
+                foreach (string text in await _engine.AdoptAsync(
+                    name, entry?.Project.Services.Values ?? [], limit.Token))
+                {
+                    _troubles.Add(new ProjectTrouble(name, text, IsUnreadable: false));
+                }
             }
             catch (OperationCanceledException)
             {

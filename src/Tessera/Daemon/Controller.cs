@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
+using Tessera.Metrics;
 using Tessera.Proxy;
 using Tessera.Stack;
 using Tessera.Stack.Compose;
@@ -22,6 +23,7 @@ internal sealed class Controller : IController, IDisposable
     private readonly ProxyServer _proxy;
     private readonly ProjectStore _store;
     private readonly DaemonShutdown _shutdown;
+    private readonly Troubles _troubles;
     private readonly TimeProvider _time;
     private readonly Func<DaemonView> _describe;
     private readonly PlanExecutor _executor;
@@ -29,7 +31,7 @@ internal sealed class Controller : IController, IDisposable
 
     public Controller(
         IEngine engine, Catalog catalog, Ingress ingress, ProxyServer proxy, ProjectStore store,
-        DaemonShutdown shutdown, TimeProvider time, Func<DaemonView> describe)
+        DaemonShutdown shutdown, Troubles troubles, TimeProvider time, Func<DaemonView> describe)
     {
         _engine = engine;
         _catalog = catalog;
@@ -37,10 +39,12 @@ internal sealed class Controller : IController, IDisposable
         _proxy = proxy;
         _store = store;
         _shutdown = shutdown;
+        _troubles = troubles;
         _time = time;
         _describe = describe;
         _executor = new PlanExecutor(engine, catalog, time);
-        _commands = new CommandQueue(() => shutdown.EndWhenIdle(() => ingress.Projects.IsEmpty));
+        _commands = new CommandQueue(() => shutdown.EndWhenIdle(
+            () => ingress.Projects.IsEmpty && troubles.All.All(trouble => !trouble.IsUnreadable)));
     }
 
     public IAsyncEnumerable<Progress> UpAsync(UpRequest request, CancellationToken cancellation)
@@ -64,6 +68,7 @@ internal sealed class Controller : IController, IDisposable
     public Task<ImmutableArray<InstanceView>> ListAsync(
         string? project, CancellationToken cancellation)
     {
+        _troubles.RefuseUnreadable(project);
         ImmutableArray<BackendStatus> backends = _proxy.GetStatus();
         CatalogSnapshot snapshot = _catalog.Current;
         return Task.FromResult<ImmutableArray<InstanceView>>([.. _ingress.Projects.Values
@@ -98,6 +103,9 @@ internal sealed class Controller : IController, IDisposable
 
     public Task<DaemonView> GetDaemonAsync(CancellationToken cancellation) =>
         Task.FromResult(_describe());
+
+    public Task<string> GetMetricsAsync(CancellationToken cancellation) =>
+        Task.FromResult(MetricsPage.Write(_proxy.GetMetrics()));
 
     public async IAsyncEnumerable<Progress> StopDaemonAsync(
         bool keepInstances, [EnumeratorCancellation] CancellationToken cancellation)
@@ -194,6 +202,14 @@ internal sealed class Controller : IController, IDisposable
         }
 
         Plan plan = Planner.Up(planRequest);
+        if (request.DryRun)
+        {
+            foreach (string taken in PortCheck.FindTaken(desired, _ingress.Projects.Values))
+            {
+                tell(new Progress(ProgressKind.Warning, "", taken));
+            }
+        }
+
         if (Announce(plan, request.DryRun, tell))
         {
             return;
@@ -204,13 +220,18 @@ internal sealed class Controller : IController, IDisposable
         await _ingress.ResolveAsync(desired);
         await _ingress.WhenFreeAsync(cancellation);
         PutInForce(desired with { Expected = PlanProgress.Started(plan) }, previous);
+        _troubles.Clear(desired.Name);
         await _ingress.WhenFreeAsync(cancellation);
         _engine.SetBaseEnvironment(desired.Name, desired.BaseEnvironment);
-        foreach (Instance instance in PlanProgress.Unchanged(plan, observed))
+        ImmutableHashSet<string> scope = [.. ServiceGraph.InOrder(
+            desired.Project, request.Services, withDependencies: !request.NoDeps)
+            .Select(service => service.Name)];
+        foreach (Instance instance in PlanProgress.Unchanged(plan, observed, scope))
         {
             tell(new Progress(ProgressKind.Done, instance.Name, "running"));
         }
 
+        using var settling = new Settling(_catalog, desired.Project, scope, _time);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         if (request.WaitTimeout is { } timeout)
         {
@@ -228,7 +249,7 @@ internal sealed class Controller : IController, IDisposable
 
         if (request.Settle)
         {
-            await SettleAsync(desired.Project, tell, cancellation);
+            await SettleAsync(settling, tell, cancellation);
         }
     }
 
@@ -258,6 +279,7 @@ internal sealed class Controller : IController, IDisposable
         {
             _ingress.Remove(request.Project);
             _engine.Forget(request.Project);
+            _troubles.Clear(request.Project);
             _store.Delete(request.Project);
             await _ingress.WhenFreeAsync(cancellation);
         }
@@ -316,24 +338,42 @@ internal sealed class Controller : IController, IDisposable
             }
         }
 
+        using var settling = new Settling(
+            _catalog, desired.Project, [.. ServiceGraph.InOrder(desired.Project,
+                request.Kind == ChangeKind.Scale ? [.. request.Scale.Keys] : request.Services,
+                withDependencies: !request.NoDeps).Select(service => service.Name)], _time);
         ImmutableArray<StepReport> failures = await ExecuteAsync(plan, tell, cancellation);
         _ingress.Set(desired);
         PlanProgress.ThrowOnFailure(failures, null, cancellation);
         if (request.Kind is ChangeKind.Start or ChangeKind.Scale)
         {
-            await SettleAsync(desired.Project, tell, cancellation);
+            await SettleAsync(settling, tell, cancellation);
         }
     }
 
+    /// <summary>What did not settle is a warning: the command itself succeeded.</summary>
     private async Task SettleAsync(
-        Project project, Action<Progress> tell, CancellationToken cancellation)
+        Settling settling, Action<Progress> tell, CancellationToken cancellation)
     {
-        foreach (string name in await Settling.AwaitAsync(
-            _catalog, project, _time, cancellation))
+        foreach (Unsettled unsettled in await settling.AwaitAsync(cancellation))
         {
-            tell(new Progress(ProgressKind.Warning, "",
-                $"{name} is not ready yet; requests wait for it"));
+            string last = unsettled.Ends == 0
+                ? ""
+                : await ReadLastLineAsync(unsettled.Slot, cancellation);
+            tell(new Progress(ProgressKind.Warning, "", unsettled.Describe(last)));
         }
+    }
+
+    private async Task<string> ReadLastLineAsync(SlotName slot, CancellationToken cancellation)
+    {
+        string last = "";
+        var query = new LogQuery(slot.Project, [slot.Service], Tail: 1);
+        await foreach (LogLine line in _engine.LogsAsync(query, cancellation))
+        {
+            last = line.Slot == slot ? line.Text : last;
+        }
+
+        return last;
     }
 
     /// <summary>
@@ -470,7 +510,10 @@ internal sealed class Controller : IController, IDisposable
         return isDryRun;
     }
 
-    private ProjectEntry Require(string project) =>
-        _ingress.Projects.GetValueOrDefault(project) ?? throw new UserErrorException(
+    private ProjectEntry Require(string project)
+    {
+        _troubles.RefuseUnreadable(project);
+        return _ingress.Projects.GetValueOrDefault(project) ?? throw new UserErrorException(
             $"no such project: {project}. `tessera up` starts one.", UserErrorException.Failed);
+    }
 }

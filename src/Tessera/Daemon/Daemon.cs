@@ -1,8 +1,11 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Net;
 using System.Runtime.InteropServices;
+using Tessera.Metrics;
 using Tessera.Proxy;
 using Tessera.Stack;
+using Tessera.Traces;
 
 namespace Tessera.Daemon;
 
@@ -13,6 +16,9 @@ namespace Tessera.Daemon;
 /// </summary>
 internal static class Daemon
 {
+    /// <summary>Sampled traces that may wait for the collector.</summary>
+    private const int MaxQueuedTraces = 4_096;
+
     /// <param name="onDemand">Started by a command: ends by itself when no project is left.</param>
     /// <param name="replaces">
     /// Takes over from the daemon that runs, if one does, which then finishes its connections.
@@ -28,12 +34,22 @@ internal static class Daemon
             : null;
         DaemonLock? own = predecessor is null ? DaemonLock.Take(home) : null;
         await using var log = new DaemonLog(home, isFile: onDemand);
-        ProxyOptions options = ReadOptions(log.Write);
+        TraceSettings? tracing = TraceSettings.Read(Environment.GetEnvironmentVariable);
+        IPEndPoint? metrics = MetricsServer.ReadAddress();
+        ProxyOptions options = ReadOptions(log.Write) with
+        {
+            ErrorLevel = ReadErrorLevel(),
+            Traces = tracing is null ? null : new TraceQueue(tracing.Ratio, MaxQueuedTraces),
+        };
+        await using TraceExporter? exporter = tracing is null
+            ? null
+            : new TraceExporter(tracing, options.Traces!, log.Write, TimeProvider.System);
         TimeSpan lingerLimit = ReadLingerLimit();
         await using var proxy = new ProxyServer(options);
+        using var reopening = new LogReopening(proxy, log);
         using DaemonLock held = own ?? await InheritAsync(home, predecessor!, proxy, cancellation);
         var parts = new DaemonParts(
-            home, onDemand, options, proxy, held, log, DateTimeOffset.UtcNow);
+            home, onDemand, options, proxy, held, log, DateTimeOffset.UtcNow, metrics);
         using var signals = new ShutdownSignals();
         using HandoverChannel? successor =
             await RunPlanesAsync(parts, predecessor, signals, cancellation);
@@ -105,6 +121,18 @@ internal static class Daemon
             string other => throw new UserErrorException(
                 $"TESSERA_POLLER is \"{other}\"; give epoll, io_uring or auto"),
         };
+    private static ErrorLevel ReadErrorLevel()
+    {
+        string? text = Environment.GetEnvironmentVariable("TESSERA_LOG_LEVEL");
+        return text switch
+        {
+            null or "" or "warn" => ErrorLevel.Warning,
+            "error" => ErrorLevel.Error,
+            "notice" => ErrorLevel.Notice,
+            _ => throw new UserErrorException(
+                $"TESSERA_LOG_LEVEL is \"{text}\"; give error, warn or notice"),
+        };
+    }
 
     private static TimeSpan ReadLingerLimit()
     {

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Threading.Channels;
+using Tessera.Linux.Net;
+using Tessera.Linux.Processes;
 
 namespace Tessera.Daemon;
 
@@ -40,6 +42,15 @@ internal sealed class DaemonLog : IAsyncDisposable
         if (!_lines.Writer.TryWrite(line))
         {
             Interlocked.Increment(ref _lost);
+        }
+    }
+
+    /// <summary>Goes on in the file of that name, when the one in use was moved away.</summary>
+    public void Reopen()
+    {
+        if (_isFile && StandardStreams.Redirect(_home.DaemonLog) is { IsSuccess: false } failed)
+        {
+            Write($"the log cannot be reopened: {Errno.Describe(failed.Errno)}");
         }
     }
 

@@ -37,11 +37,13 @@ internal static class PlanProgress
             _ => null,
         }).OfType<string>()];
 
-    /// <summary>What a plan leaves alone though it runs.</summary>
-    public static IEnumerable<Instance> Unchanged(Plan plan, ImmutableArray<Instance> observed)
+    /// <summary>What a plan for some services leaves alone though it runs.</summary>
+    public static IEnumerable<Instance> Unchanged(
+        Plan plan, ImmutableArray<Instance> observed, ImmutableHashSet<string> services)
     {
         HashSet<string> touched = [.. plan.Steps.Select(s => s.Operation.Subject)];
-        return observed.Where(i => i.IsAlive && !touched.Contains(i.Name));
+        return observed.Where(i => i.IsAlive && services.Contains(i.Slot.Service)
+            && !touched.Contains(i.Name));
     }
 
     /// <summary>Where the services of an <c>up</c> answer.</summary>

@@ -26,11 +26,18 @@ internal sealed class ProjectStore(TesseraHome home)
             .Order(StringComparer.Ordinal)];
 
     /// <summary>
-    /// A project's desired state; null, and a line in the log, when it cannot be read.
+    /// A project's desired state; null, after <paramref name="tell"/> was told why, when it cannot
+    /// be read. A folder that holds neither it nor instances is no project's, and nothing is told.
     /// </summary>
-    public ProjectEntry? Load(string project, Action<string> log)
+    public ProjectEntry? Load(string project, Action<string> tell)
     {
         string path = Path.Combine(FolderOf(project), FileName);
+        if (!File.Exists(path)
+            && !Directory.Exists(Path.Combine(FolderOf(project), "instances")))
+        {
+            return null;
+        }
+
         try
         {
             return JsonSerializer.Deserialize(
@@ -39,8 +46,9 @@ internal sealed class ProjectStore(TesseraHome home)
         }
         catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
-            log($"{path} cannot be read: {e.Message}. What runs of {project} runs on without "
-                + $"routes; run `tessera up` with its file, or `tessera -p {project} down`.");
+            tell($"{path} cannot be read: {e.Message.TrimEnd('.')}. What runs of {project} runs on "
+                + "without routes; run `tessera up` with its file, or "
+                + $"`tessera -p {project} down`.");
             return null;
         }
     }

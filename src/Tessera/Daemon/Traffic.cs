@@ -81,9 +81,11 @@ internal readonly record struct Traffic(string Word, string Reason, int InFlight
             return ("active", "");
         }
 
+        string why = own.Select(e => e.Health.Reason).FirstOrDefault(r => r.Length > 0)
+            ?? "it failed lately";
         return backend.Endpoints.Any(e => IsServing(e) && !e.IsAvoided)
-            ? ("out", "it failed lately: others are tried first")
-            : ("active", "it failed lately");
+            ? ("out", $"{why}: others are tried first")
+            : ("active", why);
     }
 
     private static bool IsServing(EndpointStatus endpoint) =>

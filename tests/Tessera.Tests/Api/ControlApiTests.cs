@@ -96,6 +96,7 @@ public sealed class ControlApiTests : IAsyncLifetime
         _fake.Instances = [view, view with { Pid = null, ExitCode = 3, Publishers = [] }];
         ToText(await _client.ListAsync("a", Token)).ShouldBe(ToText(_fake.Instances));
         ToText(await _client.GetDaemonAsync(Token)).ShouldBe(ToText(_fake.Daemon));
+        (await _client.GetMetricsAsync(Token)).ShouldBe("# a page\n");
 
         var line = new LogLine(
             new SlotName("a", "web", 1),

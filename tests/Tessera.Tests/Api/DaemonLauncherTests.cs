@@ -101,6 +101,19 @@ public sealed class DaemonLauncherTests : IDisposable
     }
 
     [Fact]
+    public async Task A_daemon_that_cannot_write_its_last_words_is_explained()
+    {
+        // As on a full disk: nothing new can be made in the folder.
+        WriteExecutable("rm -rf \"$TESSERA_HOME\"; echo x >\"$TESSERA_HOME\"; exit 1");
+        UserErrorException fault = await Should.ThrowAsync<UserErrorException>(
+            () => Launcher.ConnectAsync(true, Token));
+        fault.Message.ShouldStartWith(
+            $"the daemon could not be started: '{_folder.Home.Path}' cannot be written to: ");
+        File.Delete(_folder.Home.Path);
+        Directory.CreateDirectory(_folder.Home.Path);
+    }
+
+    [Fact]
     public async Task Of_launchers_that_race_all_find_the_one_daemon()
     {
         // As the real one does: whoever gets the lock lives, the others end with 3.

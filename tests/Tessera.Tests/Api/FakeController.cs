@@ -71,6 +71,9 @@ internal sealed class FakeController : IController
     public Task<DaemonView> GetDaemonAsync(CancellationToken cancellation) =>
         Task.FromResult(Daemon);
 
+    public Task<string> GetMetricsAsync(CancellationToken cancellation) =>
+        Task.FromResult("# a page\n");
+
     public IAsyncEnumerable<LogLine> LogsAsync(LogQuery query, CancellationToken cancellation) =>
         ReadAsync(query, _logs, cancellation);
 

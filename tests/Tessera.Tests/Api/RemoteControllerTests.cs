@@ -36,15 +36,14 @@ public sealed class RemoteControllerTests : IDisposable
     [Fact]
     public async Task A_stream_that_is_cut_off_is_never_taken_for_a_success()
     {
-        UserErrorException mistake = await Should.ThrowAsync<UserErrorException>(
+        DaemonLostException lost = await Should.ThrowAsync<DaemonLostException>(
             () => ReadAsync($"{Head}{Line.Length:x}\r\n{Line}\r\n"));
-        mistake.Message.ShouldContain(_folder.Home.DaemonLog);
-        mistake.ExitCode.ShouldBe(1);
+        lost.Message.ShouldContain(_folder.Home.DaemonLog);
     }
 
     [Fact]
     public async Task A_stream_that_ends_within_a_line_is_never_taken_for_a_success() =>
-        await Should.ThrowAsync<UserErrorException>(
+        await Should.ThrowAsync<DaemonLostException>(
             () => ReadAsync($"{Head}3\r\n{{\"k\r\n0\r\n\r\n"));
 
     [Fact]

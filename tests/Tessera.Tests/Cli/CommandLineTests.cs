@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
 using Shouldly;
+using Tessera.Api;
 using Tessera.Cli;
 using Tessera.Stack;
+using Tessera.Stack.Discovery;
 using Tessera.Stack.Engines;
 using Xunit;
 
@@ -41,6 +43,16 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("-p", "shop", "scale")]
     [InlineData("-p", "shop", "scale", "web")]
     [InlineData("-p", "shop", "scale", "web=-1")]
+    [InlineData("-p", "shop", "scale", "web=2", "web=3")]
+    [InlineData("-p", "shop", "kill", "-s", "FOO")]
+    [InlineData("-p", "shop", "kill", "-s", "0")]
+    [InlineData("-p", "shop", "kill", "-s", "99")]
+    [InlineData("-p", "shop", "stop", "-t", "99999999999")]
+    [InlineData("whoami", "--port", "abc")]
+    [InlineData("whoami", "--port", "0", "--delay-ms", "abc")]
+    [InlineData("up", "--wait-timeout", "abc")]
+    [InlineData("completion", "tcsh")]
+    [InlineData("completion")]
     [InlineData("-p", "shop", "stop", "-t", "soon")]
     [InlineData("-p", "shop", "stop", "-t", "-1")]
     [InlineData("whoami")]
@@ -52,8 +64,81 @@ public sealed class CommandLineTests : IDisposable
         (await _run.RunAsync(words)).ShouldBe(ExitCode.InvalidInput);
         _run.Error.ShouldStartWith("tessera: ");
         _run.Error.ShouldNotContain("   at ");
+        _run.Error.ShouldNotContain("System.");
         _run.Output.ShouldBeEmpty();
         _run.Daemon.Requests.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("--format: 'xml' is not one of table, json", "-p", "shop", "ps", "--format", "xml")]
+    [InlineData("--timeout: 'soon' is not a whole number", "-p", "shop", "stop", "-t", "soon")]
+    [InlineData("--port: 'abc' is not a whole number", "whoami", "--port", "abc")]
+    [InlineData("no script for 'tcsh'; there are bash, zsh, fish", "completion", "tcsh")]
+    [InlineData("seconds since 1970", "-p", "shop", "logs", "--since", "foo")]
+    [InlineData("--signal: 'FOO' is not a signal", "-p", "shop", "kill", "-s", "FOO")]
+    [InlineData("web stands there twice", "-p", "shop", "scale", "web=2", "web=3")]
+    public async Task A_mistake_names_what_is_wrong_and_what_is_right(
+        string part, params string[] words)
+    {
+        await _run.RunAsync(words);
+        _run.Error.ShouldContain(part);
+    }
+
+    [Fact]
+    public async Task A_file_that_cannot_be_written_is_named_with_the_cause()
+    {
+        _run.WriteFile(TwoServices);
+        (await _run.RunAsync("config", "-o", "none/x")).ShouldBe(ExitCode.Failed);
+        string folder = Path.Combine(_run.WorkingDirectory, "none");
+        _run.Error.ShouldBe(
+            $"tessera: --output: '{folder}/x' cannot be written: there is no folder '{folder}'\n");
+    }
+
+    [Fact]
+    public async Task Standing_troubles_are_said_by_every_command_that_reads()
+    {
+        _run.Daemon.Daemon = _run.Daemon.Daemon with
+        {
+            Troubles =
+            [
+                new ProjectTrouble("other", "other is lost", IsUnreadable: true),
+                new ProjectTrouble("shop", "shop is lost", IsUnreadable: true),
+                new ProjectTrouble("shop", "shop-web-1 was ended", IsUnreadable: false),
+            ],
+        };
+        (await _run.RunAsync("-p", "shop", "ps", "-q")).ShouldBe(ExitCode.Ok);
+        _run.Error.ShouldBe(
+            "tessera: warning: other is lost\ntessera: warning: shop-web-1 was ended\n");
+    }
+
+    [Fact]
+    public async Task A_follower_asks_the_next_daemon_for_the_rest_and_not_for_ever()
+    {
+        var slot = new SlotName("shop", "web", 1);
+        _run.Daemon.LogWriter.TryWrite(
+            new LogLine(slot, DateTimeOffset.UnixEpoch.AddSeconds(7), "one"));
+        _run.Daemon.LogWriter.Complete(new DaemonLostException("it died"));
+        Directory.CreateDirectory(Path.Combine(_run.Home.Projects, "shop"));
+        (await _run.RunAsync("-p", "shop", "logs", "-f", "-n", "3")).ShouldBe(ExitCode.Failed);
+        LogQuery[] queries = [.. _run.Daemon.Requests.OfType<LogQuery>()];
+        queries[0].Tail.ShouldBe(3);
+        queries[1].ShouldBe(queries[0] with
+        {
+            Tail = null,
+            Since = DateTimeOffset.UnixEpoch.AddSeconds(7),
+        });
+        queries.Length.ShouldBe(11);
+        _run.Output.ShouldBe("web-1  | one\n");
+        _run.Error.ShouldContain("the daemon died; following its successor");
+        _run.Error.ShouldEndWith("tessera: it died\n");
+    }
+
+    [Fact]
+    public async Task A_reader_that_does_not_follow_fails_with_its_daemon()
+    {
+        _run.Daemon.LogWriter.Complete(new DaemonLostException("it died"));
+        (await _run.RunAsync("-p", "shop", "logs")).ShouldBe(ExitCode.Failed);
+        _run.Daemon.Requests.OfType<LogQuery>().ShouldHaveSingleItem();
     }
 
     [Theory]
@@ -187,10 +272,11 @@ public sealed class CommandLineTests : IDisposable
     public async Task A_failure_keeps_its_message_and_exit_code()
     {
         _run.Daemon.ProgressWriter.TryWrite(
-            new Progress(ProgressKind.Failed, "shop-web-1", "exited with 1"));
-        _run.Daemon.ProgressWriter.Complete(new UserErrorException("web did not start", 1));
+            new Progress(ProgressKind.Failed, "shop-web-1", "no such program"));
+        _run.Daemon.ProgressWriter.Complete(
+            new UserErrorException("shop-web-1: no such program", 1));
         (await _run.RunAsync("-p", "shop", "start")).ShouldBe(ExitCode.Failed);
-        _run.Error.ShouldBe(" shop-web-1  Error: exited with 1\ntessera: web did not start\n");
+        _run.Error.ShouldBe(" shop-web-1  Failed\ntessera: shop-web-1: no such program\n");
         _run.Output.ShouldBeEmpty();
     }
 

@@ -20,7 +20,7 @@ public sealed class CompletionTests : IDisposable
     [InlineData("st", "start stop")]
     [InlineData(
         "",
-        "completion config daemon down events kill logs ps restart scale start stop up version "
+        "completion config daemon down events kill logs metrics ps restart scale start stop up version "
         + "whoami")]
     [InlineData("--pro", "--profile --progress --project-directory --project-name")]
     [InlineData("up w", "web worker")]

@@ -79,7 +79,7 @@ public sealed class TextTests
     {
         (string output, string error) = await ShowAsync(ProgressStyle.Plain);
         error.ShouldBe(
-            " web-1  Starting\n web-1  Started\n db-1  Error: no such file\n"
+            " web-1  Starting\n web-1  Started\n db-1  Failed\n"
             + "tessera: warning: careful\n Done with it\n");
         output.ShouldBe("  1  start web-1\n");
     }
@@ -87,7 +87,7 @@ public sealed class TextTests
     [Fact]
     public async Task Quiet_progress_has_failures_and_warnings_only() =>
         (await ShowAsync(ProgressStyle.Quiet)).Error.ShouldBe(
-            " db-1  Error: no such file\ntessera: warning: careful\n");
+            " db-1  Failed\ntessera: warning: careful\n");
 
     [Fact]
     public async Task Live_progress_leaves_one_line_a_subject()
@@ -98,7 +98,7 @@ public sealed class TextTests
         error.ShouldEndWith("\e[?25h");
         string last = error[(error.LastIndexOf("\e[J", StringComparison.Ordinal) + 3)..];
         last.ShouldMatch(
-            """^ ✔ web-1  started  \d+\.\ds\n ✘ db-1   no such file  \d+\.\ds\n ✔ +done with it""");
+            """^ ✔ web-1  started  \d+\.\ds\n ✘ db-1   failed  \d+\.\ds\n ✔ +done with it""");
     }
 
     private static async Task<string> PrintAsync(LogStyle style)

@@ -49,6 +49,14 @@ internal sealed class Checks(MappingNode document, Problems problems)
                 $"service \"{name}\" has endpoints, which already run, and a command; take one " +
                 "of them away");
         }
+        else if (!hasCommand && service[TesseraSchema.Name] is MappingNode external
+            && external["endpoints"] is SequenceNode { Items.Count: 0 } none)
+        {
+            problems.Add(
+                none.Position,
+                $"services.{name}.{TesseraSchema.Name}.endpoints is empty: name one server at "
+                + "least, such as \"192.0.2.7:8080\"");
+        }
         else if (!isExternal && !hasCommand && !IsContainer(service)
             && !service.Contains("provider") && !AnswersByItself(service))
         {

@@ -111,7 +111,9 @@ internal static class OptionsBinder
         OptionReader options, EndpointLimits standard) => new()
         {
             MaxConnections = options.Number("max_conns", standard.MaxConnections, 0, MaxCount),
-            MaxFails = options.Number("max_fails", standard.MaxFails, 0, MaxCount),
+            MaxFails = options.Node["max_fails"] is null
+                ? standard.MaxFails
+                : options.Number("max_fails", standard.MaxFails ?? 1, 0, MaxCount),
             FailTimeout = options.Duration("fail_timeout", standard.FailTimeout),
             SlowStart = options.Duration("slow_start", standard.SlowStart),
         };

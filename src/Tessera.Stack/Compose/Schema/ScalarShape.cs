@@ -88,6 +88,14 @@ internal sealed class ScalarShape : Shape
                 };
         }
 
+        // Beyond 64 bits an integer has become a number that looks like one.
+        if (node is ScalarNode { Value: double } large && Expected == Integer.Expected
+            && large.Text.TrimStart('+', '-').All(char.IsAsciiDigit))
+        {
+            problems.Add(node.Position, $"{path}: {large.Text} is too large a number");
+            return node;
+        }
+
         if (node is ScalarNode { Value: string text })
         {
             problems.Add(node.Position, $"{path} must be {Expected}, not \"{text}\"");

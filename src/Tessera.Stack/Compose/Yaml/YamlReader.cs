@@ -48,9 +48,9 @@ internal sealed class YamlReader
         {
             text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(content);
         }
-        catch (DecoderFallbackException)
+        catch (DecoderFallbackException problem)
         {
-            throw new UserErrorException($"{file}: the file is not UTF-8 text.");
+            throw new UserErrorException(DescribeEncoding(file, content, problem.Index));
         }
 
         YamlReader reader = new(file, new StringReader(text.TrimStart('\uFEFF')));
@@ -73,6 +73,17 @@ internal sealed class YamlReader
             throw new UserErrorException($"{reader.LastPosition}: not valid YAML after this " +
             "place.");
         }
+    }
+
+    /// <param name="index">Of the first byte that is not UTF-8.</param>
+    private static string DescribeEncoding(string file, byte[] content, int index)
+    {
+        ReadOnlySpan<byte> before = content.AsSpan(0, Math.Clamp(index, 0, content.Length));
+        int line = 1 + before.Count((byte)'\n');
+        int column = 1 + Encoding.UTF8.GetCharCount(before[(before.LastIndexOf((byte)'\n') + 1)..]);
+        bool isUtf16 = content is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..];
+        return $"{new SourcePosition(file, line, column)}: the file is not UTF-8 text"
+            + (isUtf16 ? " but UTF-16; save it as UTF-8." : ".");
     }
 
     private SourcePosition LastPosition =>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 
@@ -9,8 +10,8 @@ namespace Tessera.Stack.Engines.Native;
 /// <param name="end">Reads no further; null goes on with what is written later.</param>
 internal sealed class LogCursor(LogSegment segment, long start, long? end) : IDisposable
 {
-    // A longer line comes in pieces of this size.
-    private const int MaxLine = 256 * 1024;
+    // What is beyond of a longer line is not shown; the line says how much that is.
+    private const int MaxLine = 1024 * 1024;
     private const int FirstBuffer = 8 * 1024;
     private const int IndexEntries = 256;
 
@@ -27,6 +28,8 @@ internal sealed class LogCursor(LogSegment segment, long start, long? end) : IDi
     private int _indexConsumed;
     private long _time;
     private bool _isGone;
+    private string? _head;
+    private long _skipped;
 
     public LogSegment Segment => segment;
 
@@ -79,16 +82,15 @@ internal sealed class LogCursor(LogSegment segment, long start, long? end) : IDi
                 return true;
             }
 
-            if (unread.Length >= MaxLine)
+            if (_head is not null || unread.Length >= MaxLine)
             {
-                Take(unread, unread.Length);
-                return true;
+                Skip(unread);
             }
 
             if (!Fill())
             {
                 unread = _buffer.AsSpan(_consumed, _filled - _consumed);
-                if (takesPart && unread.Length > 0)
+                if (takesPart && (unread.Length > 0 || _head is not null))
                 {
                     Take(unread, unread.Length);
                     return true;
@@ -120,10 +122,31 @@ internal sealed class LogCursor(LogSegment segment, long start, long? end) : IDi
     private void Take(ReadOnlySpan<byte> line, int length)
     {
         Time = FindTime(_lineOffset);
-        Text = Encoding.UTF8.GetString(line is [.., (byte)'\r'] ? line[..^1] : line);
+        Text = _head is null ? Decode(line is [.., (byte)'\r'] ? line[..^1] : line)
+            : string.Create(
+                CultureInfo.InvariantCulture, $"{_head}… ({_skipped + line.Length} bytes more)");
         _consumed += length;
-        _lineOffset += length;
+        _lineOffset += length + (_head is null ? 0 : MaxLine + _skipped);
+        _head = null;
+        _skipped = 0;
     }
+
+    /// <summary>Of a line that is too long: keeps the beginning, counts the rest.</summary>
+    private void Skip(ReadOnlySpan<byte> part)
+    {
+        if (_head is null)
+        {
+            _head = Decode(part);
+        }
+        else
+        {
+            _skipped += part.Length;
+        }
+
+        _consumed += part.Length;
+    }
+
+    private static string Decode(ReadOnlySpan<byte> text) => Encoding.UTF8.GetString(text);
 
     private bool Fill()
     {

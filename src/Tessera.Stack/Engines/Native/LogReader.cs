@@ -145,7 +145,9 @@ internal sealed class LogReader(
     {
         SlotCursors slot = _slots[entry.Name];
         bool isSuperseded = slot.LastSequence > entry.Cursor.Segment.Sequence;
-        if (entry.Cursor.MoveNext(takesPart: !query.Follow))
+        // A full segment may end within a line: that one is too long for it, and is cut there.
+        bool isComplete = isSuperseded && !entry.Cursor.Segment.IsOpen;
+        if (entry.Cursor.MoveNext(takesPart: !query.Follow || isComplete))
         {
             _queue.Enqueue(entry, (entry.Cursor.Time, entry.Order));
         }

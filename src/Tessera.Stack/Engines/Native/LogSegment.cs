@@ -72,12 +72,22 @@ internal sealed class LogSegment
     }
 
     /// <summary>
-    /// Another instance goes on writing it. A reader that has it open notices nothing.
+    /// Another instance goes on writing it. A reader that has it open notices nothing. False when
+    /// somebody deleted the file.
     /// </summary>
-    public void PassTo(string writer)
+    public bool TryPassTo(string writer)
     {
-        File.Move(LogPath, System.IO.Path.Combine(_folder, NameOf(writer)));
+        try
+        {
+            File.Move(LogPath, System.IO.Path.Combine(_folder, NameOf(writer)));
+        }
+        catch (FileNotFoundException)
+        {
+            return false;
+        }
+
         Volatile.Write(ref _writer, writer);
+        return true;
     }
 
     public SafeFileHandle OpenLogForWriting() => OpenForWriting(LogPath);

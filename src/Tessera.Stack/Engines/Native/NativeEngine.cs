@@ -123,7 +123,8 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
     /// ended ones are treated as ends. Slots of services that are not among
     /// <paramref name="services"/> go on with the definition they were started with.
     /// </summary>
-    public async Task AdoptAsync(
+    /// <returns>What a person should know: instances that could not be gone on with.</returns>
+    public async Task<ImmutableArray<string>> AdoptAsync(
         string project, IEnumerable<Service> services, CancellationToken cancellation)
     {
         foreach (Service service in services)
@@ -131,7 +132,7 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
             _services[(project, service.Name)] = service;
         }
 
-        List<Task> adoptions = [];
+        List<Task<string?>> adoptions = [];
         foreach ((SlotFolder folder, SlotRecord record) in SlotFolder.FindAll(
             _parts.Options.StateFolder, project, _parts.Options.Log))
         {
@@ -141,7 +142,7 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
             adoptions.Add(AdoptAsync(slot, record));
         }
 
-        await Task.WhenAll(adoptions);
+        return [.. (await Task.WhenAll(adoptions)).OfType<string>()];
     }
 
     /// <summary>
@@ -163,15 +164,16 @@ public sealed class NativeEngine : IEngine, IAsyncDisposable
     public async ValueTask DisposeAsync() => await ReleaseAsync();
 
     /// <summary>One slot's trouble must not keep the daemon from starting.</summary>
-    private async Task AdoptAsync(Supervisor slot, SlotRecord record)
+    private async Task<string?> AdoptAsync(Supervisor slot, SlotRecord record)
     {
         try
         {
-            await slot.AdoptAsync(record);
+            return await slot.AdoptAsync(record);
         }
         catch (Exception e)
         {
             _parts.Options.Log($"{slot.Slot}: cannot be adopted: {e}");
+            return $"{slot.Slot} cannot be adopted: {e.Message}";
         }
     }
 

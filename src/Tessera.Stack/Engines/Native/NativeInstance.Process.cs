@@ -275,7 +275,7 @@ internal sealed partial class NativeInstance
     /// A disk that is full must not end the supervision of what runs: a daemon that comes after
     /// this one then finds the record before.
     /// </summary>
-    private void WriteRecord()
+    public void WriteRecord()
     {
         try
         {

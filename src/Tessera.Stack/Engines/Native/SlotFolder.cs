@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Tessera.Stack.Discovery;
@@ -14,6 +15,9 @@ namespace Tessera.Stack.Engines.Native;
 internal sealed class SlotFolder
 {
     private const string SlotFile = "slot.json";
+    private const string RecordSuffix = ".json";
+    private const string FifoSuffix = ".fifo";
+    private const StringComparison Ends = StringComparison.Ordinal;
     private const UnixFileMode OwnerOnly =
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
@@ -42,7 +46,8 @@ internal sealed class SlotFolder
     }
 
     /// <summary>
-    /// The slots that a project has on disk, with their records; unreadable ones are left out.
+    /// The slots that a project has on disk, with their records. What cannot be read is taken from
+    /// the folder's name and as meant to run: a slot left out would leave its processes to nobody.
     /// </summary>
     public static IEnumerable<(SlotFolder Folder, SlotRecord Record)> FindAll(
         string stateFolder, string project, Action<string> log)
@@ -57,37 +62,52 @@ internal sealed class SlotFolder
         foreach (string path in paths.Order(StringComparer.Ordinal))
         {
             var folder = new SlotFolder(path, log);
-            if (folder.Read(SlotFile, StateJson.Default.SlotRecord) is SlotRecord record)
+            if (TryParseName(project, path) is SlotName name && !folder.IsEmpty)
             {
-                yield return (folder, record);
+                yield return (folder, folder.ReadSlot(name));
             }
         }
     }
 
-    public string FifoPath(string id) => System.IO.Path.Combine(Path, id + ".fifo");
+    public string FifoPath(string id) => System.IO.Path.Combine(Path, id + FifoSuffix);
 
     public void WriteSlot(SlotRecord record) =>
         Write(SlotFile, record, StateJson.Default.SlotRecord);
 
     public void WriteInstance(InstanceRecord record) =>
-        Write(record.Id + ".json", record, StateJson.Default.InstanceRecord);
+        Write(record.Id + RecordSuffix, record, StateJson.Default.InstanceRecord);
 
-    /// <summary>Records of the slot's instances, the oldest first.</summary>
-    public List<InstanceRecord> ReadInstances() =>
-    [
-        .. Directory.EnumerateFiles(Path, "*.json")
-            .Select(path => System.IO.Path.GetFileName(path))
-            .Where(name => name != SlotFile)
-            .Select(name => Read(name, StateJson.Default.InstanceRecord))
-            .OfType<InstanceRecord>()
-            .OrderBy(record => record.CreatedAt),
-    ];
+    /// <summary>
+    /// Records of the slot's instances, the oldest first, and the ids of instances that have no
+    /// record that can be read: their FIFO or an unreadable file is all that speaks of them.
+    /// </summary>
+    public (List<InstanceRecord> Records, List<string> Unreadable) ReadInstances()
+    {
+        List<InstanceRecord> records = [];
+        List<string> unreadable = [];
+        foreach (string id in FindIds())
+        {
+            InstanceRecord? record = Read(id + RecordSuffix, StateJson.Default.InstanceRecord);
+            // A file that is JSON of another shape has no members where they are needed.
+            if (record is { Definition: not null, Ports: not null } && record.Id == id)
+            {
+                records.Add(record);
+            }
+            else
+            {
+                unreadable.Add(id);
+            }
+        }
+
+        records.Sort((a, b) => a.CreatedAt.CompareTo(b.CreatedAt));
+        return (records, unreadable);
+    }
 
     /// <summary>Removes what an instance left; its slot's logs stay.</summary>
     public void DeleteInstance(string id)
     {
-        File.Delete(System.IO.Path.Combine(Path, id + ".json"));
-        File.Delete(System.IO.Path.Combine(Path, id + ".json.next"));
+        File.Delete(System.IO.Path.Combine(Path, id + RecordSuffix));
+        File.Delete(System.IO.Path.Combine(Path, id + RecordSuffix + ".next"));
         File.Delete(FifoPath(id));
     }
 
@@ -118,6 +138,35 @@ internal sealed class SlotFolder
         }
     }
 
+    /// <summary>It was made, and nothing was ever written to it.</summary>
+    private bool IsEmpty =>
+        !File.Exists(System.IO.Path.Combine(Path, SlotFile)) && FindIds().Count == 0;
+
+    private SlotRecord ReadSlot(SlotName name) =>
+        Read(SlotFile, StateJson.Default.SlotRecord) is { } record
+            && (record.Project, record.Service, record.Number)
+                == (name.Project, name.Service, name.Number)
+            ? record
+            : new SlotRecord(name.Project, name.Service, name.Number, DesiredState.Running, 0);
+
+    private static SlotName? TryParseName(string project, string path)
+    {
+        string name = System.IO.Path.GetFileName(path);
+        int dash = name.LastIndexOf('-');
+        return dash > 0 && int.TryParse(
+            name.AsSpan(dash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+            ? new SlotName(project, name[..dash], number)
+            : null;
+    }
+
+    private SortedSet<string> FindIds() => new(
+        Directory.EnumerateFiles(Path)
+            .Select(path => System.IO.Path.GetFileName(path))
+            .Where(name => name != SlotFile && (name.EndsWith(RecordSuffix, Ends)
+                || name.EndsWith(FifoSuffix, Ends)))
+            .Select(name => System.IO.Path.GetFileNameWithoutExtension(name)),
+        StringComparer.Ordinal);
+
     private void Write<T>(string name, T record, JsonTypeInfo<T> type)
     {
         string path = System.IO.Path.Combine(Path, name);
@@ -147,9 +196,10 @@ internal sealed class SlotFolder
         {
             return null;
         }
-        catch (Exception e) when (e is JsonException or IOException)
+        catch (Exception e) when (
+            e is JsonException or IOException or UnauthorizedAccessException)
         {
-            _log($"{path}: cannot be read and is left aside: {e.Message}");
+            _log($"{path}: cannot be read: {e.Message}");
             return null;
         }
     }

@@ -55,8 +55,7 @@ internal sealed class SlotLog
             LogSegment? segment = _segments.LastOrDefault(segment => segment.Writer == writer);
             if (segment is null && !_segments.IsEmpty && !_segments[^1].IsOpen)
             {
-                segment = _segments[^1];
-                segment.PassTo(writer);
+                segment = _segments[^1].TryPassTo(writer) ? _segments[^1] : null;
             }
 
             if (segment is null)

@@ -132,8 +132,10 @@ internal sealed partial class Supervisor
 
         if (failure is not null)
         {
+            string lines = next.ReadLastLines();
             string fate = await AbandonAsync(next, old, isStopFirst);
-            throw new OperationFailedException($"{Slot}: {failure}; {fate}");
+            string output = lines == "" ? "" : $"; last output:\n{lines}";
+            throw new OperationFailedException($"{Slot}: {failure}; {fate}{output}");
         }
 
         _desired = DesiredState.Running;
@@ -174,7 +176,7 @@ internal sealed partial class Supervisor
             InstanceState.Exited, killed == "" ? "stopped by a command" : killed, exitCode);
     }
 
-    /// <summary>Null when it became ready; else why not, with its last output.</summary>
+    /// <summary>Null when it became ready; else why not.</summary>
     private async Task<string?> AwaitReadyAsync(
         NativeInstance instance, TimeSpan timeout, CancellationToken cancellation)
     {
@@ -185,9 +187,8 @@ internal sealed partial class Supervisor
         }
         catch (TimeoutException)
         {
-            return WithOutput(
-                $"not ready within {timeout.TotalSeconds:0.###} s ({instance.Current.Reason})",
-                instance);
+            return $"not ready within {timeout.TotalSeconds:0.###} s "
+                + $"({instance.Current.Reason})";
         }
 
         if (instance.Ready.IsCompleted && instance.HasProcess)
@@ -196,13 +197,7 @@ internal sealed partial class Supervisor
         }
 
         string exit = RestartDecision.DescribeExit(await instance.Ended);
-        return WithOutput($"ended with {exit} before it was ready", instance);
-    }
-
-    private static string WithOutput(string reason, NativeInstance instance)
-    {
-        string lines = instance.ReadLastLines();
-        return lines == "" ? reason : $"{reason}; last output:\n{lines}\n";
+        return $"ended with {exit} before it was ready";
     }
 
     /// <summary>

@@ -11,17 +11,43 @@ public sealed class AllocationTests
     /// <summary>The clock's texts, made once a second.</summary>
     private const int AllowedBytes = 4_096;
 
+    private const string Get =
+        "GET / HTTP/1.1\r\nHost: test\r\nUser-Agent: t\r\nAccept: */*\r\n\r\n";
+
+    /// <summary>Something of every kind of variable, and what has to be escaped.</summary>
+    private const string EveryKind =
+        "$remote_addr:$remote_port $server_addr $remote_user [$time_local] $time_iso8601 $msec "
+        + "\"$request\" $status $bytes_sent $request_length $request_id $request_time $pipe "
+        + "$connection $connection_requests $host $uri $arg_a $cookie_b \"$http_user_agent\" "
+        + "$upstream_addr $upstream_status $upstream_header_time $upstream_bytes_received "
+        + "$upstream_http_content_length $sent_http_content_length $route $backend $instance "
+        + "$binary_remote_addr $tcpinfo_rtt";
+
     [Theory]
-    [InlineData("GET / HTTP/1.1\r\nHost: test\r\nUser-Agent: t\r\nAccept: */*\r\n\r\n")]
-    [InlineData("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nhi")]
-    public async Task Proxies_a_keep_alive_request_without_allocating(string request)
+    [InlineData(Get, AccessLogConfig.CombinedFormat, false)]
+    [InlineData(
+        "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nhi",
+        AccessLogConfig.CombinedFormat,
+        false)]
+    [InlineData(Get, AccessLogConfig.JsonFormat, false)]
+    [InlineData(Get, EveryKind, false)]
+    [InlineData(Get, AccessLogConfig.CombinedFormat, true)]
+    public async Task Proxies_a_keep_alive_request_without_allocating(
+        string request, string format, bool isTraced)
     {
         using ScriptedServer server = ScriptedServer.Named("one");
         string log = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         await using ProxyFixture proxy = ProxyFixture.Start(
             [server.Address],
-            new ProxyOptions { Reactors = 1 },
-            listener: l => l with { AccessLog = new AccessLogConfig { Path = log } });
+            new ProxyOptions
+            {
+                Reactors = 1,
+                Traces = isTraced ? new TraceQueue(sampleRatio: 0, capacity: 1) : null,
+            },
+            listener: l => l with
+            {
+                AccessLog = new AccessLogConfig { Path = log, Format = format },
+            });
         using var client = new TcpClient { NoDelay = true };
         await client.ConnectAsync(proxy.Address, TestContext.Current.CancellationToken);
         await RepeatAsync(client.Client, request, 1_000);
@@ -31,6 +57,30 @@ public sealed class AllocationTests
         allocated.ShouldBeLessThan(AllowedBytes);
         await proxy.DisposeAsync();
         File.Delete(log);
+    }
+
+    [Theory]
+    [InlineData("GET / HTTP/1.1\r\nHost: test\r\n\r\n", 0)]
+    [InlineData("PUT / HTTP/1.1\r\nHost: test\r\nContent-Length: 6000\r\n\r\n", 6_000)]
+    public async Task Proxies_without_allocating_when_health_is_watched_and_bodies_are_kept(
+        string head, int bodyBytes)
+    {
+        using ScriptedServer server = ScriptedServer.Named("one");
+        await using ProxyFixture proxy = ProxyFixture.Start(
+            [server.Address],
+            new ProxyOptions { Reactors = 1 },
+            b => b with
+            {
+                Outlier = new OutlierConfig { FailurePercent = 50 },
+                Retry = new RetryConfig { On = RetryConditions.Http503, BufferBytes = 10_000 },
+            });
+        using var client = new TcpClient { NoDelay = true };
+        await client.ConnectAsync(proxy.Address, TestContext.Current.CancellationToken);
+        string request = head + new string('x', bodyBytes);
+        await RepeatAsync(client.Client, request, 1_000);
+        long before = await AllocatedAsync(proxy);
+        await RepeatAsync(client.Client, request, 400);
+        (await AllocatedAsync(proxy) - before).ShouldBeLessThan(AllowedBytes);
     }
 
     [Fact]

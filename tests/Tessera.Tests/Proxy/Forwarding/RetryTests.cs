@@ -34,7 +34,12 @@ public sealed class RetryTests
             connection.Reset();
         });
         using ScriptedServer alive = ScriptedServer.Named("alive");
-        await using ProxyFixture proxy = ProxyFixture.Start([dying.Address, alive.Address]);
+        await using ProxyFixture proxy = ProxyFixture.Start(
+            [dying.Address, alive.Address],
+            backend: b => b with
+            {
+                Endpoints = [.. b.Endpoints.Select(e => e with { MaxFails = 0 })],
+            });
         for (int i = 0; i < 6; i++)
         {
             (await proxy.GetAsync()).ShouldBe("alive");

@@ -14,7 +14,7 @@ public class ServingTests
             "GET /old/page?q=1 HTTP/1.1\r\nHost: a.example:80\r\n\r\n",
             new RouteConfig { Redirect = new RedirectConfig("https://$host$request_uri", 301) });
         head.ShouldStartWith("HTTP/1.1 301 Moved Permanently\r\n");
-        head.ShouldContain("\r\nLocation: https://a.example:80/old/page?q=1\r\n");
+        head.ShouldContain("\r\nLocation: https://a.example/old/page?q=1\r\n");
         body.ShouldBeEmpty();
     }
 

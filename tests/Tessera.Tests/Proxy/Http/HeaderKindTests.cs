@@ -36,6 +36,7 @@ public class HeaderKindTests
         [HeaderKind.Authorization] = "Authorization",
         [HeaderKind.ProxyAuthenticate] = "Proxy-Authenticate",
         [HeaderKind.ProxyAuthorization] = "Proxy-Authorization",
+        [HeaderKind.TraceParent] = "traceparent",
         [HeaderKind.Range] = "Range",
         [HeaderKind.IfMatch] = "If-Match",
         [HeaderKind.IfNoneMatch] = "If-None-Match",

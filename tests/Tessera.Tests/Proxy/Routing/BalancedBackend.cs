@@ -58,6 +58,10 @@ internal sealed class BalancedBackend
             before);
     }
 
+    /// <summary>It fails, so that the default time-out for failures ends then.</summary>
+    public void Avoid(int index, long untilMs) => Endpoints[index].Health.NoteFailure(
+        untilMs - Plain(index).FailTimeoutMs, isForMaxFails: true, isForOutlier: false, "it broke");
+
     public void SetState(int index, EndpointState state, long nowMs = 0) =>
         Change(index, e => e with { State = state }, nowMs);
 

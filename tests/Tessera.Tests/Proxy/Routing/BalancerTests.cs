@@ -77,7 +77,7 @@ public sealed class BalancerTests
     public void Avoids_what_failed_lately_unless_nothing_else_is_left()
     {
         (Backend backend, Endpoint[] endpoints) = Create(BalanceAlgorithm.RoundRobin, 1, 1);
-        endpoints[0].CountFailure(avoidUntilMs: 1_000);
+        endpoints[0].Health.NoteFailure(-9_000, isForMaxFails: true, isForOutlier: false, "");
         for (int i = 0; i < 4; i++)
         {
             Pick(backend, nowMs: 999).ShouldBe(endpoints[1]);

@@ -226,7 +226,7 @@ public sealed class DistributionTests
                 e => e with { MaxConnections = maxConnections },
                 e => e with { SlowStartMs = 1_000 },
                 e => e with { IsBackup = true });
-            backend.Endpoints[0].CountFailure(avoidUntilMs: 10);
+            backend.Avoid(0, untilMs: 10);
             List<Endpoint> tried = [];
             Repeat(100);
             long before = GC.GetAllocatedBytesForCurrentThread();

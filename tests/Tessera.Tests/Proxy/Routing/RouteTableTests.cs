@@ -190,7 +190,10 @@ public sealed class RouteTableTests
             {
                 RouteConfig[] named =
                     [.. routes.Take(12).Select((r, i) => r with { Name = $"{i}" })];
-                Find(Create(named), "h", asked).ShouldBe(NaiveFind(named, asked));
+                Find(Create(named), "h", asked).ShouldBe(
+                    NaiveFind(named, asked),
+                    asked + " among " + string.Join(
+                        ", ", named.Select(r => $"{r.Name} {r.Path} {r.Methods.Length}")));
             }).QuickCheckThrowOnFailure();
     }
 

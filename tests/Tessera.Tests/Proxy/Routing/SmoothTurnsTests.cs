@@ -124,7 +124,7 @@ public sealed class SmoothTurnsTests
         BalancedBackend backend = new(
             BalanceAlgorithm.RoundRobin, e => e, e => e with { SlowStartMs = 1_000 });
         backend.PickInSequence(100, nowMs: 5_000).Count(id => id == 'b').ShouldBe(50);
-        backend.Endpoints[1].CountFailure(avoidUntilMs: 10_000);
+        backend.Avoid(1, untilMs: 10_000);
         backend.PickInSequence(100, nowMs: 9_999).ShouldNotContain('b');
         backend.PickInSequence(100, nowMs: 10_250).Count(id => id == 'b').ShouldBeInRange(19, 21);
         backend.PickInSequence(100, nowMs: 11_000).Count(id => id == 'b').ShouldBe(50);
@@ -134,7 +134,7 @@ public sealed class SmoothTurnsTests
     public void Shares_the_turns_of_who_is_out_among_the_others_by_weight()
     {
         BalancedBackend backend = new(BalanceAlgorithm.RoundRobin, 5, 2, 1);
-        backend.Endpoints[0].CountFailure(avoidUntilMs: 1_000);
+        backend.Avoid(0, untilMs: 1_000);
         string picked = backend.PickInSequence(240);
         picked.Count(id => id == 'b').ShouldBeInRange(159, 161);
         picked.Count(id => id == 'c').ShouldBeInRange(79, 81);
@@ -152,7 +152,7 @@ public sealed class SmoothTurnsTests
         Endpoint a = backend.Pick()!;
         backend.PickInSequence(4).ShouldBe("bcbc");
         a.End();
-        a.CountFailure(avoidUntilMs: 1_000);
+        backend.Avoid(0, untilMs: 1_000);
         backend.PickInSequence(2).ShouldBe("bc");
         backend.SetState(1, EndpointState.Out);
         backend.SetState(2, EndpointState.Out);

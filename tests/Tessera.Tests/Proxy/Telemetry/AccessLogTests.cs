@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using Shouldly;
 using Tessera.Proxy;
@@ -139,6 +140,106 @@ public sealed class AccessLogTests : IDisposable
         said.Count.ShouldBe(2);
         said.First().ShouldContain("cannot be written");
         said.Last().ShouldContain("3 lines were lost");
+    }
+
+    [Fact]
+    public async Task Writes_json_that_any_reader_takes()
+    {
+        using ScriptedServer server = ScriptedServer.Named("hello");
+        using var log = new LogFile();
+        string line = await log.LineOfAsync(
+            [server],
+            "GET /a?b=\"c\" HTTP/1.1\r\nHost: t\r\nReferer: \u00e9\\\r\n"
+            + "User-Agent: \"me\"\t/1\r\nConnection: close\r\n\r\n",
+            l => l with { Format = AccessLogConfig.JsonFormat });
+        JsonElement json = JsonDocument.Parse(line).RootElement;
+        json.GetProperty("user_agent").GetString().ShouldBe("\"me\"\t/1");
+        json.GetProperty("referer").GetString().ShouldBe("\u00e9\\");
+        json.GetProperty("uri").GetString().ShouldBe("/a?b=\"c\"");
+        json.GetProperty("status").GetInt32().ShouldBe(200);
+        json.GetProperty("request_time").GetDouble().ShouldBeLessThan(5);
+        json.GetProperty("upstream_addr").GetString().ShouldBe(server.Address.ToString());
+        json.GetProperty("upstream_status").GetString().ShouldBe("200");
+    }
+
+    [Theory]
+    [InlineData(LogEscaping.Text, @"a\x22\x5C-\xC3\xA9|-")]
+    [InlineData(LogEscaping.Json, "a\\\"\\\\-\u00c3\u00a9|")]
+    [InlineData(LogEscaping.None, "a\"\\-\u00c3\u00a9|")]
+    public async Task Escapes_values_as_it_is_told(LogEscaping escaping, string expected)
+    {
+        using ScriptedServer server = ScriptedServer.Named("x");
+        using var log = new LogFile();
+        string line = await log.LineOfAsync(
+            [server],
+            "GET / HTTP/1.1\r\nHost: t\r\nX-A: a\"\\-\u00c3\u00a9\r\nConnection: close\r\n\r\n",
+            l => l with { Format = "$http_x_a|$http_none", Escaping = escaping });
+        line.ShouldBe(expected);
+    }
+
+    [Fact]
+    public async Task Leaves_out_what_the_condition_says()
+    {
+        using ScriptedServer server = ScriptedServer.Named("x");
+        using var log = new LogFile();
+        await using (ProxyFixture proxy = log.Start(
+            [server], l => l with { Format = "$uri", Condition = "$arg_log" }))
+        {
+            await proxy.GetAsync("/a");
+            await proxy.GetAsync("/b?log=0");
+            await proxy.GetAsync("/c?log=1");
+        }
+
+        log.Lines.ShouldBe(["/c"]);
+    }
+
+    [Fact]
+    public async Task Cuts_a_line_that_values_would_make_too_long()
+    {
+        using ScriptedServer server = ScriptedServer.Named("x");
+        using var log = new LogFile();
+        string format = string.Join('|', Enumerable.Repeat("$http_x_a", 40));
+        string line = await log.LineOfAsync(
+            [server],
+            $"GET / HTTP/1.1\r\nHost: t\r\nX-A: {new string('"', 4_000)}\r\n"
+            + "Connection: close\r\n\r\n",
+            l => l with { Format = format });
+        line.Length.ShouldBeLessThan(AccessLogFormat.MaxLineBytes);
+        line.Split('|').Length.ShouldBe(40);
+    }
+
+    [Fact]
+    public async Task A_file_that_was_moved_away_is_begun_anew_on_request()
+    {
+        using ScriptedServer server = ScriptedServer.Named("x");
+        using var log = new LogFile();
+        await using ProxyFixture proxy = log.Start([server], l => l with { Format = "$uri" });
+        await proxy.GetAsync("/a");
+        await proxy.Server.ReopenLogsAsync();
+        File.Move(log.Path, log.Path + ".old");
+        await proxy.GetAsync("/b");
+        await proxy.Server.ReopenLogsAsync();
+        log.Lines.ShouldBe(["/b"]);
+        File.ReadAllText(log.Path + ".old").ShouldBe("/a\n");
+    }
+
+    [Fact]
+    public async Task A_format_that_cannot_be_read_changes_nothing()
+    {
+        using ScriptedServer server = ScriptedServer.Named("x");
+        await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
+        Should.Throw<FormatException>(() => proxy.Server.Apply(new ProxyConfig
+        {
+            Listeners =
+            [
+                new ListenerConfig
+                {
+                    Address = proxy.Address,
+                    AccessLog = new AccessLogConfig { Path = LogPath, Format = "$nothing_such" },
+                },
+            ],
+        }));
+        (await proxy.GetAsync()).ShouldBe("x");
     }
 
     private static string[] Lines(string path)

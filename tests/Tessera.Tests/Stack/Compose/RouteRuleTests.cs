@@ -107,6 +107,7 @@ public class RouteRuleTests
         folder.Load().Project.Listen.ShouldBe(["8080", "127.0.0.1:81"]);
         ServiceOptions options = folder.Load().Project.Services["web"].Options;
         options.EndpointLimits.MaxFails.ShouldBe(0);
+        ProjectFolder.Bind("command: x").Options.EndpointLimits.MaxFails.ShouldBeNull();
         options.AccessLog!.IsOn.ShouldBeFalse();
         options.Rules.Compression!.UsesGzip.ShouldBeFalse();
         options.Rules.Retry!.On.ShouldBeEmpty();

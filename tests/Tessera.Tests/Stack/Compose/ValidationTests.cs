@@ -108,6 +108,11 @@ public sealed class ValidationTests
     [InlineData("x-tessera: { endpoints: [a] }",
         "compose.yaml:3:30: services.web.x-tessera.endpoints: \"a\" must be host:port, such as " +
         "192.0.2.7:8080.")]
+    [InlineData("x-tessera: { endpoints: [] }",
+        "compose.yaml:3:29: services.web.x-tessera.endpoints is empty: name one server at least, " +
+        "such as \"192.0.2.7:8080\".")]
+    [InlineData("command: echo\nscale: 99999999999999999999",
+        "compose.yaml:4:12: services.web.scale: 99999999999999999999 is too large a number.")]
     [InlineData("command: echo\nx-tessera: { endpoints: [\"a:1\"] }",
         "compose.yaml:2:3: service \"web\" has endpoints, which already run, and a command; " +
         "take one of them away.")]

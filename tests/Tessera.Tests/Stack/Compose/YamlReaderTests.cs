@@ -131,7 +131,19 @@ public sealed class YamlReaderTests
     [Fact]
     public void Refuses_what_is_no_text() =>
         Should.Throw<UserErrorException>(() => YamlReader.Read("test.yaml", [0x61, 0xFF, 0xFE]))
-            .Message.ShouldBe("test.yaml: the file is not UTF-8 text.");
+            .Message.ShouldBe("test.yaml:1:2: the file is not UTF-8 text.");
+
+    [Fact]
+    public void Says_where_text_ends_and_what_else_it_is()
+    {
+        MessageOf([.. "a: 1\nb: ü"u8, 0xC3]).ShouldBe(
+            "test.yaml:2:5: the file is not UTF-8 text.");
+        MessageOf([0xFF, 0xFE, 0x61, 0]).ShouldBe(
+            "test.yaml:1:1: the file is not UTF-8 text but UTF-16; save it as UTF-8.");
+
+        static string MessageOf(byte[] content) =>
+            Should.Throw<UserErrorException>(() => YamlReader.Read("test.yaml", content)).Message;
+    }
 
     [Fact]
     public void Reads_every_document() =>

@@ -339,6 +339,72 @@ public class AdoptTests
         ProcessTable.TryRead(next.Pid!.Value, out ProcessEntry entry).ShouldBe(entry.IsEnded);
     }
 
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    public async Task An_unreadable_record_leaves_no_process_to_nobody(
+        bool slotIsBroken, bool recordIsBroken)
+    {
+        await using var harness = new NativeEngineHarness();
+        Service service = harness.Shell("sleep 101 & exec sleep 100");
+        await harness.StartAsync(service);
+        Instance before = harness.Newest()!;
+        await harness.Engine.ReleaseAsync();
+        string folder = Path.Combine(harness.StateFolder, "demo/instances/web-1");
+        if (slotIsBroken)
+        {
+            Write("slot.json", "{garbage");
+        }
+
+        if (recordIsBroken)
+        {
+            Write(before.Id + ".json", slotIsBroken ? "{}" : "{garbage");
+        }
+
+        ImmutableArray<string> troubles = await harness.StartDaemonAsync(service);
+
+        Instance after = await harness.WaitAsync(InstanceState.Running);
+        if (recordIsBroken)
+        {
+            troubles.ShouldHaveSingleItem().ShouldContain("demo-web-1");
+            after.Id.ShouldNotBe(before.Id);
+            ProcessTable.TryRead(before.Pid!.Value, out ProcessEntry entry)
+                .ShouldBe(entry.IsEnded);
+            File.Exists(Path.Combine(folder, before.Id + ".json")).ShouldBeFalse();
+            harness.Log.ShouldContain(line => line.Contains("2 of its processes were killed"));
+        }
+        else
+        {
+            troubles.ShouldBeEmpty();
+            after.Pid.ShouldBe(before.Pid);
+        }
+
+        await harness.StopAsync();
+        harness.Newest()!.State.ShouldBe(InstanceState.Exited);
+
+        void Write(string name, string text) =>
+            File.WriteAllText(Path.Combine(folder, name), text);
+    }
+
+    [Fact]
+    public async Task A_job_that_ended_is_not_run_again_for_its_unreadable_record()
+    {
+        await using var harness = new NativeEngineHarness();
+        Service job = harness.Shell("echo ran");
+        await harness.StartAsync(job);
+        Instance before = await harness.WaitAsync(InstanceState.Exited);
+        await harness.Engine.ReleaseAsync();
+        File.WriteAllText(
+            Path.Combine(
+                harness.StateFolder, "demo/instances/web-1", before.Id + ".json"), "garbage");
+
+        (await harness.StartDaemonAsync(job)).ShouldBeEmpty();
+
+        harness.Newest().ShouldBeNull();
+        (await harness.ReadLogAsync()).ShouldBe(["ran"]);
+    }
+
     private static void Kill(int pid)
     {
         ProcessHandle.TryOpen(pid, out ProcessHandle? handle);

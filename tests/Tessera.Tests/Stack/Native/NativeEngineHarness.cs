@@ -149,11 +149,12 @@ internal sealed class NativeEngineHarness : IAsyncDisposable
         await StartDaemonAsync(services);
     }
 
-    public async Task StartDaemonAsync(params Service[] services)
+    /// <returns>What the engine says that a person should know.</returns>
+    public async Task<ImmutableArray<string>> StartDaemonAsync(params Service[] services)
     {
         Catalog = new Catalog();
         Engine = CreateEngine();
-        await Engine.AdoptAsync(ProjectName, services, Cancellation);
+        return await Engine.AdoptAsync(ProjectName, services, Cancellation);
     }
 
     public async ValueTask DisposeAsync()

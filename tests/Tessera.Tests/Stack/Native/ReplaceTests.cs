@@ -65,8 +65,8 @@ public class ReplaceTests
                 with { TargetPorts = [80], ProcessHash = "two" }));
 
         failure.Message.ShouldBe(
-            "demo-web-1: ended with exit code 5 before it was ready; last output:\nno database\n"
-            + "; the old one stays");
+            "demo-web-1: ended with exit code 5 before it was ready; the old one stays; "
+            + "last output:\nno database");
         harness.Catalog.Current.Instances.Values.Single().ShouldBe(old);
         harness.Drained.ShouldBeEmpty();
     }

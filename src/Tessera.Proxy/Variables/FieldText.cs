@@ -1,0 +1,149 @@
+using Tessera.Proxy.Http;
+
+namespace Tessera.Proxy.Variables;
+
+/// <summary>
+/// Finds what the families of variables name: fields, cookies, parameters. Nothing is copied.
+/// Stateless.
+/// </summary>
+internal static class FieldText
+{
+    /// <summary>The value of the first parameter of that name, as it was sent.</summary>
+    public static ReadOnlySpan<byte> FindArgument(
+        ReadOnlySpan<byte> query, ReadOnlySpan<byte> name)
+    {
+        while (!query.IsEmpty)
+        {
+            int end = query.IndexOf((byte)'&');
+            ReadOnlySpan<byte> pair = end < 0 ? query : query[..end];
+            if (pair.Length > name.Length && pair[name.Length] == '=' && pair.StartsWith(name))
+            {
+                return pair[(name.Length + 1)..];
+            }
+
+            query = end < 0 ? default : query[(end + 1)..];
+        }
+
+        return default;
+    }
+
+    /// <summary>The value of the first field of that name, whose "-" are "_" here.</summary>
+    public static ReadOnlySpan<byte> Find(
+        RequestHead head, ReadOnlySpan<byte> received, ReadOnlySpan<byte> name)
+    {
+        foreach (ref readonly HeaderField field in head.Headers.AsSpan(0, head.HeaderCount))
+        {
+            if (field.NameLength == name.Length && IsName(field.Name(received), name))
+            {
+                return field.Value(received);
+            }
+        }
+
+        return default;
+    }
+
+    /// <summary>The value of the first cookie of that name (RFC 6265 section 4.2).</summary>
+    public static ReadOnlySpan<byte> FindCookie(
+        RequestHead head, ReadOnlySpan<byte> received, ReadOnlySpan<byte> name)
+    {
+        foreach (ref readonly HeaderField field in head.Headers.AsSpan(0, head.HeaderCount))
+        {
+            if (field.Kind != HeaderKind.Cookie)
+            {
+                continue;
+            }
+
+            ReadOnlySpan<byte> rest = field.Value(received);
+            while (!rest.IsEmpty)
+            {
+                int end = rest.IndexOf((byte)';');
+                ReadOnlySpan<byte> pair = (end < 0 ? rest : rest[..end]).Trim((byte)' ');
+                if (pair.Length > name.Length && pair[name.Length] == '='
+                    && pair.StartsWith(name))
+                {
+                    return pair[(name.Length + 1)..];
+                }
+
+                rest = end < 0 ? default : rest[(end + 1)..];
+            }
+        }
+
+        return default;
+    }
+
+    /// <summary>As for a request, in the text of a whole head.</summary>
+    /// <param name="head">Status line and fields; whatever lies behind a full line.</param>
+    public static ReadOnlySpan<byte> Find(ReadOnlySpan<byte> head, ReadOnlySpan<byte> name)
+    {
+        while (TryNextField(head, out var field, out var value, out var behind))
+        {
+            head = behind;
+            if (field.Length == name.Length && IsName(field, name))
+            {
+                return value;
+            }
+        }
+
+        return default;
+    }
+
+    /// <summary>
+    /// The value of the cookie of that name that a head sets (RFC 6265 section 4.1).
+    /// </summary>
+    public static ReadOnlySpan<byte> FindSetCookie(
+        ReadOnlySpan<byte> head, ReadOnlySpan<byte> name)
+    {
+        while (TryNextField(head, out var field, out var value, out var behind))
+        {
+            head = behind;
+            if (field.Length == 10 && IsName(field, "set_cookie"u8)
+                && value.Length > name.Length && value[name.Length] == '='
+                && value.StartsWith(name))
+            {
+                ReadOnlySpan<byte> rest = value[(name.Length + 1)..];
+                int end = rest.IndexOf((byte)';');
+                return end < 0 ? rest : rest[..end].TrimEnd((byte)' ');
+            }
+        }
+
+        return default;
+    }
+
+    /// <summary>Drops the line in front, and takes the one behind it apart.</summary>
+    private static bool TryNextField(
+        ReadOnlySpan<byte> head,
+        out ReadOnlySpan<byte> name,
+        out ReadOnlySpan<byte> value,
+        out ReadOnlySpan<byte> behind)
+    {
+        name = default;
+        value = default;
+        int end = head.IndexOf((byte)'\n');
+        head = end < 0 ? default : head[(end + 1)..];
+        behind = head;
+        int length = head.IndexOf("\r\n"u8);
+        int colon = length <= 0 ? -1 : head[..length].IndexOf((byte)':');
+        if (colon <= 0)
+        {
+            return false;
+        }
+
+        name = head[..colon];
+        value = head[(colon + 1)..length].Trim(" \t"u8);
+        return true;
+    }
+
+    private static bool IsName(ReadOnlySpan<byte> sent, ReadOnlySpan<byte> name)
+    {
+        for (int i = 0; i < name.Length; i++)
+        {
+            int letter = sent[i] == '-' ? '_' : char.ToLowerInvariant((char)sent[i]);
+            if (letter != name[i])
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+}
