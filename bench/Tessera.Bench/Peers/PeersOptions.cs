@@ -19,7 +19,7 @@ internal sealed record PeersOptions
                                45 bytes on as many connections), 1k, 64k, 1m (replies), connect (a
                                connection for each request), file-4k, file-100m, idle-10000
           --peers A,B          of nginx, nginx-tuned, haproxy, haproxy-tuned, tessera,
-                               tessera-uring; ratios are to the first
+                               tessera-uring (all but the last); ratios are to the first
           --record FILE        write the report to FILE as well (the script fills in FILE)
           --check FILE         compare with the ratios in FILE (the script fills in FILE): exit
                                code 3 when Tessera lost more than 10 % somewhere
@@ -34,7 +34,7 @@ internal sealed record PeersOptions
 
     public IReadOnlyList<Scenario> Scenarios { get; private init; } = Scenario.All;
 
-    public IReadOnlyList<string> Peers { get; private init; } = AllPeers;
+    public IReadOnlyList<string> Peers { get; private init; } = AllPeers[..^1];
 
     /// <summary>File that gets the report; null for none.</summary>
     public string? Record { get; private init; }
