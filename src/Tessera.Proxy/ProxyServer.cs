@@ -112,11 +112,20 @@ public sealed partial class ProxyServer : IAsyncDisposable
     /// What a configuration says that cannot be done: variables that do not exist, expressions
     /// that are none. Applying it would throw.
     /// </summary>
-    public static IEnumerable<string> FindProblems(ProxyConfig config) =>
-        from route in config.Listeners.SelectMany(listener => listener.Routes)
-        let problem = RouteFactory.ProblemOf(route)
-        where problem is not null
-        select $"{route.Name}: {problem}";
+    public static IEnumerable<string> FindProblems(ProxyConfig config)
+    {
+        IEnumerable<string> ofRoutes =
+            from route in config.Listeners.SelectMany(listener => listener.Routes)
+            let problem = RouteFactory.ProblemOf(route)
+            where problem is not null
+            select $"{route.Name}: {problem}";
+        IEnumerable<string> ofLogs =
+            from log in config.Listeners.Select(l => l.AccessLog).OfType<AccessLogConfig>()
+            let problem = AccessLogFormat.ProblemOf(log)
+            where problem is not null
+            select $"the access log's format: {problem}";
+        return ofRoutes.Concat(ofLogs);
+    }
 
     /// <summary>
     /// Swaps to <paramref name="config"/> in one step. When it returns, no reactor picks an

@@ -42,7 +42,6 @@ internal sealed class LoadGenerator
 
     private InternetAddress _target;
     private byte[] _request = [];
-    private long _requestsEach;
     private long _failures;
     private long _startedAt;
     private int _running;
@@ -54,15 +53,22 @@ internal sealed class LoadGenerator
     public LoadGenerator(Reactor reactor) => _reactor = reactor;
 
     /// <summary>Opens all connections, one after the other, then sends on all of them.</summary>
-    /// <param name="requestsEach">After as many requests a connection is left idle.</param>
-    public void Start(
-        IPEndPoint target, int connections, byte[] request, long requestsEach = long.MaxValue)
+    public void Start(IPEndPoint target, int connections, byte[] request)
     {
-        _requestsEach = requestsEach;
-        _target = new InternetAddress(target);
-        _request = request;
+        Aim(target, request);
         var connected = new TaskCompletionSource();
         _reactor.Post(() => StartAsync(connections, connected).Detach(_reactor));
+        Wait(connected.Task, "connecting");
+    }
+
+    /// <summary>
+    /// Opens connections that ask once, one after the other, and are silent from then on.
+    /// </summary>
+    public void StartIdle(IPEndPoint target, int connections, byte[] request)
+    {
+        Aim(target, request);
+        var connected = new TaskCompletionSource();
+        _reactor.Post(() => StartIdleAsync(connections, connected).Detach(_reactor));
         Wait(connected.Task, "connecting");
     }
 
@@ -119,10 +125,16 @@ internal sealed class LoadGenerator
         return done.Task.Result;
     }
 
-    private async ReactorTask<bool> StartAsync(int connections, TaskCompletionSource connected)
+    private void Aim(IPEndPoint target, byte[] request)
     {
+        _target = new InternetAddress(target);
+        _request = request;
         _isStopping = false;
         _replyBytes = 0;
+    }
+
+    private async ReactorTask<bool> StartAsync(int connections, TaskCompletionSource connected)
+    {
         var opened = new List<Transport>(connections);
         while (opened.Count < connections)
         {
@@ -144,6 +156,45 @@ internal sealed class LoadGenerator
         }
 
         connected.SetResult();
+        return true;
+    }
+
+    private async ReactorTask<bool> StartIdleAsync(int connections, TaskCompletionSource connected)
+    {
+        var head = new ResponseHead(MaxHeaders);
+        for (int opened = 0; opened < connections; opened++)
+        {
+            if (await ConnectAsync() is not { } connection || !await AskOnceAsync(connection, head))
+            {
+                connected.SetException(new InvalidOperationException(
+                    $"Connection {opened + 1} to {_target} failed."));
+                return false;
+            }
+
+            _running++;
+            StayAsync(connection).Detach(_reactor);
+        }
+
+        connected.SetResult();
+        return true;
+    }
+
+    private async ReactorTask<bool> AskOnceAsync(Transport connection, ResponseHead head)
+    {
+        head.Reset();
+        return (await connection.SendAsync(_request, 0, _request.Length, timeoutMs: 0)).IsSuccess
+            && await connection.ReceiveAsync(_received, 0, _received.Length, timeoutMs: 0)
+                is { IsSuccess: true, Value: > 0 and var received }
+            && await ReceiveRestAsync(connection, head, (int)received);
+    }
+
+    /// <summary>Nothing is said any more until either side ends the connection.</summary>
+    private async ReactorTask<bool> StayAsync(Transport connection)
+    {
+        await connection.WaitReadableAsync(timeoutMs: 0);
+        _failures += _isStopping ? 0 : 1;
+        Close(connection);
+        _running--;
         return true;
     }
 
@@ -207,14 +258,8 @@ internal sealed class LoadGenerator
     private async ReactorTask<bool> ExchangeAsync(Transport connection, ResponseHead head)
     {
         long sentAt = Stopwatch.GetTimestamp();
-        for (long request = 1; !_isStopping; request++)
+        while (!_isStopping)
         {
-            if (request > _requestsEach)
-            {
-                await connection.WaitReadableAsync(timeoutMs: 0);
-                return _isStopping;
-            }
-
             SyscallResult sent =
                 await connection.SendAsync(_request, 0, _request.Length, timeoutMs: 0);
             if (!sent.IsSuccess)

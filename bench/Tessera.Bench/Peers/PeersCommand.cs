@@ -117,13 +117,7 @@ internal sealed class PeersCommand : IDisposable
     /// <summary>0, or 3 when something got slower than it was recorded.</summary>
     private int Execute()
     {
-        foreach (Peer peer in _peers)
-        {
-            peer.Start();
-            PutUnderLoad(peer, Scenario.WarmUp, FirstWarmUpMs);
-            _load.Stop();
-        }
-
+        _peers.ForEach(StartWarm);
         foreach (Scenario scenario in _options.Scenarios)
         {
             Peer[] peers = [.. _peers.Where(peer => peer.CanTake(scenario))];
@@ -152,6 +146,13 @@ internal sealed class PeersCommand : IDisposable
         return losses.Length == 0 ? 0 : 3;
     }
 
+    private void StartWarm(Peer peer)
+    {
+        peer.Start();
+        PutUnderLoad(peer, Scenario.WarmUp, FirstWarmUpMs);
+        _load.Stop();
+    }
+
     /// <summary>The files that scenarios ask for, in a folder that everyone may read.</summary>
     private string CreateFiles(IEnumerable<Scenario> scenarios)
     {
@@ -171,18 +172,30 @@ internal sealed class PeersCommand : IDisposable
 
     private void PutUnderLoad(Peer peer, Scenario scenario, int milliseconds)
     {
-        _load.Start(
-            peer.EndPoint,
-            scenario.Connections,
-            scenario.Request(),
-            scenario.Kind == LoadKind.Idle ? 1 : long.MaxValue);
+        if (scenario.Kind == LoadKind.Idle)
+        {
+            _load.StartIdle(peer.EndPoint, scenario.Connections, scenario.Request());
+        }
+        else
+        {
+            _load.Start(peer.EndPoint, scenario.Connections, scenario.Request());
+        }
+
         Sleep(milliseconds);
     }
 
     private void Measure(Peer peer, Scenario scenario, int round)
     {
+        if (scenario.Kind == LoadKind.Idle)
+        {
+            // Memory that an earlier round has left behind would be used again.
+            peer.Dispose();
+            StartWarm(peer);
+        }
+
         peer.TruncateLog();
         long logBytes = peer.LoggedBytes();
+        long residentBytes = peer.Usage().ResidentBytes;
         PutUnderLoad(peer, scenario, WarmUpMs);
 
         ProcessUsage before = peer.Usage();
@@ -199,12 +212,13 @@ internal sealed class PeersCommand : IDisposable
             sample,
             after.Cpu - before.Cpu,
             after.ResidentBytes,
+            after.ResidentBytes - residentBytes,
             peer.LoggedBytes() - logBytes);
         _measurements.Add(one);
-        Console.Error.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{scenario.Name,-10} round {round}: {peer.Name,-14} "
-            + $"{sample.RequestsPerSecond,7:F0} requests/s {one.CpuMicroseconds,5:F1} µs/request"));
+        string result = scenario.Kind == LoadKind.Idle
+            ? $"{one.BytesPerConnection,7:F0} bytes/connection"
+            : $"{sample.RequestsPerSecond,7:F0} requests/s {one.CpuMicroseconds,5:F1} µs/request";
+        Console.Error.WriteLine($"{scenario.Name,-10} round {round}: {peer.Name,-14} {result}");
     }
 
     private void Sleep(int milliseconds)
@@ -236,8 +250,9 @@ internal sealed class PeersCommand : IDisposable
             sleep: small-N sends one GET after the other on N keep-alive connections for a reply of
             45 bytes, 1k, 64k (64 connections) and 1m (16) for longer ones; connect opens a
             connection for each of 64 requests at a time; file-4k (64) and file-100m (4) are files
-            of the proxy; idle-10000 is memory alone. "best" is the ratio to the best of the others
-            in the same round.
+            of the proxy; idle-10000 is by how much the resident set of a fresh process grows with
+            10,000 connections that have asked once, one after the other. "best" is the ratio to
+            the best of the others in the same round.
             {_options.Rounds} rounds of {_options.Seconds} s each, interleaved. CPU is user and
             system time of the proxy's processes.
 

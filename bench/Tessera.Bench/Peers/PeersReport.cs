@@ -20,7 +20,7 @@ internal sealed class PeersReport
     private static readonly string[] Columns =
     [
         "scenario", "proxy", "requests/s", "ratio", "best", "CPU µs/req", "ratio", "best",
-        "p50 ms", "p99 ms", "RSS MiB", "core",
+        "p50 ms", "p99 ms", "RSS MiB", "B/conn", "ratio", "core",
     ];
 
     private readonly IReadOnlyList<Measurement> _measurements;
@@ -60,6 +60,8 @@ internal sealed class PeersReport
                 group.Key.Peer,
                 .. speed,
                 Text(Median(all, one => one.ResidentBytes / 1_048_576.0), "0"),
+                isIdle ? Text(Median(all, one => one.BytesPerConnection), "0") : "",
+                isIdle ? Text(Ratio(all, one => one.BytesPerConnection), "0.00") : "",
                 isIdle ? "" : Text(busy * 100, "0") + (busy < Saturated ? " %*" : " %"),
             ]);
         }

@@ -77,15 +77,6 @@ internal ref struct ByteWriter
     /// <summary>Takes back what was written behind <paramref name="length"/>.</summary>
     public void Truncate(int length) => Length = length;
 
-    /// <summary>
-    /// Forgets what was written behind the first <paramref name="length"/> bytes.
-    /// </summary>
-    public void Rewind(int length)
-    {
-        Length = length;
-        HasOverflowed = false;
-    }
-
     /// <summary>Puts a byte before what stands at <paramref name="index"/>.</summary>
     public void Insert(int index, byte value)
     {

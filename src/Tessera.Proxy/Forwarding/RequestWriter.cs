@@ -48,7 +48,7 @@ internal static class RequestWriter
             WriteUpgrade(ref writer, head, received);
         }
 
-        if (!traceParent.IsEmpty)
+        if (!traceParent.IsEmpty && (edit is null || !edit.Drops("traceparent"u8)))
         {
             writer.Write("traceparent: "u8);
             writer.Write(traceParent);

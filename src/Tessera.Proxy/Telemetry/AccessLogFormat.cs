@@ -47,6 +47,20 @@ internal sealed class AccessLogFormat
     /// <summary>It wants what stood in the heads of responses.</summary>
     public bool KeepsHeads { get; }
 
+    /// <summary>What is wrong with a format, as a sentence; null when nothing is.</summary>
+    public static string? ProblemOf(AccessLogConfig config)
+    {
+        try
+        {
+            Parse(config);
+            return null;
+        }
+        catch (FormatException fault)
+        {
+            return fault.Message.TrimEnd('.') + '.';
+        }
+    }
+
     /// <exception cref="FormatException">It names a variable that does not exist.</exception>
     public static AccessLogFormat Parse(AccessLogConfig config)
     {
@@ -124,7 +138,7 @@ internal sealed class AccessLogFormat
         Span<byte> value = stackalloc byte[LogEscape.MaxValueBytes];
         int length = Math.Min(writer.Length - start, maxValueBytes);
         writer.Written.Slice(start, length).CopyTo(value);
-        writer.Rewind(start);
+        writer.Truncate(start);
         value = value[..length];
         switch (_escaping)
         {

@@ -10,6 +10,14 @@ namespace Tessera.Metrics;
 /// </summary>
 internal static class MetricsPage
 {
+    private static readonly ImmutableArray<(HealthState State, string Name)> HealthStates =
+    [
+        (HealthState.Well, "well"),
+        (HealthState.Avoided, "avoided"),
+        (HealthState.Ejected, "ejected"),
+        (HealthState.FailingProbe, "failing_probe"),
+    ];
+
     public static string Write(ProxyMetrics metrics)
     {
         var text = new PrometheusText();
@@ -115,14 +123,24 @@ internal static class MetricsPage
             }
         }
 
+        text.Family("tessera_endpoint_health", "gauge",
+            "1 for what is held against the endpoint: well is nothing.");
+        foreach (EndpointStatus endpoint in backends.SelectMany(b => b.Endpoints))
+        {
+            foreach ((HealthState state, string name) in HealthStates)
+            {
+                text.Sample(endpoint.Health.State == state ? 1 : 0,
+                    ("backend", endpoint.Backend), ("endpoint", endpoint.Endpoint),
+                    ("state", name));
+            }
+        }
+
         Endpoints(text, backends, "tessera_endpoint_in_flight", "gauge",
             "Requests on their way to the endpoint or back.", e => e.InFlight);
         Endpoints(text, backends, "tessera_endpoint_requests_total", "counter",
             "Tries at the endpoint.", e => e.Requests);
         Endpoints(text, backends, "tessera_endpoint_failures_total", "counter",
             "Tries that the endpoint failed.", e => e.Failures);
-        Endpoints(text, backends, "tessera_endpoint_avoided", "gauge",
-            "1 while others are tried first, because it failed.", e => e.IsAvoided ? 1 : 0);
         Endpoints(text, backends, "tessera_endpoint_weight", "gauge",
             "Its share among the endpoints of its backend.", e => e.Weight);
     }

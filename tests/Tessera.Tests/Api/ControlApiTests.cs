@@ -354,7 +354,7 @@ public sealed class ControlApiTests : IAsyncLifetime
             }
 
             Task<int> last = sockets[^1].ReceiveAsync(new byte[1], Token).AsTask();
-            (await last.WaitAsync(TimeSpan.FromSeconds(5), Token)).ShouldBe(0);
+            (await last.WaitAsync(TimeSpan.FromSeconds(30), Token)).ShouldBe(0);
         }
         finally
         {

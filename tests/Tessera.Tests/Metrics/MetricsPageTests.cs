@@ -25,6 +25,8 @@ public sealed partial class MetricsPageTests
             "\ntessera_request_duration_seconds_count{route=\"/\",backend=\"web\"} 1");
         page.ShouldContain("\ntessera_endpoint_state"
             + "{backend=\"web\",endpoint=\"web-1\",state=\"active\"} 1\n");
+        page.ShouldContain("\ntessera_endpoint_health"
+            + "{backend=\"web\",endpoint=\"web-1\",state=\"ejected\"} 0\n");
         page.ShouldEndWith("\n");
         CheckForm(page);
     }

@@ -228,7 +228,7 @@ public sealed class AccessLogTests : IDisposable
     {
         using ScriptedServer server = ScriptedServer.Named("x");
         await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
-        Should.Throw<FormatException>(() => proxy.Server.Apply(new ProxyConfig
+        var config = new ProxyConfig
         {
             Listeners =
             [
@@ -238,7 +238,10 @@ public sealed class AccessLogTests : IDisposable
                     AccessLog = new AccessLogConfig { Path = LogPath, Format = "$nothing_such" },
                 },
             ],
-        }));
+        };
+        ProxyServer.FindProblems(config).ShouldBe(
+            ["the access log's format: there is no variable \"$nothing_such\"."]);
+        Should.Throw<FormatException>(() => proxy.Server.Apply(config));
         (await proxy.GetAsync()).ShouldBe("x");
     }
 
