@@ -21,6 +21,14 @@ internal sealed class IoHandle
     /// <summary>Tells this user of the descriptor's number from earlier and later ones.</summary>
     public uint Generation { get; set; }
 
+    /// <summary>
+    /// What arrives here begins something, and waits until what is under way has gone on.
+    /// </summary>
+    public bool BringsWork { get; init; }
+
+    /// <summary>It waits in <see cref="NewWork"/>.</summary>
+    public bool IsQueued { get; set; }
+
     public IoOperation Read { get; }
 
     public IoOperation Write { get; }

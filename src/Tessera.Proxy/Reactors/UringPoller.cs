@@ -41,6 +41,7 @@ internal sealed unsafe class UringPoller : IPoller
     private readonly Stack<int> _freeTransfers = new(MaxTransfers);
     private readonly List<Finished> _finished = [];
     private readonly List<IoHandle> _alerts = [];
+    private readonly NewWork _newWork = new();
     private IoHandle?[] _handles = new IoHandle?[1_024];
     private uint _generation;
     private int _nextFinished;
@@ -149,7 +150,8 @@ internal sealed unsafe class UringPoller : IPoller
 
     public void Wait(int timeoutMs)
     {
-        SyscallResult entered = _ring.Enter(1, timeoutMs);
+        SyscallResult entered = _ring.Enter(1, _newWork.IsEmpty ? timeoutMs : 0);
+        _newWork.BeginTurn();
         if (!entered.IsSuccess)
         {
             throw new InvalidOperationException(
@@ -165,6 +167,11 @@ internal sealed unsafe class UringPoller : IPoller
         while (_ring.TryTake(out Completion completion))
         {
             Take(completion);
+        }
+
+        while (_newWork.TryTake(out IoHandle? handle))
+        {
+            GoOn(handle);
         }
 
         foreach (IoHandle handle in _alerts)
@@ -354,6 +361,18 @@ internal sealed unsafe class UringPoller : IPoller
             TryWatch(handle);
         }
 
+        if (handle.BringsWork)
+        {
+            _newWork.Add(handle);
+        }
+        else
+        {
+            GoOn(handle);
+        }
+    }
+
+    private void GoOn(IoHandle handle)
+    {
         if (handle.Read.IsPending && handle.IsReadable)
         {
             GoOn(handle.Read);

@@ -13,10 +13,10 @@ internal sealed class Transport
 {
     private readonly Reactor _reactor;
 
-    private Transport(Reactor reactor, int descriptor)
+    private Transport(Reactor reactor, int descriptor, bool bringsWork)
     {
         _reactor = reactor;
-        Handle = new IoHandle(reactor, descriptor);
+        Handle = new IoHandle(reactor, descriptor) { BringsWork = bringsWork };
     }
 
     public IoHandle Handle { get; }
@@ -29,7 +29,7 @@ internal sealed class Transport
     /// </summary>
     public static SyscallResult TryOpen(Reactor reactor, int descriptor, out Transport transport)
     {
-        transport = new Transport(reactor, descriptor);
+        transport = new Transport(reactor, descriptor, bringsWork: true);
 
         // Most clients send at once: a receive is worth a try before the first event.
         transport.Handle.IsReadable = true;
@@ -61,7 +61,7 @@ internal sealed class Transport
         }
 
         // Registered only now: a socket that never connected counts as hung up.
-        transport = new Transport(reactor, descriptor);
+        transport = new Transport(reactor, descriptor, bringsWork: false);
         return transport.Register();
     }
 
