@@ -229,7 +229,7 @@ internal sealed class ListenSocket
         if (accepted.IsSuccess)
         {
             _isExhausted = false;
-            Admit(accepted.IntValue, _handle.AcceptedPeer);
+            Admit(accepted.IntValue, _handle.Read.AcceptedPeer);
             return true;
         }
 

@@ -157,16 +157,22 @@ internal sealed class EpollPoller : IPoller
 
     private void Dispatch(IoHandle handle)
     {
-        if (handle.Read.IsPending && handle.IsReadable
-            && ReadyIo.Try(handle.Read, _buffers, out SyscallResult received))
+        if (handle.Sleeper is not null)
         {
-            handle.Read.Complete(received);
+            handle.WakeSleeper();
+            return;
         }
 
-        if (handle.Write.IsPending && handle.IsWritable
-            && ReadyIo.Try(handle.Write, _buffers, out SyscallResult sent))
+        if (handle is { IsReadable: true, CurrentRead: { IsPending: true } read }
+            && ReadyIo.Try(read, _buffers, out SyscallResult received))
         {
-            handle.Write.Complete(sent);
+            read.Complete(received);
+        }
+
+        if (handle is { IsWritable: true, CurrentWrite: { IsPending: true } write }
+            && ReadyIo.Try(write, _buffers, out SyscallResult sent))
+        {
+            write.Complete(sent);
         }
 
         if (handle.Watcher is not null)

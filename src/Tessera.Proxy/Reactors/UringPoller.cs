@@ -42,6 +42,7 @@ internal sealed unsafe class UringPoller : IPoller
     private readonly List<Finished> _finished = [];
     private readonly List<IoHandle> _alerts = [];
     private readonly NewWork _newWork = new();
+    private readonly Queue<IoHandle> _sleepers = new();
     private IoHandle?[] _handles = new IoHandle?[1_024];
     private uint _generation;
     private int _nextFinished;
@@ -108,7 +109,7 @@ internal sealed unsafe class UringPoller : IPoller
             return;
         }
 
-        bool isListener = handle.Read.Kind == IoKind.Accept;
+        bool isListener = handle.CurrentRead is { Kind: IoKind.Accept };
         Forget(handle);
         SocketCalls.Close(descriptor);
         if (isListener)
@@ -197,6 +198,10 @@ internal sealed unsafe class UringPoller : IPoller
 
         _finished.Clear();
         _nextFinished = 0;
+        while (_sleepers.TryDequeue(out IoHandle? handle))
+        {
+            handle.WakeSleeper();
+        }
     }
 
     public void Wake() => EventFd.Signal(_wake);
@@ -229,8 +234,16 @@ internal sealed unsafe class UringPoller : IPoller
     /// </summary>
     private void Forget(IoHandle handle)
     {
-        Abandon(handle.Read);
-        Abandon(handle.Write);
+        if (handle.CurrentRead is { } read)
+        {
+            Abandon(read);
+        }
+
+        if (handle.CurrentWrite is { } write)
+        {
+            Abandon(write);
+        }
+
         ulong data = WatchDataOf(handle, handle.Descriptor);
         if (!_ring.TryUnwatch(data) && MakeRoom())
         {
@@ -373,14 +386,20 @@ internal sealed unsafe class UringPoller : IPoller
 
     private void GoOn(IoHandle handle)
     {
-        if (handle.Read.IsPending && handle.IsReadable)
+        if (handle.Sleeper is not null)
         {
-            GoOn(handle.Read);
+            _sleepers.Enqueue(handle);
+            return;
         }
 
-        if (handle.Write.IsPending && handle.IsWritable)
+        if (handle is { IsReadable: true, CurrentRead: { IsPending: true } read })
         {
-            GoOn(handle.Write);
+            GoOn(read);
+        }
+
+        if (handle is { IsWritable: true, CurrentWrite: { IsPending: true } write })
+        {
+            GoOn(write);
         }
 
         if (handle.Watcher is not null)
