@@ -61,9 +61,10 @@ internal sealed partial class Forwarder
             return ProxyError.Of(ProxyErrorKind.HoldQueueFull, ProxyErrorSource.Proxy);
         }
 
-        // (3) Wait for a new configuration, or for room at an endpoint. Whatever is applied after
-        // (1) is posted to this reactor and finds the request in the queue; room that was made
-        // before the queue was seen is looked for. A client that hangs up now is not waited for;
+        // (3) Wait for a new configuration, for room at an endpoint, or for one that passes its
+        // probe again. Whatever is applied after (1) is posted to this reactor and finds the
+        // request in the queue; room that was made before the queue was seen is looked for. Even
+        // then others get their turn first, so that time goes on whatever is found. A client that hangs up now is not waited for;
         // one that had ended its stream before still expects its answer.
         HoldQueue queue = backend.HoldQueueOf(_shard.Number);
         IoHandle client = exchange.Client.Transport.Handle;
@@ -74,6 +75,7 @@ internal sealed partial class Forwarder
             queue.Add(_reactor, exchange.Wait, exchange.HoldDeadlineMs);
             if (isFull && Balancer.HasRoom(backend.Current, exchange.Tried))
             {
+                await _reactor.Yield(exchange.Wait);
                 return ProxyError.None;
             }
 
