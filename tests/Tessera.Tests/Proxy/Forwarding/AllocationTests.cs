@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text;
 using Shouldly;
@@ -57,6 +58,74 @@ public sealed class AllocationTests
         allocated.ShouldBeLessThan(AllowedBytes);
         await proxy.DisposeAsync();
         File.Delete(log);
+    }
+
+    /// <summary>
+    /// A hundred thousand, several at a time on several connections; a byte for each would be seen.
+    /// </summary>
+    [Fact]
+    public async Task Proxies_a_hundred_thousand_requests_without_allocating()
+    {
+        const int Connections = 8;
+        const int Batch = 16;
+        using CannedServer server = CannedServer.Start("HTTP/1.1 200 OK\r\n"
+            + "Content-Type: text/plain\r\nContent-Length: 3\r\n\r\none");
+        string log = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        await using ProxyFixture proxy = ProxyFixture.Start(
+            [server.Address],
+            new ProxyOptions { Reactors = 1 },
+            listener: l => l with { AccessLog = new AccessLogConfig { Path = log } });
+        const string Post =
+            "POST /save HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nhi";
+        var load = new PipelinedLoad(
+            proxy.Address,
+            string.Concat(Enumerable.Repeat(Get + Post, Batch / 2)),
+            answers: Batch,
+            mark: "\r\n\r\none");
+        await load.RunAsync(Connections, batches: 50);
+        long before = await AllocatedAsync(proxy);
+        var clock = Stopwatch.StartNew();
+        await load.RunAsync(Connections, batches: 100_000 / Batch / Connections + 1);
+        long allocated = await AllocatedAsync(proxy) - before;
+        allocated.ShouldBeLessThan(AllowedBytes * (2 + (long)clock.Elapsed.TotalSeconds));
+        proxy.Status("web-1").Requests.ShouldBeGreaterThan(100_000);
+        await proxy.DisposeAsync();
+        File.Delete(log);
+    }
+
+    [Fact]
+    public async Task Refuses_a_flood_without_allocating_for_each_request()
+    {
+        using CannedServer server = CannedServer.Start("");
+        int lines = 0;
+        await using ProxyFixture proxy = ProxyFixture.Start(
+            [server.Address],
+            new ProxyOptions { Reactors = 1, ErrorLog = _ => Interlocked.Increment(ref lines) },
+            listener: l => l with
+            {
+                Routes =
+                [
+                    new RouteConfig
+                    {
+                        Backend = "web",
+                        Access = new AccessConfig
+                        {
+                            Addresses = [new AddressRule(IsAllowed: false, Network: null)],
+                        },
+                    },
+                ],
+            });
+        var load = new PipelinedLoad(
+            proxy.Address, string.Concat(Enumerable.Repeat(Get, 10)), 10, "HTTP/1.1 403 ");
+        await load.RunAsync(connections: 4, batches: 50);
+        long before = await AllocatedAsync(proxy);
+        var clock = Stopwatch.StartNew();
+        await load.RunAsync(connections: 4, batches: 500);
+        long allocated = await AllocatedAsync(proxy) - before;
+
+        // Some lines each second, whose text is not free; of 20,000 requests.
+        lines.ShouldBeGreaterThan(0);
+        allocated.ShouldBeLessThan(11 * AllowedBytes * (2 + (long)clock.Elapsed.TotalSeconds));
     }
 
     [Theory]
