@@ -172,8 +172,8 @@ public sealed unsafe partial class IoUring : IDisposable
 
     /// <summary>
     /// Ends the watch with that data; it completes with ECANCELED. Not by IORING_OP_POLL_REMOVE:
-    /// that fails with EALREADY when an event came since the last <see cref="Enter"/>, and the watch
-    /// would hold its socket open for ever.
+    /// that fails with EALREADY when an event came since the last <see cref="Enter"/>, and the
+    /// watch would hold its socket open for ever.
     /// </summary>
     public bool TryUnwatch(ulong data)
     {

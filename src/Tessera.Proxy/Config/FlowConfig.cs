@@ -134,8 +134,8 @@ public sealed record RateLimitConfig
     public int Status { get; init; } = 429;
 
     /// <summary>
-    /// Of the line about a request that is refused; one that is delayed weighs a level less: nginx's
-    /// limit_req_log_level.
+    /// Of the line about a request that is refused; one that is delayed weighs a level less:
+    /// nginx's limit_req_log_level.
     /// </summary>
     public ErrorLevel LogLevel { get; init; } = ErrorLevel.Error;
 

@@ -119,7 +119,7 @@ internal sealed partial class ClientConnection
         Exchange exchange, string reason, ConnectionOption option)
     {
         exchange.AddRouteFields();
-        byte[] buffer = _reactor.Buffers.Rent(ErrorReplyBytes + exchange.AddedFields.Length);
+        byte[] buffer = Reactor.Buffers.Rent(ErrorReplyBytes + exchange.AddedFields.Length);
         int length = ErrorReply.Write(
             buffer,
             exchange.Status,
@@ -132,12 +132,12 @@ internal sealed partial class ClientConnection
         exchange.HasReachedClient = true;
         exchange.NoteSentHead(buffer.AsSpan(0, length));
         exchange.BodyBytesSent = bodyBytes;
-        SyscallResult sent = await Transport.SendAsync(buffer, 0, length, _options.SendTimeoutMs);
-        _reactor.Buffers.Return(buffer);
+        SyscallResult sent = await Transport.SendAsync(buffer, 0, length, Options.SendTimeoutMs);
+        Reactor.Buffers.Return(buffer);
         return NoteAnswered(exchange, sent);
     }
 
-    /// <summary>An answer of the proxy itself was sent; false when it did not get through.</summary>
+    /// <summary>An answer of the proxy itself was sent; false when it was not.</summary>
     private bool NoteAnswered(Exchange exchange, SyscallResult sent)
     {
         if (sent.Errno == Errno.TimedOut)
@@ -156,19 +156,19 @@ internal sealed partial class ClientConnection
     private async ReactorTask<bool> LingerAsync()
     {
         Transport.ShutdownSend();
-        long deadlineMs = _reactor.NowMs + LingerMs;
-        for (long left = MaxLingerBytes; left > 0 && _reactor.NowMs < deadlineMs;)
+        long deadlineMs = Reactor.NowMs + LingerMs;
+        for (long left = MaxLingerBytes; left > 0 && Reactor.NowMs < deadlineMs;)
         {
             SyscallResult received = await Transport.ReceiveRentedAsync(
-                _reactor.Buffers.HeadBytes, 0, (int)(deadlineMs - _reactor.NowMs));
+                Reactor.Buffers.HeadBytes, 0, (int)(deadlineMs - Reactor.NowMs));
             if (!received.IsSuccess || received.Value == 0)
             {
                 break;
             }
 
-            _reactor.Buffers.Return(Transport.TakeReceived());
+            Reactor.Buffers.Return(Transport.TakeReceived());
             left -= received.Value;
-            await _reactor.Yield(Transport.Handle.Read);
+            await Reactor.Yield(Transport.Handle.Read);
         }
 
         return true;

@@ -31,12 +31,12 @@ internal sealed partial class ClientConnection
                 && (IsKnownHttp || ProtocolSniffer.Sniff(Received) == SniffedProtocol.Http);
             if (isHttp)
             {
-                byte[] buffer = _reactor.Buffers.Rent(ErrorReplyBytes);
+                byte[] buffer = Reactor.Buffers.Rent(ErrorReplyBytes);
                 int length = ErrorReply.Write(
                     buffer, 503, "there are too many connections", default,
                     ConnectionOption.Close, hasBody: true, _shard.Clock, out _);
                 SyscallResult sent = await Transport.SendAsync(buffer, 0, length, TurnAwayMs);
-                _reactor.Buffers.Return(buffer);
+                Reactor.Buffers.Return(buffer);
                 if (sent.IsSuccess)
                 {
                     await LingerAsync();
@@ -46,7 +46,7 @@ internal sealed partial class ClientConnection
         catch (Exception exception)
         {
             _closing = Closing.Reset;
-            _reactor.ReportFault(exception);
+            Reactor.ReportFault(exception);
         }
 
         Close();
@@ -71,7 +71,7 @@ internal sealed partial class ClientConnection
         if (route.Flow is { } flow)
         {
             // (2) The rate; what is beyond it but within the burst waits for its turn.
-            RateVerdict rate = flow.Charge(exchange, _reactor.NowMs);
+            RateVerdict rate = flow.Charge(exchange, Reactor.NowMs);
             if (rate.Rule is { } rule)
             {
                 NoteRate(exchange, rule, rate);
@@ -179,13 +179,13 @@ internal sealed partial class ClientConnection
     /// </summary>
     private async ReactorTask<GateVerdict> CheckPasswordAsync(Exchange exchange, AccessGate gate)
     {
-        var check = new PasswordCheck(_reactor, exchange.Wait);
+        var check = new PasswordCheck(Reactor, exchange.Wait);
         if (!gate.TryBeginCheck(exchange, check))
         {
             return GateVerdict.Undecided;
         }
 
-        await _reactor.Start(exchange.Wait, IoKind.Wait, [], 0, 0, timeoutMs: 0);
+        await Reactor.Start(exchange.Wait, IoKind.Wait, [], 0, 0, timeoutMs: 0);
         return check.IsRight ? GateVerdict.Pass : GateVerdict.Unauthorized;
     }
 

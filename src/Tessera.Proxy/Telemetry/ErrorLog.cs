@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Forwarding;
+using Tessera.Proxy.Http;
 using Tessera.Proxy.Listening;
 
 namespace Tessera.Proxy.Telemetry;
@@ -126,7 +127,8 @@ internal sealed class ErrorLog
         text.Append(", upstream ");
         if (exchange.Endpoint is { } endpoint)
         {
-            text.Append(LogEscape.ToText(endpoint.AddressText)).Append(" (").Append(endpoint.Id).Append(')');
+            text.Append(LogEscape.ToText(endpoint.AddressText));
+            text.Append(" (").Append(endpoint.Id).Append(')');
         }
         else
         {
@@ -165,10 +167,9 @@ internal sealed class ErrorLog
         }
 
         ReadOnlySpan<byte> received = exchange.Received;
-        string method =
-            LogEscape.ToText(received.Slice(exchange.Request.MethodStart, exchange.Request.MethodLength));
-        string target =
-            LogEscape.ToText(received.Slice(exchange.Request.TargetStart, exchange.Request.TargetLength));
+        RequestHead head = exchange.Request;
+        string method = LogEscape.ToText(received.Slice(head.MethodStart, head.MethodLength));
+        string target = LogEscape.ToText(received.Slice(head.TargetStart, head.TargetLength));
         return $"{method} {target}";
     }
 

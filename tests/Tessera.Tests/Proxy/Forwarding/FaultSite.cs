@@ -73,7 +73,10 @@ internal sealed class FaultSite : IAsyncDisposable
                 {
                     Endpoints =
                     [
-                        ProxyFixture.Endpoint("narrow-1", _echo.Address) with { MaxConnections = 1 },
+                        ProxyFixture.Endpoint("narrow-1", _echo.Address) with
+                        {
+                            MaxConnections = 1,
+                        },
                     ],
                 },
             ],
@@ -133,7 +136,7 @@ internal sealed class FaultSite : IAsyncDisposable
 
     public Task<ScriptedConnection> ConnectAsync() => ScriptedConnection.ConnectAsync(_address);
 
-    /// <summary>Nothing hangs, nothing is counted twice or never, and nothing broke inside.</summary>
+    /// <summary>Nothing hangs, is counted twice or never, or broke inside.</summary>
     public async Task SettlesAsync()
     {
         try
@@ -155,8 +158,8 @@ internal sealed class FaultSite : IAsyncDisposable
     {
         string inFlight = string.Join(", ", _server.GetStatus().SelectMany(b => b.Endpoints)
             .Where(e => e.InFlight > 0).Select(e => $"{e.Endpoint}: {e.InFlight}"));
-        return $"{_server.ConnectionCount} connections, {_server.GetStatus().Sum(b => b.Held)} held, "
-            + $"in flight {inFlight}";
+        int held = _server.GetStatus().Sum(b => b.Held);
+        return $"{_server.ConnectionCount} connections, {held} held, in flight {inFlight}";
     }
 
     public async ValueTask DisposeAsync()
@@ -180,7 +183,7 @@ internal sealed class FaultSite : IAsyncDisposable
     private static RouteConfig Route(ExchangeKind kind, string backend) =>
         new() { Path = PathMatch.Below($"/{kind}"), Backend = backend };
 
-    /// <summary>Answers with the body as it came, chunks included; or with all that comes.</summary>
+    /// <summary>Answers with the body as it came, chunks included, or with all.</summary>
     private static async Task EchoAsync(ScriptedConnection connection)
     {
         while (await connection.ReadHeadAsync() is { Length: > 0 } head)

@@ -67,5 +67,6 @@ internal sealed class FaultPoint
     }
 
     /// <summary>Counts a transfer; true for the one that is to be reset.</summary>
-    public bool IsResetNext() => Interlocked.Increment(ref _transfers) == Volatile.Read(ref _resetAt);
+    public bool IsResetNext() =>
+        Interlocked.Increment(ref _transfers) == Volatile.Read(ref _resetAt);
 }

@@ -19,7 +19,7 @@ internal sealed class FaultyPoller : IPoller
     private readonly Random _random;
     private readonly List<Delayed> _delayed = [];
     private readonly List<IoHandle> _handles = [];
-    private readonly Dictionary<IoOperation, long> _origins = [];
+    private readonly Dictionary<(IoHandle Handle, bool IsSend), long> _origins = [];
     private int _step;
 
     public FaultyPoller(BufferPool buffers, Faults faults, PollerKind kind = PollerKind.Epoll)
@@ -145,11 +145,21 @@ internal sealed class FaultyPoller : IPoller
     private void PretendReady(IoHandle handle)
     {
         handle.IsReadable = true;
-        TryAgain(handle.Read);
-        if (handle.Descriptor >= 0 && !(handle.Write is { IsPending: true, Kind: IoKind.Connect }))
+        if (handle.Sleeper is not null)
+        {
+            handle.WakeSleeper();
+            return;
+        }
+
+        if (handle.CurrentRead is { } read)
+        {
+            TryAgain(read);
+        }
+
+        if (handle is { Descriptor: >= 0, CurrentWrite: { Kind: not IoKind.Connect } write })
         {
             handle.IsWritable = true;
-            TryAgain(handle.Write);
+            TryAgain(write);
         }
 
         if (handle.Descriptor >= 0 && handle.Watcher is not null)
@@ -223,10 +233,11 @@ internal sealed class FaultyPoller : IPoller
             _origins.Clear();
         }
 
-        if (!_origins.TryGetValue(operation, out long origin))
+        (IoHandle, bool) stream = (operation.Handle, operation.IsSend);
+        if (!_origins.TryGetValue(stream, out long origin))
         {
             origin = operation.TotalBytes;
-            _origins.Add(operation, origin);
+            _origins.Add(stream, origin);
         }
 
         return (int)Math.Max(0, point.CutAt - (operation.TotalBytes - origin));

@@ -28,7 +28,8 @@ public sealed class LimitLogTests
 
         string line = _lines.ShouldHaveSingleItem();
         line.ShouldMatch(
-            "^\\[error\\] 429, too many requests \\(limit \"clients\"\\), excess [12]\\.[0-9]{3}: ");
+            "^\\[error\\] 429, too many requests \\(limit \"clients\"\\), "
+            + "excess [12]\\.[0-9]{3}: ");
         line.ShouldContain($": client 127.0.0.1, listener {proxy.Address}, request \"GET /\", "
             + "host \"test\", route shop, backend web, upstream -, try 0");
         await CountsAsync(proxy, "rate_refused", 1);
@@ -319,7 +320,13 @@ public sealed class LimitLogTests
             {
                 Routes =
                 [
-                    new RouteConfig { Name = "shop", Backend = "web", Flow = flow, Access = access },
+                    new RouteConfig
+                    {
+                        Name = "shop",
+                        Backend = "web",
+                        Flow = flow,
+                        Access = access,
+                    },
                 ],
             });
 }
