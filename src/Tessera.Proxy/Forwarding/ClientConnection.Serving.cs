@@ -95,9 +95,7 @@ internal sealed partial class ClientConnection
         exchange.NoteSentHead(buffer.AsSpan(0, length));
         SyscallResult sent = await Transport.SendAsync(buffer, 0, length, Options.SendTimeoutMs);
         Reactor.Buffers.Return(buffer);
-        exchange.KeepsClient &= sent.IsSuccess;
-        exchange.IsCut = !sent.IsSuccess;
-        return sent.IsSuccess;
+        return NoteAnswered(exchange, sent);
     }
 
     private int WriteReply(
