@@ -339,14 +339,16 @@ internal sealed class LoadGenerator
         long replyBytes = head.Length + head.ContentLength;
         for (long left = replyBytes - length; left > 0;)
         {
-            SyscallResult more = await connection.ReceiveAsync(
-                _received, 0, _received.Length, timeoutMs: 0);
-            if (!more.IsSuccess || more.Value == 0)
+            SyscallResult ready = await connection.WaitReadableAsync(timeoutMs: 0);
+            long more = ready.IsSuccess
+                ? Discard.Receive(connection.Handle.Descriptor, left)
+                : 0;
+            if (more == 0)
             {
                 return false;
             }
 
-            left -= more.Value;
+            left -= Math.Max(0, more);
         }
 
         if (head.KeepAlive)

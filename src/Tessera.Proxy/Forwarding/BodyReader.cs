@@ -57,6 +57,14 @@ internal struct BodyReader
         }
     }
 
+    /// <summary>Bytes of a body of known length that were passed on without being read.</summary>
+    public void Skip(int bytes)
+    {
+        _remaining -= bytes;
+        Taken += bytes;
+        IsComplete = _remaining == 0;
+    }
+
     /// <summary>
     /// Takes the next piece of a chunked body: the data within it lies at <paramref name="start"/>.
     /// Returns the bytes taken, framing included; 0 when there are none left to take.
@@ -76,6 +84,9 @@ internal struct BodyReader
         IsComplete |= Framing == BodyFraming.UntilClose;
         return IsComplete;
     }
+
+    /// <summary>Bytes still to come of a body of known length; 0 for other bodies.</summary>
+    public readonly long Remaining => Framing == BodyFraming.Length ? _remaining : 0;
 
     /// <summary>
     /// Bytes worth receiving at once, so that nothing behind a known length is taken.

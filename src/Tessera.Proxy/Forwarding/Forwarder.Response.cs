@@ -236,6 +236,12 @@ internal sealed partial class Forwarder
             return await RelayPacedAsync(exchange);
         }
 
+        if (exchange.ReplyBody.Remaining >= MinSplicedBytes
+            && _shard.Pipes.TryRent() is { } pipe)
+        {
+            return await RelaySplicedAsync(exchange, pipe);
+        }
+
         ReturnReply(exchange);
         Transport client = exchange.Client.Transport;
         Transport upstream = exchange.Upstream!.Transport;

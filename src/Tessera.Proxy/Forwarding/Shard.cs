@@ -85,6 +85,8 @@ internal sealed class Shard
     /// <summary>Health probes in progress.</summary>
     public int ProbeCount { get; set; }
 
+    public PipeStock Pipes { get; } = new();
+
     public CompressorStock Compressors { get; } = new();
 
     public FileServer Files { get; }

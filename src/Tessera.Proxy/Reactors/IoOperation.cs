@@ -32,6 +32,12 @@ internal enum IoKind : byte
     /// </summary>
     SendFile,
 
+    /// <summary>Bytes into <see cref="IoOperation.Pipe"/>; 0 is the end of the stream.</summary>
+    FillPipe,
+
+    /// <summary>All of the given bytes, out of <see cref="IoOperation.Pipe"/>.</summary>
+    DrainPipe,
+
     /// <summary>Outcome of a connect that was begun.</summary>
     Connect,
 
@@ -98,6 +104,11 @@ internal sealed class IoOperation : TimerEntry
     internal long FileOffset { get; set; }
 
     /// <summary>
+    /// For <see cref="IoKind.FillPipe"/> and <see cref="IoKind.DrainPipe"/>.
+    /// </summary>
+    internal SplicePipe? Pipe { get; set; }
+
+    /// <summary>
     /// Bytes of a send that the kernel has taken; meaningful after a failure as well.
     /// </summary>
     internal int Transferred { get; set; }
@@ -107,7 +118,8 @@ internal sealed class IoOperation : TimerEntry
     /// </summary>
     internal int Transfer { get; set; } = -1;
 
-    internal bool IsSend => Kind is IoKind.Send or IoKind.SendMore or IoKind.SendFile;
+    internal bool IsSend =>
+        Kind is IoKind.Send or IoKind.SendMore or IoKind.SendFile or IoKind.DrainPipe;
 
     /// <summary>Who connected; for <see cref="IoKind.Accept"/>.</summary>
     internal InternetAddress AcceptedPeer;
@@ -133,6 +145,7 @@ internal sealed class IoOperation : TimerEntry
     internal void MoveTo(IoHandle handle)
     {
         Handle = handle;
+        Pipe = null;
         TotalBytes = 0;
     }
 
@@ -228,7 +241,7 @@ internal sealed class IoOperation : TimerEntry
     internal void OnCompleted(Action continuation) => _continuation = continuation;
 
     private void Count(SyscallResult result) =>
-        TotalBytes += Kind is IoKind.Receive or IoKind.ReceiveRented
+        TotalBytes += Kind is IoKind.Receive or IoKind.ReceiveRented or IoKind.FillPipe
             ? result.IsSuccess ? result.Value : 0
             : Transferred;
 

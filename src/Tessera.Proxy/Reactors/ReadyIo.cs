@@ -56,6 +56,10 @@ internal static class ReadyIo
                 return TrySend(operation, out result);
             case IoKind.SendFile:
                 return TrySendFile(operation, out result);
+            case IoKind.FillPipe:
+                return TryFill(operation, out result);
+            case IoKind.DrainPipe:
+                return TryDrain(operation, out result);
             case IoKind.Connect:
                 return TryFinishConnect(operation.Handle, out result);
             case IoKind.Accept:
@@ -170,12 +174,7 @@ internal static class ReadyIo
                 operation.Length - operation.Transferred);
             if (result.Errno == Errno.TryAgain)
             {
-                handle.IsWritable = false;
-                if (operation.Transferred > before)
-                {
-                    operation.ExtendDeadline();
-                }
-
+                NoteFull(operation, before);
                 return false;
             }
 
@@ -194,6 +193,52 @@ internal static class ReadyIo
 
         result = SyscallResult.Success(operation.Transferred);
         return true;
+    }
+
+    /// <summary>A short count says nothing: the pipe may have no slot left.</summary>
+    private static bool TryFill(IoOperation operation, out SyscallResult result)
+    {
+        IoHandle handle = operation.Handle;
+        result = operation.Pipe!.Fill(handle.Descriptor, operation.Length);
+        handle.IsReadable = result.Errno != Errno.TryAgain;
+        return handle.IsReadable;
+    }
+
+    /// <summary>Nor does it here: only EAGAIN says that there will be an edge.</summary>
+    private static bool TryDrain(IoOperation operation, out SyscallResult result)
+    {
+        IoHandle handle = operation.Handle;
+        int before = operation.Transferred;
+        while (operation.Transferred < operation.Length)
+        {
+            result = operation.Pipe!.Drain(
+                handle.Descriptor, operation.Length - operation.Transferred);
+            if (result.Errno == Errno.TryAgain)
+            {
+                NoteFull(operation, before);
+                return false;
+            }
+
+            if (!result.IsSuccess)
+            {
+                return true;
+            }
+
+            operation.Transferred += result.IntValue;
+        }
+
+        result = SyscallResult.Success(operation.Transferred);
+        return true;
+    }
+
+    /// <summary>The deadline is for silence, and what was sent since was progress.</summary>
+    private static void NoteFull(IoOperation operation, int before)
+    {
+        operation.Handle.IsWritable = false;
+        if (operation.Transferred > before)
+        {
+            operation.ExtendDeadline();
+        }
     }
 
     private static bool TryFinishConnect(IoHandle handle, out SyscallResult result)

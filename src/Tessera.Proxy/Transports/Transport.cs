@@ -117,6 +117,22 @@ internal sealed class Transport
         return Reactor.Start(Handle.Write, IoKind.SendFile, [], 0, length, timeoutMs);
     }
 
+    /// <summary>
+    /// Receives into an empty pipe instead of a buffer: bytes moved, 0 at the end of the stream.
+    /// </summary>
+    public IoOperation FillAsync(SplicePipe pipe, int length, int timeoutMs)
+    {
+        Handle.Read.Pipe = pipe;
+        return Reactor.Start(Handle.Read, IoKind.FillPipe, [], 0, length, timeoutMs);
+    }
+
+    /// <summary>Sends all of what is in a pipe.</summary>
+    public IoOperation DrainAsync(SplicePipe pipe, int length, int timeoutMs)
+    {
+        Handle.Write.Pipe = pipe;
+        return Reactor.Start(Handle.Write, IoKind.DrainPipe, [], 0, length, timeoutMs);
+    }
+
     /// <summary>Bytes of the last send that the kernel took.</summary>
     public int Sent => Handle.Write.Transferred;
 
