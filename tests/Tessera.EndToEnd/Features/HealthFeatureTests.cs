@@ -30,7 +30,7 @@ public sealed class HealthFeatureTests(TesseraHost host) : IClassFixture<Tessera
             "the first gets nothing", rows => rows[0].Traffic == "out");
         during[1].IsActive.ShouldBeTrue();
         (await CountAsync(port, 20)).Keys.ShouldBe(["asked-web-2"]);
-        during[0].Json.ShouldContain("probe");
+        during[0].Json.ShouldContain("/health answered 503");
 
         await first.SetAsync("health=200");
         await project.UntilPsAsync("the first is back", rows => rows.All(row => row.IsActive));

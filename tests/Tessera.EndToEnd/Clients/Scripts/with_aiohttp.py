@@ -28,7 +28,11 @@ async def talk(session):
             assert await socket.receive_str() == f"message {number}"
         await socket.send_bytes(LARGE[:500000])
         assert await socket.receive_bytes() == LARGE[:500000]
-        await asyncio.sleep(0.5)
+        # Nothing comes but the answers to its pings, which it takes while it receives.
+        try:
+            raise AssertionError(await asyncio.wait_for(socket.receive(), 0.5))
+        except asyncio.TimeoutError:
+            pass
         await socket.send_str("still here")
         assert await socket.receive_str() == "still here"
         await socket.close()
