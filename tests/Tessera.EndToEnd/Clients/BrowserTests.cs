@@ -6,7 +6,7 @@ using Xunit;
 namespace Tessera.EndToEnd.Clients;
 
 /// <summary>Debian's Chromium, without a window, driven by Playwright.</summary>
-public sealed class BrowserTests(ClientSite site) : IClassFixture<ClientSite>, IAsyncLifetime
+public sealed class BrowserTests(ClientSite site) : ClientTest(site)
 {
     private readonly List<string> _failures = [];
     private readonly List<IResponse> _responses = [];
@@ -14,8 +14,9 @@ public sealed class BrowserTests(ClientSite site) : IClassFixture<ClientSite>, I
     private IBrowser _browser = null!;
     private IPage _page = null!;
 
-    public async ValueTask InitializeAsync()
+    public override async ValueTask InitializeAsync()
     {
+        await base.InitializeAsync();
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
         {
@@ -38,10 +39,12 @@ public sealed class BrowserTests(ClientSite site) : IClassFixture<ClientSite>, I
         };
     }
 
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
         await _browser.DisposeAsync();
         _playwright.Dispose();
+        _failures.ShouldBeEmpty();
+        await base.DisposeAsync();
     }
 
     [Fact]
@@ -57,7 +60,6 @@ public sealed class BrowserTests(ClientSite site) : IClassFixture<ClientSite>, I
         (await _page.EvaluateAsync<int>("number2999")).ShouldBe(2_999);
         IResponse script = _responses.Single(r => r.Url.EndsWith("script.js"));
         (await script.HeaderValueAsync("content-encoding")).ShouldBeOneOf("gzip", "br");
-        await ShouldHaveNoFailureAsync();
     }
 
     [Fact]
@@ -86,7 +88,7 @@ public sealed class BrowserTests(ClientSite site) : IClassFixture<ClientSite>, I
                 const body = await (await fetch('/large.bin')).blob();
                 return await (await fetch('/app/upload', { method: 'POST', body })).text();
             }
-            """)).ShouldBe(site.UploadAnswer);
+            """)).ShouldBe(Site.UploadAnswer);
         (await _page.EvaluateAsync<string>("""
             () => new Promise((resolve, reject) => {
                 const socket = new WebSocket(location.origin.replace('http', 'ws') + '/app/echo');
@@ -101,7 +103,6 @@ public sealed class BrowserTests(ClientSite site) : IClassFixture<ClientSite>, I
                 socket.onclose = event => resolve(count + ' messages, code ' + event.code);
             })
             """)).ShouldBe("4 messages, code 1000");
-        await ShouldHaveNoFailureAsync();
     }
 
     [Fact]
@@ -120,11 +121,11 @@ public sealed class BrowserTests(ClientSite site) : IClassFixture<ClientSite>, I
         (await _page.TitleAsync()).ShouldBe("scripted");
         foreach (string file in (string[])["/", "/script.js", "/style.css", "/dot.png"])
         {
-            await site.Project.UntilLoggedAsync($"\"GET {file} HTTP/1.1\" 304 ");
+            await Site.Project.UntilLoggedAsync($"\"GET {file} HTTP/1.1\" 304 ");
         }
 
         await File.WriteAllTextAsync(
-            Path.Combine(site.Public, "style.css"), "h1 { color: rgb(4, 5, 6) }\n");
+            Path.Combine(Site.Public, "style.css"), "h1 { color: rgb(4, 5, 6) }\n");
         await Eventually.HoldsAsync("the new style is shown", async () =>
         {
             await _page.ReloadAsync();
@@ -132,16 +133,9 @@ public sealed class BrowserTests(ClientSite site) : IClassFixture<ClientSite>, I
                 "getComputedStyle(document.querySelector('h1')).color") == "rgb(4, 5, 6)";
         });
         await File.WriteAllTextAsync(
-            Path.Combine(site.Public, "style.css"), "h1 { color: rgb(1, 2, 3) }\n");
-        await ShouldHaveNoFailureAsync();
+            Path.Combine(Site.Public, "style.css"), "h1 { color: rgb(1, 2, 3) }\n");
     }
 
     private Task<IResponse?> OpenAsync(string path) => _page.GotoAsync(
-        site.Url + path, new PageGotoOptions { WaitUntil = WaitUntilState.NetworkIdle });
-
-    private async Task ShouldHaveNoFailureAsync()
-    {
-        _failures.ShouldBeEmpty();
-        await site.ShouldHaveNoFailureAsync();
-    }
+        Site.Url + path, new PageGotoOptions { WaitUntil = WaitUntilState.NetworkIdle });
 }

@@ -83,25 +83,6 @@ public sealed class ClientSite : IAsyncLifetime
         return (await command.WaitAsync(TimeSpan.FromSeconds(40))).ShouldSucceed();
     }
 
-    /// <summary>The balancer, too, has seen nothing but good answers.</summary>
-    /// <param name="clientsMayLeave">In the middle of an answer, as wrk does at its end.</param>
-    public async Task ShouldHaveNoFailureAsync(bool clientsMayLeave = false)
-    {
-        Metrics metrics = await Metrics.ReadAsync(Host);
-        string bad = string.Join('\n', Directory
-            .GetFiles(Path.Combine(Host.Home, "projects", Project.Name), "access*.log")
-            .SelectMany(File.ReadAllLines)
-            .Where(line => line.Contains("\" 4", StringComparison.Ordinal)
-                || line.Contains("\" 5", StringComparison.Ordinal)));
-        metrics["tessera_requests_total", "code=\"5xx\""].ShouldBe(0, bad);
-        metrics["tessera_requests_total", "code=\"4xx\""].ShouldBe(0, bad);
-        metrics["tessera_retries_total"].ShouldBe(0);
-        double left = metrics["tessera_request_errors_total", "kind=\"client_gone\""];
-        metrics["tessera_request_errors_total"].ShouldBe(clientsMayLeave ? left : 0);
-        Host.DaemonLog().ShouldNotContain("[error]");
-        Host.DaemonLog().ShouldNotContain("[warn]");
-    }
-
     public async ValueTask DisposeAsync()
     {
         await Project.DisposeAsync();

@@ -10,7 +10,7 @@ using Xunit;
 namespace Tessera.EndToEnd.Clients;
 
 /// <summary>.NET's HttpClient and ClientWebSocket.</summary>
-public sealed class HttpClientTests(ClientSite site) : IClassFixture<ClientSite>, IDisposable
+public sealed class HttpClientTests(ClientSite site) : ClientTest(site)
 {
     private readonly HttpClient _client = new(new SocketsHttpHandler
     {
@@ -24,7 +24,11 @@ public sealed class HttpClientTests(ClientSite site) : IClassFixture<ClientSite>
         Timeout = TimeSpan.FromSeconds(30),
     };
 
-    public void Dispose() => _client.Dispose();
+    public override ValueTask DisposeAsync()
+    {
+        _client.Dispose();
+        return base.DisposeAsync();
+    }
 
     [Fact]
     public async Task Many_requests_at_once_are_all_answered()
@@ -34,19 +38,18 @@ public sealed class HttpClientTests(ClientSite site) : IClassFixture<ClientSite>
                 .GetProperty("query").GetString()!));
 
         queries.ShouldBe(Enumerable.Range(0, 500).Select(i => $"{i}"));
-        await site.ShouldHaveNoFailureAsync();
     }
 
     [Fact]
     public async Task Bodies_of_every_framing_come_whole()
     {
         byte[] file = await _client.GetByteArrayAsync("/large.bin");
-        byte[] expected = await File.ReadAllBytesAsync(site.LargeFile);
+        byte[] expected = await File.ReadAllBytesAsync(Site.LargeFile);
         file.AsSpan().SequenceEqual(expected).ShouldBeTrue();
         (await _client.GetByteArrayAsync("/app/large?bytes=1500000")).Length.ShouldBe(1_500_000);
         (await _client.GetByteArrayAsync("/app/large?bytes=1500000&chunked=1"))
             .Length.ShouldBe(1_500_000);
-        (await _client.GetStringAsync("/script.js")).ShouldBe(site.Script);
+        (await _client.GetStringAsync("/script.js")).ShouldBe(Site.Script);
 
         using var old = new HttpRequestMessage(HttpMethod.Get, "/app/large?bytes=9000&chunked=1")
         {
@@ -54,7 +57,6 @@ public sealed class HttpClientTests(ClientSite site) : IClassFixture<ClientSite>
         };
         using HttpResponseMessage answer = await _client.SendAsync(old);
         (await answer.Content.ReadAsByteArrayAsync()).Length.ShouldBe(9_000);
-        await site.ShouldHaveNoFailureAsync();
     }
 
     [Theory]
@@ -64,7 +66,7 @@ public sealed class HttpClientTests(ClientSite site) : IClassFixture<ClientSite>
     [InlineData(true, true)]
     public async Task An_upload_is_streamed(bool isChunked, bool expectsContinue)
     {
-        await using FileStream source = File.OpenRead(site.LargeFile);
+        await using FileStream source = File.OpenRead(Site.LargeFile);
         using var request = new HttpRequestMessage(HttpMethod.Post, "/app/upload")
         {
             Content = new StreamContent(source),
@@ -74,8 +76,7 @@ public sealed class HttpClientTests(ClientSite site) : IClassFixture<ClientSite>
 
         using HttpResponseMessage answer = await _client.SendAsync(request);
 
-        (await answer.Content.ReadAsStringAsync()).ShouldBe(site.UploadAnswer);
-        await site.ShouldHaveNoFailureAsync();
+        (await answer.Content.ReadAsStringAsync()).ShouldBe(Site.UploadAnswer);
     }
 
     [Fact]
@@ -92,7 +93,6 @@ public sealed class HttpClientTests(ClientSite site) : IClassFixture<ClientSite>
         again.Headers.IfNoneMatch.Add(first.Headers.ETag.ShouldNotBeNull());
         using HttpResponseMessage same = await _client.SendAsync(again);
         same.StatusCode.ShouldBe(HttpStatusCode.NotModified);
-        await site.ShouldHaveNoFailureAsync();
     }
 
     [Fact]
@@ -102,10 +102,10 @@ public sealed class HttpClientTests(ClientSite site) : IClassFixture<ClientSite>
         socket.Options.KeepAliveInterval = TimeSpan.FromMilliseconds(100);
         socket.Options.KeepAliveTimeout = TimeSpan.FromSeconds(10);
         using var cancel = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-        var address = new Uri(site.Url.Replace("http:", "ws:", StringComparison.Ordinal)
+        var address = new Uri(Site.Url.Replace("http:", "ws:", StringComparison.Ordinal)
             + "/app/echo");
         await socket.ConnectAsync(address, cancel.Token);
-        byte[] large = await File.ReadAllBytesAsync(site.LargeFile, cancel.Token);
+        byte[] large = await File.ReadAllBytesAsync(Site.LargeFile, cancel.Token);
 
         await ShouldEchoAsync(socket, "hello"u8.ToArray(), WebSocketMessageType.Text, cancel.Token);
         await ShouldEchoAsync(
@@ -117,7 +117,6 @@ public sealed class HttpClientTests(ClientSite site) : IClassFixture<ClientSite>
         await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "done", cancel.Token);
 
         socket.CloseStatus.ShouldBe(WebSocketCloseStatus.NormalClosure);
-        await site.ShouldHaveNoFailureAsync();
     }
 
     private static async Task ShouldEchoAsync(
