@@ -60,10 +60,17 @@ public sealed class LogFeatureTests(TesseraHost host) : IClassFixture<TesseraHos
             """, "quiet");
         await project.UpAsync();
 
-        await RawHttp.GetAsync(port, "/silent");
-        await RawHttp.GetAsync(other, "/loud");
+        // Each reactor has a buffer of its own: enough requests for all of them, one after the
+        // other, so that a line of the first would be written before the last of the second.
+        foreach ((int each, string path) in ((int, string)[])[(port, "/silent"), (other, "/loud")])
+        {
+            for (int i = 0; i < 20; i++)
+            {
+                await RawHttp.GetAsync(each, path);
+            }
+        }
 
-        await project.UntilLoggedAsync("/loud");
+        await project.UntilLoggedAsync("/loud", 20);
         string folder = Path.Combine(host.Home, "projects", project.Name);
         foreach (string file in Directory.GetFiles(folder, "access*.log"))
         {
