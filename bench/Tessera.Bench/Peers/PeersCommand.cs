@@ -15,9 +15,9 @@ namespace Tessera.Bench.Peers;
 internal sealed class PeersCommand : IDisposable
 {
     /// <summary>So that the runtimes have compiled what is hot before anything counts.</summary>
-    private const int FirstWarmUpMs = 5_000;
+    private const int FirstWarmUpMs = 15_000;
 
-    private const int WarmUpMs = 500;
+    private const int WarmUpMs = 1_000;
 
     private readonly PeersOptions _options;
     private readonly CancellationToken _cancellation;

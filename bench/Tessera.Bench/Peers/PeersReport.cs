@@ -87,14 +87,23 @@ internal sealed class PeersReport
     /// </summary>
     public IEnumerable<string> LossesSince(IEnumerable<string> lines)
     {
-        const int scenario = 1, proxy = 2, requests = 4, cpu = 7;
+        const int scenario = 1, proxy = 2, requests = 4, cpu = 7, memory = 13;
         foreach (string line in lines)
         {
             string[] cells = [.. line.Split('|').Select(cell => cell.Trim())];
-            Measurement[] all = cells.Length <= cpu || cells[proxy] != Tessera
+            Measurement[] all = cells.Length <= memory || cells[proxy] != Tessera
                 ? []
                 : [.. _measurements.Where(
                     one => one.Peer == Tessera && one.Scenario.Name == cells[scenario])];
+            if (all.Length > 0 && TryParse(cells[memory], out double bytes)
+                && Ratio(all, one => one.BytesPerConnection) > bytes * (1 + Tolerance))
+            {
+                yield return string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"Lost: {cells[scenario]}: {Ratio(all, one => one.BytesPerConnection):0.00} "
+                    + $"times the memory; recorded are {bytes:0.00}");
+            }
+
             if (all.Length == 0 || !TryParse(cells[requests], out double speed)
                 || !TryParse(cells[cpu], out double cost))
             {

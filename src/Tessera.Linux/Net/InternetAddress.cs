@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
@@ -16,6 +17,9 @@ public struct InternetAddress
 {
     /// <summary>sizeof(struct sockaddr_in6), the longer of the two.</summary>
     public const int MaxLength = 28;
+
+    /// <summary>Of an IPv6 address with an embedded IPv4 address and a scope.</summary>
+    private const int MaxHostTextLength = 64;
 
     private const int IPv4Length = 16;
     private const ushort FamilyInet = 2;
@@ -61,6 +65,30 @@ public struct InternetAddress
 
     public readonly IPAddress ToIPAddress() =>
         IsIPv4 ? new IPAddress(Host) : new IPAddress(Host, MemoryMarshal.Read<uint>(Bytes[24..]));
+
+    /// <summary>
+    /// The host address as text, without port. A connection lives long with it, so nothing else is
+    /// left behind for IPv4.
+    /// </summary>
+    public readonly byte[] HostText()
+    {
+        Span<byte> text = stackalloc byte[MaxHostTextLength];
+        int length = 0;
+        if (!IsIPv4)
+        {
+            ToIPAddress().TryFormat(text, out length);
+            return text[..length].ToArray();
+        }
+
+        foreach (byte part in Host)
+        {
+            Utf8Formatter.TryFormat(part, text[length..], out int written);
+            length += written;
+            text[length++] = (byte)'.';
+        }
+
+        return text[..(length - 1)].ToArray();
+    }
 
     public override readonly string ToString() => ToIPEndPoint().ToString();
 

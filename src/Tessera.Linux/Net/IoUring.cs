@@ -35,7 +35,7 @@ public sealed unsafe partial class IoUring : IDisposable
 
     private const byte OpNothing = 0;
     private const byte OpPollAdd = 6;
-    private const byte OpPollRemove = 7;
+    private const byte OpAsyncCancel = 14;
     private const byte OpSend = 26;
     private const byte OpReceive = 27;
     private const byte SkipCompletionOnSuccess = 1 << 6;
@@ -170,7 +170,11 @@ public sealed unsafe partial class IoUring : IDisposable
         return true;
     }
 
-    /// <summary>Ends the watch with that data; it completes with ECANCELED.</summary>
+    /// <summary>
+    /// Ends the watch with that data; it completes with ECANCELED. Not by IORING_OP_POLL_REMOVE:
+    /// that fails with EALREADY when an event came since the last <see cref="Enter"/>, and the
+    /// watch would hold its socket open for ever.
+    /// </summary>
     public bool TryUnwatch(ulong data)
     {
         if (!TryTakeEntry(out Submission* entry))
@@ -180,7 +184,7 @@ public sealed unsafe partial class IoUring : IDisposable
 
         *entry = new Submission
         {
-            Operation = OpPollRemove,
+            Operation = OpAsyncCancel,
             Flags = SkipCompletionOnSuccess,
             Address = data,
         };

@@ -56,6 +56,18 @@ internal sealed class AccessGate
         _passwords!.TryBeginCheck(Credentials(exchange), check);
 
     /// <summary>
+    /// The request came with a name and a password, right or wrong. For gates with passwords.
+    /// </summary>
+    public bool HasCredentials(Exchange exchange) =>
+        PasswordList.HasCredentials(Credentials(exchange));
+
+    /// <summary>
+    /// Why those are not enough, for the log alone: the client must not learn which names exist.
+    /// </summary>
+    public string DescribeRefusal(Exchange exchange) =>
+        _passwords!.DescribeRefusal(Credentials(exchange));
+
+    /// <summary>
     /// With a password to ask for, the address alone decides only where it must be right as well
     /// and is wrong, or where it is enough and is right.
     /// </summary>

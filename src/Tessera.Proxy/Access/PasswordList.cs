@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Text;
 using System.Text;
+using Tessera.Proxy.Telemetry;
 
 namespace Tessera.Proxy.Access;
 
@@ -72,6 +73,24 @@ internal sealed class PasswordList
         return entry is not null && check.TryBegin(entry, isKnown, password);
     }
 
+    public static bool HasCredentials(ReadOnlySpan<byte> authorization) =>
+        TryDecode(authorization, stackalloc byte[MaxCredentialBytes], out _, out _);
+
+    /// <summary>Of credentials that were not enough; for the log alone.</summary>
+    public string DescribeRefusal(ReadOnlySpan<byte> authorization)
+    {
+        Span<byte> decoded = stackalloc byte[MaxCredentialBytes];
+        if (!TryDecode(authorization, decoded, out ReadOnlySpan<byte> name, out _))
+        {
+            return "no name and password came along";
+        }
+
+        string user = LogEscape.ToText(name);
+        return _users.ContainsKey(Encoding.UTF8.GetString(name))
+            ? $"the password of user \"{user}\" is wrong"
+            : $"there is no user \"{user}\"";
+    }
+
     /// <summary>Null when the field has no credentials, or there are no users.</summary>
     private PasswordEntry? Find(
         ReadOnlySpan<byte> authorization,
@@ -79,12 +98,31 @@ internal sealed class PasswordList
         out ReadOnlySpan<byte> password,
         out bool isKnown)
     {
-        password = default;
         isKnown = false;
+        if (!TryDecode(authorization, decoded, out ReadOnlySpan<byte> user, out password))
+        {
+            return null;
+        }
+
+        Span<char> name = stackalloc char[MaxCredentialBytes];
+        int nameLength = Encoding.UTF8.GetChars(user, name);
+        isKnown = _lookup.TryGetValue(name[..nameLength], out PasswordEntry? entry);
+        return isKnown ? entry : _decoy;
+    }
+
+    /// <summary>Basic credentials (RFC 7617 section 2); false when there are none.</summary>
+    private static bool TryDecode(
+        ReadOnlySpan<byte> authorization,
+        Span<byte> decoded,
+        out ReadOnlySpan<byte> name,
+        out ReadOnlySpan<byte> password)
+    {
+        name = default;
+        password = default;
         int space = authorization.IndexOf((byte)' ');
         if (space < 0 || !Ascii.EqualsIgnoreCase(authorization[..space], "basic"u8))
         {
-            return null;
+            return false;
         }
 
         OperationStatus status = Base64.DecodeFromUtf8(
@@ -93,14 +131,12 @@ internal sealed class PasswordList
         int colon = credentials.IndexOf((byte)':');
         if (status != OperationStatus.Done || colon < 0)
         {
-            return null;
+            return false;
         }
 
+        name = credentials[..colon];
         password = credentials[(colon + 1)..];
-        Span<char> name = stackalloc char[MaxCredentialBytes];
-        int nameLength = Encoding.UTF8.GetChars(credentials[..colon], name);
-        isKnown = _lookup.TryGetValue(name[..nameLength], out PasswordEntry? entry);
-        return isKnown ? entry : _decoy;
+        return true;
     }
 }
 

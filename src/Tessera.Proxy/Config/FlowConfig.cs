@@ -134,6 +134,12 @@ public sealed record RateLimitConfig
     public int Status { get; init; } = 429;
 
     /// <summary>
+    /// Of the line about a request that is refused; one that is delayed weighs a level less:
+    /// nginx's limit_req_log_level.
+    /// </summary>
+    public ErrorLevel LogLevel { get; init; } = ErrorLevel.Error;
+
+    /// <summary>
     /// About so many keys are kept, in 32 bytes each; the one not used for longest goes first.
     /// </summary>
     public int MaxKeys { get; init; } = 65_536;
@@ -159,6 +165,11 @@ public sealed record ConnectionLimitConfig
     public required int Max { get; init; }
 
     public int Status { get; init; } = 503;
+
+    /// <summary>
+    /// Of the line about a request that is refused: nginx's limit_conn_log_level.
+    /// </summary>
+    public ErrorLevel LogLevel { get; init; } = ErrorLevel.Error;
 
     /// <summary>
     /// About so many keys at once, in 16 bytes each; beyond, requests of new keys are refused.

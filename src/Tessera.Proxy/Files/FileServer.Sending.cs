@@ -46,8 +46,7 @@ internal sealed partial class FileServer
                 (int)Math.Min(length - done, TurnBytes), _reactor.NowMs);
             if (turn == 0)
             {
-                int restMs = exchange.Pacer.DelayMs(_reactor.NowMs);
-                if (!await _shard.Forwarder.RestAsync(exchange, restMs, IoWatch.Broken))
+                if (!await _shard.Forwarder.RestForPaceAsync(exchange))
                 {
                     return ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client);
                 }

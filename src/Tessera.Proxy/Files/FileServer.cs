@@ -351,7 +351,7 @@ internal sealed partial class FileServer
 
     private static ProxyError SendFailed(SyscallResult sent) => ProxyError.Of(
         sent.Errno == Linux.Net.Errno.TimedOut
-            ? ProxyErrorKind.ClientTimeout
+            ? ProxyErrorKind.ClientStalled
             : ProxyErrorKind.ClientGone,
         ProxyErrorSource.Client);
 }

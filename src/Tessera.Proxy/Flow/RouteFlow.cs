@@ -4,11 +4,14 @@ using Tessera.Proxy.Variables;
 namespace Tessera.Proxy.Flow;
 
 /// <summary>What a route's rate limits say of a request.</summary>
-/// <param name="RefusedBy">Null when the request is taken.</param>
+/// <param name="Rule">The one that refuses or delays it; null when none does.</param>
+/// <param name="IsRefused">It is not taken, and charged to none.</param>
 /// <param name="WaitMs">
 /// Taken: until it may go on. Refused: until another would be taken.
 /// </param>
-internal readonly record struct RateVerdict(RateRule? RefusedBy, long WaitMs);
+/// <param name="Excess">What the rule's bucket holds, in thousandths of requests.</param>
+internal readonly record struct RateVerdict(
+    RateRule? Rule, bool IsRefused, long WaitMs, long Excess);
 
 /// <summary>
 /// A route's limits, made ready once. Immutable; what they count is in their zones.
@@ -40,7 +43,7 @@ internal sealed class RouteFlow
     public RateVerdict Charge(Exchange exchange, long nowMs)
     {
         Span<ulong> keys = stackalloc ulong[FlowConfig.MaxRules];
-        long waitMs = 0;
+        RateVerdict verdict = default;
         for (int i = 0; i < _rates.Length; i++)
         {
             RateRule rule = _rates[i];
@@ -53,13 +56,18 @@ internal sealed class RouteFlow
             if (!rule.Zone.TryCharge(keys[i], rule.Rate, rule.Burst, nowMs, out long excess))
             {
                 Refund(keys[..i]);
-                return new RateVerdict(rule, rule.TimeOf(excess - rule.Burst));
+                return new RateVerdict(
+                    rule, IsRefused: true, rule.TimeOf(excess - rule.Burst), excess);
             }
 
-            waitMs = Math.Max(waitMs, rule.TimeOf(excess - rule.FreeBurst));
+            long waitMs = rule.TimeOf(excess - rule.FreeBurst);
+            if (waitMs > verdict.WaitMs)
+            {
+                verdict = new RateVerdict(rule, IsRefused: false, waitMs, excess);
+            }
         }
 
-        return new RateVerdict(null, waitMs);
+        return verdict;
     }
 
     /// <summary>
@@ -131,6 +139,8 @@ internal sealed class RateRule
         Burst = config.Burst * RateZone.Request;
         FreeBurst = config.BurstWithoutDelay * RateZone.Request;
         Status = config.Status;
+        LogLevel = config.LogLevel;
+        Limit = $"limit \"{config.Zone}\"";
         Reason = $"too many requests (limit \"{config.Zone}\")";
     }
 
@@ -149,6 +159,11 @@ internal sealed class RateRule
 
     public int Status { get; }
 
+    public ErrorLevel LogLevel { get; }
+
+    /// <summary>The name of the zone, in words.</summary>
+    public string Limit { get; }
+
     public string Reason { get; }
 
     /// <summary>How long so much excess takes to leak, in milliseconds.</summary>
@@ -164,6 +179,7 @@ internal sealed class ConnectionRule
         Zone = zones.Connection(config.Zone, config.MaxKeys);
         Max = config.Max;
         Status = config.Status;
+        LogLevel = config.LogLevel;
         Reason = $"too many requests at once (limit \"{config.Zone}\")";
     }
 
@@ -174,6 +190,8 @@ internal sealed class ConnectionRule
     public int Max { get; }
 
     public int Status { get; }
+
+    public ErrorLevel LogLevel { get; }
 
     public string Reason { get; }
 }

@@ -1,4 +1,6 @@
 using Tessera.Linux;
+using Tessera.Linux.Net;
+using Tessera.Proxy.Flow;
 using Tessera.Proxy.Reactors;
 using HttpMethod = Tessera.Proxy.Http.HttpMethod;
 
@@ -19,6 +21,11 @@ internal sealed partial class ClientConnection
     private async ReactorTask<bool> AnswerErrorAsync(Exchange exchange, ProxyError error)
     {
         exchange.Counters.Add(error.Kind);
+        if (LimitOf(error.Kind) is { } limit)
+        {
+            exchange.Counters.Add(limit);
+        }
+
         if (error.Source != ProxyErrorSource.Upstream)
         {
             _shard.ErrorLog.Write(exchange, error);
@@ -77,16 +84,42 @@ internal sealed partial class ClientConnection
             _ when exchange.Request.ErrorStatus == 0 => "the request's path is not valid",
             _ => exchange.Request.ErrorReason,
         };
-        _shard.ErrorLog.WriteRefusal(exchange, reason);
+        NoteRefused(exchange, reason);
         return await AnswerAsync(exchange, reason, option);
     }
+
+    /// <summary>A client that is slow met a limit; one that makes no sense did not.</summary>
+    private void NoteRefused(Exchange exchange, string reason)
+    {
+        bool isSlow = exchange.Status == 408;
+        if (isSlow)
+        {
+            exchange.Counters.Add(LimitKind.HeadTimeout);
+        }
+        else if (exchange.Request.ErrorStatus is 414 or 431)
+        {
+            exchange.Counters.Add(LimitKind.HeadTooLarge);
+        }
+
+        _shard.ErrorLog.WriteRefusal(
+            exchange, isSlow ? ErrorLevel.Warning : ErrorLevel.Notice, reason);
+    }
+
+    /// <summary>Null for what is no limit's doing.</summary>
+    private static LimitKind? LimitOf(ProxyErrorKind kind) => kind switch
+    {
+        ProxyErrorKind.BodyTooLarge => LimitKind.BodyTooLarge,
+        ProxyErrorKind.ClientTimeout => LimitKind.BodyTimeout,
+        ProxyErrorKind.ClientStalled => LimitKind.SendTimeout,
+        _ => null,
+    };
 
     /// <summary>The exchange's status and a line of words; false when the client is gone.</summary>
     public async ReactorTask<bool> AnswerAsync(
         Exchange exchange, string reason, ConnectionOption option)
     {
         exchange.AddRouteFields();
-        byte[] buffer = _reactor.Buffers.Rent(ErrorReplyBytes + exchange.AddedFields.Length);
+        byte[] buffer = Reactor.Buffers.Rent(ErrorReplyBytes + exchange.AddedFields.Length);
         int length = ErrorReply.Write(
             buffer,
             exchange.Status,
@@ -99,8 +132,21 @@ internal sealed partial class ClientConnection
         exchange.HasReachedClient = true;
         exchange.NoteSentHead(buffer.AsSpan(0, length));
         exchange.BodyBytesSent = bodyBytes;
-        SyscallResult sent = await Transport.SendAsync(buffer, 0, length, _options.SendTimeoutMs);
-        _reactor.Buffers.Return(buffer);
+        SyscallResult sent = await Transport.SendAsync(buffer, 0, length, Options.SendTimeoutMs);
+        Reactor.Buffers.Return(buffer);
+        return NoteAnswered(exchange, sent);
+    }
+
+    /// <summary>An answer of the proxy itself was sent; false when it was not.</summary>
+    private bool NoteAnswered(Exchange exchange, SyscallResult sent)
+    {
+        if (sent.Errno == Errno.TimedOut)
+        {
+            exchange.Counters.Add(LimitKind.SendTimeout);
+            _shard.ErrorLog.Write(
+                exchange, ProxyError.Of(ProxyErrorKind.ClientStalled, ProxyErrorSource.Client));
+        }
+
         exchange.KeepsClient &= sent.IsSuccess;
         exchange.IsCut = !sent.IsSuccess;
         return sent.IsSuccess;
@@ -110,19 +156,19 @@ internal sealed partial class ClientConnection
     private async ReactorTask<bool> LingerAsync()
     {
         Transport.ShutdownSend();
-        long deadlineMs = _reactor.NowMs + LingerMs;
-        for (long left = MaxLingerBytes; left > 0 && _reactor.NowMs < deadlineMs;)
+        long deadlineMs = Reactor.NowMs + LingerMs;
+        for (long left = MaxLingerBytes; left > 0 && Reactor.NowMs < deadlineMs;)
         {
             SyscallResult received = await Transport.ReceiveRentedAsync(
-                _reactor.Buffers.HeadBytes, 0, (int)(deadlineMs - _reactor.NowMs));
+                Reactor.Buffers.HeadBytes, 0, (int)(deadlineMs - Reactor.NowMs));
             if (!received.IsSuccess || received.Value == 0)
             {
                 break;
             }
 
-            _reactor.Buffers.Return(Transport.TakeReceived());
+            Reactor.Buffers.Return(Transport.TakeReceived());
             left -= received.Value;
-            await _reactor.Yield(Transport.Handle.Read);
+            await Reactor.Yield(Transport.Handle.Read);
         }
 
         return true;

@@ -31,12 +31,12 @@ internal sealed partial class ClientConnection
                 && (IsKnownHttp || ProtocolSniffer.Sniff(Received) == SniffedProtocol.Http);
             if (isHttp)
             {
-                byte[] buffer = _reactor.Buffers.Rent(ErrorReplyBytes);
+                byte[] buffer = Reactor.Buffers.Rent(ErrorReplyBytes);
                 int length = ErrorReply.Write(
                     buffer, 503, "there are too many connections", default,
                     ConnectionOption.Close, hasBody: true, _shard.Clock, out _);
                 SyscallResult sent = await Transport.SendAsync(buffer, 0, length, TurnAwayMs);
-                _reactor.Buffers.Return(buffer);
+                Reactor.Buffers.Return(buffer);
                 if (sent.IsSuccess)
                 {
                     await LingerAsync();
@@ -46,7 +46,7 @@ internal sealed partial class ClientConnection
         catch (Exception exception)
         {
             _closing = Closing.Reset;
-            _reactor.ReportFault(exception);
+            Reactor.ReportFault(exception);
         }
 
         Close();
@@ -62,27 +62,37 @@ internal sealed partial class ClientConnection
         // (1) A body that is too large is not even begun.
         if (exchange.IsBodyTooLarge)
         {
+            exchange.Counters.Add(LimitKind.BodyTooLarge);
+            _shard.ErrorLog.WriteLimit(ErrorLevel.Error, exchange,
+                $"413, the request's body is too large, {exchange.AnnouncedBodyBytes} bytes");
             return await RefuseAsync(exchange, 413, "the request's body is too large");
         }
 
         if (route.Flow is { } flow)
         {
             // (2) The rate; what is beyond it but within the burst waits for its turn.
-            RateVerdict rate = flow.Charge(exchange, _reactor.NowMs);
-            if (rate.RefusedBy is { } rule)
+            RateVerdict rate = flow.Charge(exchange, Reactor.NowMs);
+            if (rate.Rule is { } rule)
             {
-                AddRetryAfter(exchange, rate.WaitMs);
-                return await RefuseAsync(exchange, rule.Status, rule.Reason);
-            }
+                NoteRate(exchange, rule, rate);
+                if (rate.IsRefused)
+                {
+                    AddRetryAfter(exchange, rate.WaitMs);
+                    return await RefuseAsync(exchange, rule.Status, rule.Reason);
+                }
 
-            if (rate.WaitMs > 0 && !await WaitForTurnAsync(exchange, rate.WaitMs))
-            {
-                return Leave(exchange);
+                if (!await WaitForTurnAsync(exchange, rate.WaitMs))
+                {
+                    return Leave(exchange);
+                }
             }
 
             // (3) Requests at once.
             if (flow.TryEnter(exchange) is { } crowded)
             {
+                exchange.Counters.Add(LimitKind.ConnectionsRefused);
+                _shard.ErrorLog.WriteLimit(
+                    crowded.LogLevel, exchange, $"{crowded.Status}, {crowded.Reason}");
                 return await RefuseAsync(exchange, crowded.Status, crowded.Reason);
             }
 
@@ -96,18 +106,61 @@ internal sealed partial class ClientConnection
             verdict = await CheckPasswordAsync(exchange, route.Gate!);
         }
 
+        return verdict == GateVerdict.Pass
+            || await DenyAsync(exchange, route.Gate!, verdict);
+    }
+
+    /// <summary>False, always: the request goes no further.</summary>
+    private async ReactorTask<bool> DenyAsync(
+        Exchange exchange, AccessGate gate, GateVerdict verdict)
+    {
         switch (verdict)
         {
-            case GateVerdict.Pass:
-                return true;
             case GateVerdict.Unauthorized:
-                exchange.TryAddField("WWW-Authenticate"u8, route.Gate!.Challenge);
+                NoteUnauthorized(exchange, gate);
+                exchange.TryAddField("WWW-Authenticate"u8, gate.Challenge);
                 return await RefuseAsync(exchange, 401, "a name and a password are needed");
             case GateVerdict.Undecided:
+                exchange.Counters.Add(LimitKind.PasswordUnchecked);
+                _shard.ErrorLog.WriteLimit(
+                    ErrorLevel.Error, exchange, $"503, too many passwords are being checked");
                 return await RefuseAsync(exchange, 503, "too many passwords are being checked");
             default:
+                exchange.Counters.Add(LimitKind.AddressDenied);
+                _shard.ErrorLog.WriteLimit(
+                    ErrorLevel.Error, exchange, $"403, access is not allowed");
                 return await RefuseAsync(exchange, 403, "access is not allowed");
         }
+    }
+
+    private void NoteRate(Exchange exchange, RateRule rule, in RateVerdict rate)
+    {
+        double excess = rate.Excess / (double)RateZone.Request;
+        if (rate.IsRefused)
+        {
+            exchange.Counters.Add(LimitKind.RateRefused);
+            _shard.ErrorLog.WriteLimit(rule.LogLevel, exchange,
+                $"{rule.Status}, {rule.Reason}, excess {excess:F3}");
+            return;
+        }
+
+        // As with nginx a delay weighs a level less than a refusal.
+        exchange.Counters.Add(LimitKind.RateDelayed);
+        ErrorLevel level = rule.LogLevel == ErrorLevel.Error
+            ? ErrorLevel.Warning
+            : ErrorLevel.Notice;
+        _shard.ErrorLog.WriteLimit(level, exchange,
+            $"delayed for {rate.WaitMs} ms ({rule.Limit}), excess {excess:F3}");
+    }
+
+    /// <summary>What comes without credentials is a browser's first request, mostly.</summary>
+    private void NoteUnauthorized(Exchange exchange, AccessGate gate)
+    {
+        bool isMissing = !gate.HasCredentials(exchange);
+        exchange.Counters.Add(
+            isMissing ? LimitKind.PasswordMissing : LimitKind.PasswordWrong);
+        _shard.ErrorLog.WriteLimit(isMissing ? ErrorLevel.Notice : ErrorLevel.Error, exchange,
+            $"401, {gate.DescribeRefusal(exchange)}");
     }
 
     /// <summary>
@@ -126,13 +179,13 @@ internal sealed partial class ClientConnection
     /// </summary>
     private async ReactorTask<GateVerdict> CheckPasswordAsync(Exchange exchange, AccessGate gate)
     {
-        var check = new PasswordCheck(_reactor, exchange.Wait);
+        var check = new PasswordCheck(Reactor, exchange.Wait);
         if (!gate.TryBeginCheck(exchange, check))
         {
             return GateVerdict.Undecided;
         }
 
-        await _reactor.Start(exchange.Wait, IoKind.Wait, [], 0, 0, timeoutMs: 0);
+        await Reactor.Start(exchange.Wait, IoKind.Wait, [], 0, 0, timeoutMs: 0);
         return check.IsRight ? GateVerdict.Pass : GateVerdict.Unauthorized;
     }
 

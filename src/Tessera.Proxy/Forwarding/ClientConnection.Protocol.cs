@@ -28,7 +28,7 @@ internal sealed partial class ClientConnection
     /// </summary>
     private async ReactorTask<bool> DecideProtocolAsync()
     {
-        long deadlineMs = _reactor.NowMs + IdleTimeoutMs;
+        long deadlineMs = Reactor.NowMs + IdleTimeoutMs;
         while (!IsKnownHttp)
         {
             // (1) Nothing to find out.
@@ -38,12 +38,12 @@ internal sealed partial class ClientConnection
             }
 
             // (2) Wait for the client; not for long while there is something to find out.
-            long leftMs = deadlineMs - _reactor.NowMs;
-            IsIdle = _start == _end;
-            bool isPatient = IsIdle && Listener.Learnt == LearntProtocol.ClientSpeaksFirst;
+            long leftMs = deadlineMs - Reactor.NowMs;
+            _isIdle = _start == _end;
+            bool isPatient = _isIdle && Listener.Learnt == LearntProtocol.ClientSpeaksFirst;
             SyscallResult received = await ReceiveFirstAsync(
                 (int)Math.Clamp(leftMs, 1, isPatient ? int.MaxValue : SilenceMs));
-            IsIdle = false;
+            _isIdle = false;
             bool isOver = received.Errno != Errno.TimedOut || leftMs <= 0;
 
             // (3) Its bytes tell.

@@ -43,7 +43,7 @@ internal sealed partial class ClientConnection
 
         // (3) To an endpoint, perhaps under another path.
         if (route.Rewrite is { } rewrite
-            && !exchange.TryRewrite(rewrite, _options.MaxHeadBytes))
+            && !exchange.TryRewrite(rewrite, Options.MaxHeadBytes))
         {
             exchange.Status = 414;
             await RefuseAsync(exchange);
@@ -60,8 +60,8 @@ internal sealed partial class ClientConnection
 
     private ReactorTask<bool> RedirectAsync(Exchange exchange, Route route)
     {
-        byte[] location = _reactor.Buffers.Rent(MaxReplyBytes);
-        byte[] escaped = _reactor.Buffers.Rent(MaxReplyBytes);
+        byte[] location = Reactor.Buffers.Rent(MaxReplyBytes);
+        byte[] escaped = Reactor.Buffers.Rent(MaxReplyBytes);
         var text = new ByteWriter(location.AsSpan(0, MaxReplyBytes));
         route.Location!.Write(ref text, exchange);
 
@@ -70,8 +70,8 @@ internal sealed partial class ClientConnection
         UriText.WriteUri(ref uri, text.Written);
         bool fits = !text.HasOverflowed && !uri.HasOverflowed
             && exchange.TryAddField("Location"u8, uri.Written);
-        _reactor.Buffers.Return(location);
-        _reactor.Buffers.Return(escaped);
+        Reactor.Buffers.Return(location);
+        Reactor.Buffers.Return(escaped);
         if (!fits)
         {
             exchange.Status = 414;
@@ -88,16 +88,14 @@ internal sealed partial class ClientConnection
         exchange.Status = status;
         exchange.AddRouteFields();
         ConnectionOption option = DecideConnection(exchange, isDelimited: true);
-        byte[] buffer = _reactor.Buffers.Rent(
+        byte[] buffer = Reactor.Buffers.Rent(
             ErrorReplyBytes + exchange.AddedFields.Length + MaxReplyBytes);
         int length = WriteReply(exchange, template, type.Span, option, buffer);
         exchange.HasReachedClient = true;
         exchange.NoteSentHead(buffer.AsSpan(0, length));
-        SyscallResult sent = await Transport.SendAsync(buffer, 0, length, _options.SendTimeoutMs);
-        _reactor.Buffers.Return(buffer);
-        exchange.KeepsClient &= sent.IsSuccess;
-        exchange.IsCut = !sent.IsSuccess;
-        return sent.IsSuccess;
+        SyscallResult sent = await Transport.SendAsync(buffer, 0, length, Options.SendTimeoutMs);
+        Reactor.Buffers.Return(buffer);
+        return NoteAnswered(exchange, sent);
     }
 
     private int WriteReply(
@@ -105,7 +103,7 @@ internal sealed partial class ClientConnection
         byte[] buffer)
     {
         // The head says how long the body is, so the body comes first.
-        byte[] text = _reactor.Buffers.Rent(MaxReplyBytes);
+        byte[] text = Reactor.Buffers.Rent(MaxReplyBytes);
         var body = new ByteWriter(text.AsSpan(0, MaxReplyBytes));
         template.Write(ref body, exchange);
         var writer = new ByteWriter(buffer);
@@ -118,7 +116,7 @@ internal sealed partial class ClientConnection
             exchange.BodyBytesSent = body.Length;
         }
 
-        _reactor.Buffers.Return(text);
+        Reactor.Buffers.Return(text);
         return writer.Length;
     }
 }

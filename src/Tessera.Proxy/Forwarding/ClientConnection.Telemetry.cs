@@ -33,7 +33,8 @@ internal sealed partial class ClientConnection
     {
         bool isKnown = SocketCalls.GetLocalAddress(
             Transport.Handle.Descriptor, out InternetAddress local).IsSuccess;
-        return Encoding.ASCII.GetBytes(
-            (isKnown ? local.ToIPAddress() : Listener.Address.Address).ToString());
+        return isKnown
+            ? local.HostText()
+            : Encoding.ASCII.GetBytes(Listener.Address.Address.ToString());
     }
 }

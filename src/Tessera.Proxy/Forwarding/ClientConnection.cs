@@ -11,10 +11,10 @@ namespace Tessera.Proxy.Forwarding;
 
 /// <summary>
 /// The whole life of one client's connection, as one async method on its reactor: receive, parse,
-/// route, forward, keep alive. While it is idle it owns no buffer and no exchange. It never
-/// changes thread.
+/// route, forward, keep alive. While it is idle it sleeps: the method has ended, and it owns no
+/// buffer and no exchange. It never changes thread.
 /// </summary>
-internal sealed partial class ClientConnection
+internal sealed partial class ClientConnection : Sleeper
 {
     /// <summary>
     /// Requests of one connection in one turn of the reactor before others get theirs.
@@ -28,8 +28,6 @@ internal sealed partial class ClientConnection
     private const int RetiredIdleTimeoutMs = 500;
 
     private readonly Shard _shard;
-    private readonly Reactor _reactor;
-    private readonly ProxyOptions _options;
     private byte[] _buffer = [];
     private int _start;
     private int _end;
@@ -38,13 +36,13 @@ internal sealed partial class ClientConnection
     private byte[]? _peerText;
     private Exchange? _exchange;
     private Closing _closing;
+    private bool _isHttp;
+    private bool _isIdle;
 
     public ClientConnection(
         Shard shard, Listener listener, Transport transport, in InternetAddress peer)
     {
         _shard = shard;
-        _reactor = shard.Reactor;
-        _options = shard.Options;
         Listener = listener;
         Transport = transport;
         Peer = peer;
@@ -74,8 +72,7 @@ internal sealed partial class ClientConnection
     public InternetAddress Peer { get; }
 
     /// <summary>The client's address without port.</summary>
-    public ReadOnlySpan<byte> PeerText =>
-        _peerText ??= Encoding.ASCII.GetBytes(Peer.ToIPAddress().ToString());
+    public ReadOnlySpan<byte> PeerText => _peerText ??= Peer.HostText();
 
     /// <summary>
     /// What was received and not consumed; an exchange's offsets count from its begin.
@@ -86,29 +83,39 @@ internal sealed partial class ClientConnection
     public bool IsWelcome { get; init; } = true;
 
     /// <summary>Nothing of a request has come yet.</summary>
-    public bool IsIdle { get; private set; }
+    public bool IsIdle => _isIdle || Transport.Handle.Sleeper is not null;
 
     /// <summary>Neighbours among the connections of the shard.</summary>
     internal ClientConnection? Previous { get; set; }
 
     internal ClientConnection? Following { get; set; }
 
+    private Reactor Reactor => _shard.Reactor;
+
+    private ProxyOptions Options => _shard.Options;
+
+    /// <summary>Until its end, or until it sleeps; then it is called again.</summary>
     public async ReactorTask<bool> RunAsync()
     {
         try
         {
             // (0) HTTP, or bytes to be passed through?
-            bool isHttp = IsKnownHttp || await DecideProtocolAsync();
-            long turn = _reactor.Turns;
-            for (int burst = 1; isHttp; burst++)
+            _isHttp = _isHttp || IsKnownHttp || await DecideProtocolAsync();
+            long turn = Reactor.Turns;
+            for (int burst = 1; _isHttp; burst++)
             {
-                // (1) Wait for the first bytes of a request, unless they came with the last one.
+                // (1) Sleep until the first bytes of a request, unless they came with the last one.
                 if (_start == _end)
                 {
-                    IsIdle = true;
+                    if (Transport.Handle.TrySleep(this, IdleTimeoutMs))
+                    {
+                        return true;
+                    }
+
+                    _isIdle = true;
                     SyscallResult received = await Transport.ReceiveRentedAsync(
                         BufferPool.SmallBytes, 0, IdleTimeoutMs);
-                    IsIdle = false;
+                    _isIdle = false;
                     if (!received.IsSuccess || received.Value == 0)
                     {
                         break;
@@ -116,15 +123,15 @@ internal sealed partial class ClientConnection
 
                     TakeReceived(received.IntValue);
                 }
-                else if (burst % MaxBurst == 0 && _reactor.Turns == turn)
+                else if (burst % MaxBurst == 0 && Reactor.Turns == turn)
                 {
-                    await _reactor.Yield(Transport.Handle.Read);
+                    await Reactor.Yield(Transport.Handle.Read);
                 }
 
                 // (2) Parse its head, receiving more of it as needed.
-                turn = _reactor.Turns;
+                turn = Reactor.Turns;
                 Exchange exchange = BeginExchange();
-                ParseStatus status = exchange.Request.Parse(Received, _options.MaxHeadBytes);
+                ParseStatus status = exchange.Request.Parse(Received, Options.MaxHeadBytes);
                 if (status == ParseStatus.Incomplete)
                 {
                     status = await ReceiveHeadAsync(exchange);
@@ -165,12 +172,16 @@ internal sealed partial class ClientConnection
             // A bug costs this connection and no other.
             _closing = Closing.Reset;
             _exchange?.Abandon();
-            _reactor.ReportFault(exception);
+            Reactor.ReportFault(exception);
         }
 
         Close();
         return true;
     }
+
+    protected internal override void WakeUp() => RunAsync().Detach(Reactor);
+
+    protected internal override void Expire() => Close();
 
     /// <summary>
     /// Decides whether the connection serves another request, and what the answer says about it.
@@ -201,7 +212,7 @@ internal sealed partial class ClientConnection
     /// <summary>Bytes behind a streamed body: they are the next request's.</summary>
     public void KeepForNext(ReadOnlySpan<byte> bytes)
     {
-        _next = _reactor.Buffers.Rent(bytes.Length);
+        _next = Reactor.Buffers.Rent(bytes.Length);
         _nextLength = bytes.Length;
         bytes.CopyTo(_next);
     }
@@ -216,7 +227,7 @@ internal sealed partial class ClientConnection
             return [];
         }
 
-        byte[] buffer = _reactor.Buffers.Rent(length);
+        byte[] buffer = Reactor.Buffers.Rent(length);
         behind.CopyTo(buffer);
         _end -= length;
         return buffer;
@@ -225,7 +236,7 @@ internal sealed partial class ClientConnection
     private int IdleTimeoutMs =>
         Listener is { IsRetired: true, IsLeft: false }
             ? RetiredIdleTimeoutMs
-            : _options.IdleTimeoutMs;
+            : Options.IdleTimeoutMs;
 
     private void TakeReceived(int length)
     {
@@ -240,11 +251,11 @@ internal sealed partial class ClientConnection
     /// </summary>
     private async ReactorTask<ParseStatus> ReceiveHeadAsync(Exchange exchange)
     {
-        long deadlineMs = _reactor.NowMs + _options.HeadTimeoutMs;
+        long deadlineMs = Reactor.NowMs + Options.HeadTimeoutMs;
         while (true)
         {
             MakeRoom();
-            int leftMs = (int)Math.Max(1, deadlineMs - _reactor.NowMs);
+            int leftMs = (int)Math.Max(1, deadlineMs - Reactor.NowMs);
             SyscallResult received = await Transport.ReceiveAsync(
                 _buffer, _end, ReceiveEnd - _end, leftMs);
             if (!received.IsSuccess || received.Value == 0)
@@ -257,7 +268,7 @@ internal sealed partial class ClientConnection
             }
 
             _end += received.IntValue;
-            ParseStatus status = exchange.Request.Parse(Received, _options.MaxHeadBytes);
+            ParseStatus status = exchange.Request.Parse(Received, Options.MaxHeadBytes);
             if (status != ParseStatus.Incomplete)
             {
                 return status;
@@ -270,7 +281,7 @@ internal sealed partial class ClientConnection
     /// buffer.
     /// </summary>
     private int ReceiveEnd => Math.Min(
-        _buffer.Length, _reactor.Buffers.RelayBytes - RequestWriter.MaxAddedBytes);
+        _buffer.Length, Reactor.Buffers.RelayBytes - RequestWriter.MaxAddedBytes);
 
     /// <summary>Moves the head to the front of its buffer, or to a larger one.</summary>
     private void MakeRoom()
@@ -280,13 +291,13 @@ internal sealed partial class ClientConnection
             return;
         }
 
-        byte[] larger = _start > 0 ? _buffer : _reactor.Buffers.Rent(_options.MaxHeadBytes + 1);
+        byte[] larger = _start > 0 ? _buffer : Reactor.Buffers.Rent(Options.MaxHeadBytes + 1);
         Received.CopyTo(larger);
         _end -= _start;
         _start = 0;
         if (larger != _buffer)
         {
-            _reactor.Buffers.Return(_buffer);
+            Reactor.Buffers.Return(_buffer);
             _buffer = larger;
         }
     }
@@ -352,7 +363,7 @@ internal sealed partial class ClientConnection
             return;
         }
 
-        _reactor.Buffers.Return(_buffer);
+        Reactor.Buffers.Return(_buffer);
         _buffer = _next;
         _start = 0;
         _end = _nextLength;
@@ -362,11 +373,12 @@ internal sealed partial class ClientConnection
 
     private void Close()
     {
-        _reactor.Buffers.Return(_buffer);
-        _reactor.Buffers.Return(_next);
+        Reactor.Buffers.Return(_buffer);
+        Reactor.Buffers.Return(_next);
         _buffer = [];
         _next = [];
         Transport.Close(withReset: _closing == Closing.Reset);
+        Reactor.Timers.Remove(this);
         _shard.Remove(this);
     }
 }

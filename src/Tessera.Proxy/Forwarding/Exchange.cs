@@ -34,8 +34,6 @@ internal sealed partial class Exchange
     private byte[] _addedFields = [];
     private int _addedLength;
     private Try[] _tries = new Try[4];
-    private (ConnectionZone Zone, int Slot)[] _occupied = [];
-    private int _occupiedCount;
     private Endpoint? _reserved;
 
     public Exchange(Reactor reactor, int maxHeaderCount)
@@ -88,12 +86,6 @@ internal sealed partial class Exchange
     public bool NeedsNewConnection { get; set; }
 
     public BodyReader RequestBody;
-
-    /// <summary>How slowly the body may come.</summary>
-    public RateFloor BodyFloor;
-
-    /// <summary>How quickly the response may leave.</summary>
-    public Pacer Pacer;
 
     /// <summary>Bytes of the body that lie behind the head in the client's buffer.</summary>
     public int BodyInBuffer { get; private set; }
@@ -265,22 +257,6 @@ internal sealed partial class Exchange
         Backend = route.Backend!;
         Groups = route.NeedsGroups ? route.PathPattern!.Match(Path)?.Groups : null;
         Counters = route.Series?.CountersOf(Client.Shard.Number) ?? Counters;
-    }
-
-    /// <summary>The body is larger than the route takes, as far as is known by now.</summary>
-    public bool IsBodyTooLarge =>
-        Route?.Config.Flow is { MaxBodyBytes: > 0 and long max }
-        && Math.Max(Request.ContentLength, RequestBody.AnnouncedBytes) > max;
-
-    /// <summary>The slot of a connection limit is its own until it ends.</summary>
-    public void Occupy(ConnectionZone zone, int slot)
-    {
-        if (_occupiedCount == _occupied.Length)
-        {
-            Array.Resize(ref _occupied, _occupiedCount + 1);
-        }
-
-        _occupied[_occupiedCount++] = (zone, slot);
     }
 
     /// <summary>
@@ -494,7 +470,7 @@ internal sealed partial class Exchange
     public void Reset()
     {
         ResetTelemetry();
-        LeaveZones();
+        ResetLimits();
         Request.Reset();
         Response.Reset();
         _tried.Clear();
@@ -515,8 +491,6 @@ internal sealed partial class Exchange
         IsReused = false;
         NeedsNewConnection = false;
         RequestBody = default;
-        BodyFloor = default;
-        Pacer = default;
         Piece = [];
         PieceStart = 0;
         PieceEnd = 0;
@@ -560,18 +534,6 @@ internal sealed partial class Exchange
 
         Response.Reset();
         Stored?.Rewind();
-    }
-
-    private void LeaveZones()
-    {
-        for (int i = 0; i < _occupiedCount; i++)
-        {
-            _occupied[i].Zone.Leave(_occupied[i].Slot);
-        }
-
-        // A zone that no route uses any more must not live on in an exchange.
-        Array.Clear(_occupied, 0, _occupiedCount);
-        _occupiedCount = 0;
     }
 
     private void AddTry(long nowMs)

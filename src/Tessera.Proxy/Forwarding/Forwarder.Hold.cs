@@ -61,10 +61,10 @@ internal sealed partial class Forwarder
             return ProxyError.Of(ProxyErrorKind.HoldQueueFull, ProxyErrorSource.Proxy);
         }
 
-        // (3) Wait for a new configuration, or for room at an endpoint. Whatever is applied after
-        // (1) is posted to this reactor and finds the request in the queue; room that was made
-        // before the queue was seen is looked for. A client that hangs up now is not waited for;
-        // one that had ended its stream before still expects its answer.
+        // (3) Wait for a new configuration, for room, or for an endpoint that passes its probe.
+        // Whatever is applied after (1) is posted to this reactor and finds the request in the
+        // queue; room that was made before is looked for, once others had their turn. A client
+        // that hangs up now is not waited for; one that had ended before expects its answer.
         HoldQueue queue = backend.HoldQueueOf(_shard.Number);
         IoHandle client = exchange.Client.Transport.Handle;
         int timeoutMs = (int)Math.Min(leftMs, isExhausted ? NextRestMs(exchange) : int.MaxValue);
@@ -74,6 +74,7 @@ internal sealed partial class Forwarder
             queue.Add(_reactor, exchange.Wait, exchange.HoldDeadlineMs);
             if (isFull && Balancer.HasRoom(backend.Current, exchange.Tried))
             {
+                await _reactor.Yield(exchange.Wait);
                 return ProxyError.None;
             }
 
@@ -89,8 +90,7 @@ internal sealed partial class Forwarder
             exchange.NoteHeld(_reactor.NowMs - nowMs);
         }
 
-        // (4) Look again, with every endpoint allowed again: news came, or time has passed. Room
-        // at one endpoint is no news of those that failed.
+        // (4) Look again, with every endpoint allowed unless it was merely room that came.
         if (!isFull)
         {
             exchange.ForgetTried();

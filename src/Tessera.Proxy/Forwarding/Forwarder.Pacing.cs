@@ -21,8 +21,7 @@ internal sealed partial class Forwarder
             int allowed = exchange.Pacer.Allow(end - start, _reactor.NowMs);
             if (allowed == 0)
             {
-                int restMs = exchange.Pacer.DelayMs(_reactor.NowMs);
-                if (!await RestAsync(exchange, restMs, IoWatch.Broken))
+                if (!await RestForPaceAsync(exchange))
                 {
                     return SyscallResult.Failure(Errno.Canceled);
                 }
@@ -43,6 +42,13 @@ internal sealed partial class Forwarder
         }
 
         return SyscallResult.Success(length);
+    }
+
+    /// <summary>Until the next piece is due; false when the client is gone.</summary>
+    public ReactorTask<bool> RestForPaceAsync(Exchange exchange)
+    {
+        exchange.NotePaced();
+        return RestAsync(exchange, exchange.Pacer.DelayMs(_reactor.NowMs), IoWatch.Broken);
     }
 
     /// <summary>
@@ -98,8 +104,7 @@ internal sealed partial class Forwarder
             int allowed = exchange.Pacer.Allow(_reactor.Buffers.RelayLength, _reactor.NowMs);
             if (allowed == 0)
             {
-                int restMs = exchange.Pacer.DelayMs(_reactor.NowMs);
-                if (!await RestAsync(exchange, restMs, IoWatch.Broken))
+                if (!await RestForPaceAsync(exchange))
                 {
                     return ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client);
                 }

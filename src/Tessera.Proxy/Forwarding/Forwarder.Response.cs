@@ -122,7 +122,7 @@ internal sealed partial class Forwarder
                 exchange.Reply, start, length, _options.SendTimeoutMs);
             if (!sent.IsSuccess)
             {
-                return ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client);
+                return ClientSendFailed(sent);
             }
         }
 
@@ -209,7 +209,7 @@ internal sealed partial class Forwarder
     }
 
     private static ProxyError ClientSendFailed(SyscallResult sent) => ProxyError.Of(
-        sent.Errno == Errno.TimedOut ? ProxyErrorKind.ClientTimeout : ProxyErrorKind.ClientGone,
+        sent.Errno == Errno.TimedOut ? ProxyErrorKind.ClientStalled : ProxyErrorKind.ClientGone,
         ProxyErrorSource.Client);
 
     /// <summary>The rest of the body, in pieces of the relay buffer, until it ends.</summary>

@@ -37,7 +37,12 @@ internal enum ProxyErrorKind : byte
 
     /// <summary>The client went away.</summary>
     ClientGone,
+
+    /// <summary>The client did not send its request in time.</summary>
     ClientTimeout,
+
+    /// <summary>The client did not take what was sent to it in time.</summary>
+    ClientStalled,
 
     /// <summary>The request's body breaks its framing.</summary>
     InvalidBody,
@@ -83,7 +88,7 @@ internal readonly record struct ProxyError(
         ProxyErrorKind.ClientTimeout => 408,
         ProxyErrorKind.InvalidBody => 400,
         ProxyErrorKind.BodyTooLarge => 413,
-        ProxyErrorKind.ClientGone => 0,
+        ProxyErrorKind.ClientGone or ProxyErrorKind.ClientStalled => 0,
         _ => 502,
     };
 
@@ -111,6 +116,7 @@ internal readonly record struct ProxyError(
         ProxyErrorKind.Unavailable => "the service is not running",
         ProxyErrorKind.ClientGone => "the client closed the connection",
         ProxyErrorKind.ClientTimeout => "the client did not send its request in time",
+        ProxyErrorKind.ClientStalled => "the client did not take its answer in time",
         ProxyErrorKind.InvalidBody => "the request's body is not valid",
         ProxyErrorKind.FileChanged => "the file changed while it was sent",
         ProxyErrorKind.BodyTooLarge => "the request's body is too large",

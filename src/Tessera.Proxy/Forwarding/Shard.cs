@@ -110,7 +110,7 @@ internal sealed class Shard
                 return;
             }
 
-            ErrorLog.Write("a client is turned away: there are too many connections");
+            ErrorLog.WriteTurnedAway(peer, listener);
         }
 
         SyscallResult opened = Transport.TryOpen(Reactor, descriptor, out Transport transport);

@@ -27,6 +27,12 @@ internal sealed class Tunnel
     private int _idleTimeoutMs;
     private long _lastActivityMs;
 
+    /// <summary>
+    /// One direction has failed. The other may be between two operations at that moment, where no
+    /// cancellation reaches it.
+    /// </summary>
+    private bool _isCut;
+
     public Tunnel(
         Reactor reactor,
         Transport client,
@@ -64,6 +70,11 @@ internal sealed class Tunnel
                 await _reactor.Yield(from.Handle.Read);
             }
 
+            if (_isCut)
+            {
+                return false;
+            }
+
             long silentMs = _reactor.NowMs - _lastActivityMs;
             int leftMs = (int)Math.Max(1, _idleTimeoutMs - silentMs);
             SyscallResult received = await from.ReceiveRentedAsync(
@@ -84,6 +95,7 @@ internal sealed class Tunnel
             if (!received.IsSuccess || !await PassAsync(from, to, received.IntValue))
             {
                 // The other direction ends too; how both connections are closed is the owner's.
+                _isCut = true;
                 _client.Cancel();
                 _upstream.Cancel();
                 return false;

@@ -14,6 +14,7 @@ namespace Tessera.Proxy.Health;
 internal sealed class BackendHealth
 {
     private readonly string _name;
+    private readonly Action _onChange;
     private readonly Dictionary<Endpoint, HealthProbe> _probes = [];
     private HashSet<Endpoint> _known = [];
     private Endpoint[] _active = [];
@@ -25,7 +26,15 @@ internal sealed class BackendHealth
     private int _isAtCeiling;
     private int _nextShard;
 
-    public BackendHealth(string name) => _name = name;
+    /// <param name="onChange">
+    /// Told when a probe has changed its mind, and with it which endpoints may be picked. Any
+    /// thread.
+    /// </param>
+    public BackendHealth(string name, Action onChange)
+    {
+        _name = name;
+        _onChange = onChange;
+    }
 
     /// <summary>So few pass their probe that all are used, whatever it says.</summary>
     public bool UsesAll => Volatile.Read(ref _usesAll) != 0;
@@ -135,6 +144,7 @@ internal sealed class BackendHealth
             ? $"endpoint {endpoint} passes its probe"
             : $"endpoint {endpoint} fails its probe: {failure}");
         Evaluate();
+        _onChange();
     }
 
     public void Say(string line) =>
@@ -157,6 +167,7 @@ internal sealed class BackendHealth
                 ? $"{well} of {active.Length} endpoints pass their probe, fewer than "
                     + $"{Math.Max(percent, 1)} %: all are used"
                 : $"{well} of {active.Length} endpoints pass their probe: the others are out");
+            _onChange();
         }
     }
 

@@ -15,9 +15,6 @@ internal sealed class ListenSocket
 {
     private const int Backlog = 4_096;
 
-    /// <summary>Connections accepted in one go before others get their turn.</summary>
-    private const int MaxBurst = 64;
-
     /// <summary>How long accepting rests when descriptors or memory have run out.</summary>
     private const int ExhaustedRestMs = 100;
 
@@ -43,7 +40,7 @@ internal sealed class ListenSocket
         _shard = shard;
         _reactor = shard.Reactor;
         _listener = listener;
-        _handle = new IoHandle(_reactor, descriptor);
+        _handle = new IoHandle(_reactor, descriptor) { BringsWork = true };
         _rest = new IoOperation(_reactor, handle: null);
     }
 
@@ -190,7 +187,7 @@ internal sealed class ListenSocket
     {
         while (_ending == Ending.None)
         {
-            for (int burst = 0; burst < MaxBurst && _ending == Ending.None; burst++)
+            for (int burst = 0; burst < NewWork.PerTurn && _ending == Ending.None; burst++)
             {
                 SyscallResult accepted =
                     await _reactor.Start(_handle.Read, IoKind.Accept, [], 0, 0, timeoutMs: 0);
@@ -232,7 +229,7 @@ internal sealed class ListenSocket
         if (accepted.IsSuccess)
         {
             _isExhausted = false;
-            Admit(accepted.IntValue, _handle.AcceptedPeer);
+            Admit(accepted.IntValue, _handle.Read.AcceptedPeer);
             return true;
         }
 

@@ -22,6 +22,7 @@ internal sealed class EpollPoller : IPoller
     private readonly int _wake;
     private readonly BufferPool _buffers;
     private readonly EpollEvent[] _events = new EpollEvent[EventsPerWait];
+    private readonly NewWork _newWork = new();
     private IoHandle?[] _handles = new IoHandle?[1_024];
     private uint _generation;
     private int _eventCount;
@@ -98,16 +99,18 @@ internal sealed class EpollPoller : IPoller
 
     public void Wait(int timeoutMs)
     {
-        SyscallResult result = Epoll.Wait(_epoll, _events, timeoutMs);
+        SyscallResult result = Epoll.Wait(_epoll, _events, _newWork.IsEmpty ? timeoutMs : 0);
         _eventCount = Require(result, "epoll_wait");
         _eventIndex = 0;
+        _newWork.BeginTurn();
     }
 
     public void Dispatch()
     {
+        // (1) Work that is under way goes on. Counted on first: after an exception the next call
+        // goes on behind the culprit.
         while (_eventIndex < _eventCount)
         {
-            // Counted on first: after an exception the next call goes on behind the culprit.
             EpollEvent ready = _events[_eventIndex++];
             if (ready.Data == WakeData)
             {
@@ -116,10 +119,26 @@ internal sealed class EpollPoller : IPoller
             }
 
             IoHandle? handle = _handles[(int)(uint)ready.Data];
-            if (handle is not null && handle.Generation == (uint)(ready.Data >> 32))
+            if (handle is null || handle.Generation != (uint)(ready.Data >> 32))
             {
-                Dispatch(handle, ready.Events);
+                continue;
             }
+
+            ReadyIo.Note(handle, ready.Events);
+            if (handle.BringsWork)
+            {
+                _newWork.Add(handle);
+            }
+            else
+            {
+                Dispatch(handle);
+            }
+        }
+
+        // (2) Then a little of what is new.
+        while (_newWork.TryTake(out IoHandle? handle))
+        {
+            Dispatch(handle);
         }
     }
 
@@ -136,19 +155,24 @@ internal sealed class EpollPoller : IPoller
             ? result.IntValue
             : throw new InvalidOperationException($"{call}: {Errno.Describe(result.Errno)}");
 
-    private void Dispatch(IoHandle handle, uint events)
+    private void Dispatch(IoHandle handle)
     {
-        ReadyIo.Note(handle, events);
-        if (handle.Read.IsPending && handle.IsReadable
-            && ReadyIo.Try(handle.Read, _buffers, out SyscallResult received))
+        if (handle.Sleeper is not null)
         {
-            handle.Read.Complete(received);
+            handle.WakeSleeper();
+            return;
         }
 
-        if (handle.Write.IsPending && handle.IsWritable
-            && ReadyIo.Try(handle.Write, _buffers, out SyscallResult sent))
+        if (handle is { IsReadable: true, CurrentRead: { IsPending: true } read }
+            && ReadyIo.Try(read, _buffers, out SyscallResult received))
         {
-            handle.Write.Complete(sent);
+            read.Complete(received);
+        }
+
+        if (handle is { IsWritable: true, CurrentWrite: { IsPending: true } write }
+            && ReadyIo.Try(write, _buffers, out SyscallResult sent))
+        {
+            write.Complete(sent);
         }
 
         if (handle.Watcher is not null)

@@ -3,17 +3,22 @@ using Tessera.Linux.Net;
 namespace Tessera.Proxy.Reactors;
 
 /// <summary>
-/// A socket as its poller sees it: the descriptor, one operation for each direction, and what is
-/// known of its readiness. Owned by one reactor for its whole life.
+/// A socket as its poller sees it: the descriptor, what is known of its readiness, and one
+/// operation for each direction, or whoever sleeps until something arrives. Owned by one reactor
+/// for its whole life.
 /// </summary>
 internal sealed class IoHandle
 {
+    private IoOperation? _read;
+    private IoOperation? _write;
+
     public IoHandle(Reactor reactor, int descriptor)
     {
+        Reactor = reactor;
         Descriptor = descriptor;
-        Read = new IoOperation(reactor, this);
-        Write = new IoOperation(reactor, this);
     }
+
+    public Reactor Reactor { get; }
 
     /// <summary>-1 once closed: the number may already be another connection's.</summary>
     public int Descriptor { get; set; }
@@ -21,9 +26,25 @@ internal sealed class IoHandle
     /// <summary>Tells this user of the descriptor's number from earlier and later ones.</summary>
     public uint Generation { get; set; }
 
-    public IoOperation Read { get; }
+    /// <summary>
+    /// What arrives here begins something, and waits until what is under way has gone on.
+    /// </summary>
+    public bool BringsWork { get; init; }
 
-    public IoOperation Write { get; }
+    /// <summary>It waits in <see cref="NewWork"/>.</summary>
+    public bool IsQueued { get; set; }
+
+    public IoOperation Read => _read ??= Reactor.RentOperation(this);
+
+    public IoOperation Write => _write ??= Reactor.RentOperation(this);
+
+    /// <summary>Null when it has none now.</summary>
+    public IoOperation? CurrentRead => _read;
+
+    public IoOperation? CurrentWrite => _write;
+
+    /// <summary>Who waits without an operation; null while somebody is awake.</summary>
+    public Sleeper? Sleeper { get; private set; }
 
     /// <summary>
     /// Trying to receive may succeed: no EAGAIN or short read since the last event.
@@ -58,9 +79,6 @@ internal sealed class IoHandle
     /// <summary>Null until a send was slow.</summary>
     public SendProgress? SendProgress { get; set; }
 
-    /// <summary>Who connected, filled by an accept on this handle.</summary>
-    public InternetAddress AcceptedPeer;
-
     /// <summary>Replaces the watch there was. What has happened before does not count.</summary>
     public void Watch(IoWatch condition, IoOperation watcher)
     {
@@ -69,6 +87,38 @@ internal sealed class IoHandle
     }
 
     public void Unwatch() => Watcher = null;
+
+    /// <summary>
+    /// Until something arrives, or until the time is over. False when something may have arrived
+    /// already.
+    /// </summary>
+    public bool TrySleep(Sleeper sleeper, int timeoutMs)
+    {
+        if (IsReadable)
+        {
+            return false;
+        }
+
+        Reactor.Timers.Arm(sleeper, Reactor.NowMs + timeoutMs);
+        Sleeper = sleeper;
+        Reactor.Return(ref _read);
+        Reactor.Return(ref _write);
+        return true;
+    }
+
+    /// <summary>Wakes whoever sleeps here, once something has arrived. For pollers.</summary>
+    public void WakeSleeper()
+    {
+        if (IsReadable && Sleeper is { } sleeper)
+        {
+            Sleeper = null;
+            TimerWheel.Disarm(sleeper);
+            sleeper.WakeUp();
+        }
+    }
+
+    /// <summary>Nobody sleeps here any more, and nobody is woken.</summary>
+    public void EndSleep() => Sleeper = null;
 
     /// <summary>Called by the poller when something happened to the socket.</summary>
     internal void AlertWatcher()

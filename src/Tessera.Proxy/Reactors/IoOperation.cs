@@ -78,7 +78,7 @@ internal sealed class IoOperation : TimerEntry
     }
 
     /// <summary>The socket; null for <see cref="IoKind.Wait"/>.</summary>
-    internal IoHandle Handle { get; }
+    internal IoHandle Handle { get; private set; }
 
     internal IoKind Kind { get; private set; }
 
@@ -109,8 +109,12 @@ internal sealed class IoOperation : TimerEntry
 
     internal bool IsSend => Kind is IoKind.Send or IoKind.SendMore or IoKind.SendFile;
 
+    /// <summary>Who connected; for <see cref="IoKind.Accept"/>.</summary>
+    internal InternetAddress AcceptedPeer;
+
     /// <summary>
-    /// Bytes of all operations so far: received in the read direction, sent in the other.
+    /// Bytes of all operations since it was its handle's: received in the read direction, sent in
+    /// the other.
     /// </summary>
     internal long TotalBytes { get; private set; }
 
@@ -124,6 +128,13 @@ internal sealed class IoOperation : TimerEntry
     internal SyscallResult Result { get; private set; }
 
     public IoAwaiter GetAwaiter() => new(this);
+
+    /// <summary>From now on it is an operation of another socket.</summary>
+    internal void MoveTo(IoHandle handle)
+    {
+        Handle = handle;
+        TotalBytes = 0;
+    }
 
     /// <summary>Sets the deadline of an operation in progress; 0 is none.</summary>
     internal void ExpireAfter(int timeoutMs)

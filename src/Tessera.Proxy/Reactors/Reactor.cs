@@ -11,10 +11,14 @@ namespace Tessera.Proxy.Reactors;
 /// </summary>
 internal sealed class Reactor : IDisposable
 {
+    /// <summary>More are left to the garbage collector.</summary>
+    private const int MaxSpareOperations = 1_024;
+
     private static readonly long TicksPerMs = Stopwatch.Frequency / 1_000;
 
     private readonly ConcurrentQueue<Action> _mailbox = new();
     private readonly Queue<IoOperation> _scheduled = new();
+    private readonly Stack<IoOperation> _spareOperations = new();
     private readonly Action<Exception> _onFault;
     private readonly Thread _thread;
     private readonly long _startTicks;
@@ -128,6 +132,29 @@ internal sealed class Reactor : IDisposable
         operation.Begin(IoKind.Wait, [], 0, 0);
         Schedule(operation, SyscallResult.Success(0));
         return operation;
+    }
+
+    /// <summary>An operation of <paramref name="handle"/>; see <see cref="Return"/>.</summary>
+    public IoOperation RentOperation(IoHandle handle)
+    {
+        if (!_spareOperations.TryPop(out IoOperation? operation))
+        {
+            return new IoOperation(this, handle);
+        }
+
+        operation.MoveTo(handle);
+        return operation;
+    }
+
+    /// <summary>Takes an operation for other sockets, unless it is in progress.</summary>
+    public void Return(ref IoOperation? operation)
+    {
+        if (operation is { IsCompleted: true } spare
+            && _spareOperations.Count < MaxSpareOperations)
+        {
+            _spareOperations.Push(spare);
+            operation = null;
+        }
     }
 
     /// <summary>

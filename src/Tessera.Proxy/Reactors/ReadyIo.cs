@@ -59,7 +59,7 @@ internal static class ReadyIo
             case IoKind.Connect:
                 return TryFinishConnect(operation.Handle, out result);
             case IoKind.Accept:
-                return TryAccept(operation.Handle, out result);
+                return TryAccept(operation, out result);
             case IoKind.Readable:
                 return TryPeek(operation.Handle, out result);
             default:
@@ -211,9 +211,10 @@ internal static class ReadyIo
         return handle.IsReadable;
     }
 
-    private static bool TryAccept(IoHandle handle, out SyscallResult result)
+    private static bool TryAccept(IoOperation operation, out SyscallResult result)
     {
-        result = SocketCalls.Accept(handle.Descriptor, out handle.AcceptedPeer);
+        IoHandle handle = operation.Handle;
+        result = SocketCalls.Accept(handle.Descriptor, out operation.AcceptedPeer);
         handle.IsReadable = result.Errno != Errno.TryAgain;
         return handle.IsReadable;
     }

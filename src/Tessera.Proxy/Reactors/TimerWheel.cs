@@ -10,8 +10,8 @@ internal abstract class TimerEntry
 {
     internal const long NoDeadline = long.MaxValue;
 
-    internal TimerEntry? Previous;
-    internal TimerEntry? Next;
+    internal TimerEntry? PreviousInSlot;
+    internal TimerEntry? NextInSlot;
 
     /// <summary>The tick in whose slot it is linked; -1 when it is in no slot.</summary>
     internal long Tick = -1;
@@ -143,11 +143,11 @@ internal sealed class TimerWheel
         int slot = (int)(tick & (Slots - 1));
         TimerEntry? first = _slots[slot];
         entry.Tick = tick;
-        entry.Previous = null;
-        entry.Next = first;
+        entry.PreviousInSlot = null;
+        entry.NextInSlot = first;
         if (first is not null)
         {
-            first.Previous = entry;
+            first.PreviousInSlot = entry;
         }
 
         _slots[slot] = entry;
@@ -157,26 +157,26 @@ internal sealed class TimerWheel
     private void Unlink(TimerEntry entry)
     {
         int slot = (int)(entry.Tick & (Slots - 1));
-        if (entry.Previous is null)
+        if (entry.PreviousInSlot is null)
         {
-            _slots[slot] = entry.Next;
-            if (entry.Next is null)
+            _slots[slot] = entry.NextInSlot;
+            if (entry.NextInSlot is null)
             {
                 _occupied[slot >> 6] &= ~(1UL << (slot & 63));
             }
         }
         else
         {
-            entry.Previous.Next = entry.Next;
+            entry.PreviousInSlot.NextInSlot = entry.NextInSlot;
         }
 
-        if (entry.Next is not null)
+        if (entry.NextInSlot is not null)
         {
-            entry.Next.Previous = entry.Previous;
+            entry.NextInSlot.PreviousInSlot = entry.PreviousInSlot;
         }
 
-        entry.Previous = null;
-        entry.Next = null;
+        entry.PreviousInSlot = null;
+        entry.NextInSlot = null;
         entry.Tick = -1;
     }
 

@@ -41,6 +41,8 @@ internal sealed unsafe class UringPoller : IPoller
     private readonly Stack<int> _freeTransfers = new(MaxTransfers);
     private readonly List<Finished> _finished = [];
     private readonly List<IoHandle> _alerts = [];
+    private readonly NewWork _newWork = new();
+    private readonly Queue<IoHandle> _sleepers = new();
     private IoHandle?[] _handles = new IoHandle?[1_024];
     private uint _generation;
     private int _nextFinished;
@@ -107,7 +109,7 @@ internal sealed unsafe class UringPoller : IPoller
             return;
         }
 
-        bool isListener = handle.Read.Kind == IoKind.Accept;
+        bool isListener = handle.CurrentRead is { Kind: IoKind.Accept };
         Forget(handle);
         SocketCalls.Close(descriptor);
         if (isListener)
@@ -149,7 +151,8 @@ internal sealed unsafe class UringPoller : IPoller
 
     public void Wait(int timeoutMs)
     {
-        SyscallResult entered = _ring.Enter(1, timeoutMs);
+        SyscallResult entered = _ring.Enter(1, _newWork.IsEmpty ? timeoutMs : 0);
+        _newWork.BeginTurn();
         if (!entered.IsSuccess)
         {
             throw new InvalidOperationException(
@@ -165,6 +168,11 @@ internal sealed unsafe class UringPoller : IPoller
         while (_ring.TryTake(out Completion completion))
         {
             Take(completion);
+        }
+
+        while (_newWork.TryTake(out IoHandle? handle))
+        {
+            GoOn(handle);
         }
 
         foreach (IoHandle handle in _alerts)
@@ -190,6 +198,10 @@ internal sealed unsafe class UringPoller : IPoller
 
         _finished.Clear();
         _nextFinished = 0;
+        while (_sleepers.TryDequeue(out IoHandle? handle))
+        {
+            handle.WakeSleeper();
+        }
     }
 
     public void Wake() => EventFd.Signal(_wake);
@@ -222,8 +234,16 @@ internal sealed unsafe class UringPoller : IPoller
     /// </summary>
     private void Forget(IoHandle handle)
     {
-        Abandon(handle.Read);
-        Abandon(handle.Write);
+        if (handle.CurrentRead is { } read)
+        {
+            Abandon(read);
+        }
+
+        if (handle.CurrentWrite is { } write)
+        {
+            Abandon(write);
+        }
+
         ulong data = WatchDataOf(handle, handle.Descriptor);
         if (!_ring.TryUnwatch(data) && MakeRoom())
         {
@@ -354,14 +374,32 @@ internal sealed unsafe class UringPoller : IPoller
             TryWatch(handle);
         }
 
-        if (handle.Read.IsPending && handle.IsReadable)
+        if (handle.BringsWork)
         {
-            GoOn(handle.Read);
+            _newWork.Add(handle);
+        }
+        else
+        {
+            GoOn(handle);
+        }
+    }
+
+    private void GoOn(IoHandle handle)
+    {
+        if (handle.Sleeper is not null)
+        {
+            _sleepers.Enqueue(handle);
+            return;
         }
 
-        if (handle.Write.IsPending && handle.IsWritable)
+        if (handle is { IsReadable: true, CurrentRead: { IsPending: true } read })
         {
-            GoOn(handle.Write);
+            GoOn(read);
+        }
+
+        if (handle is { IsWritable: true, CurrentWrite: { IsPending: true } write })
+        {
+            GoOn(write);
         }
 
         if (handle.Watcher is not null)

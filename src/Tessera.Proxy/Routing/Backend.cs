@@ -18,7 +18,7 @@ internal sealed class Backend
     public Backend(string name, BackendSet current, int reactors)
     {
         Name = name;
-        Health = new BackendHealth(name);
+        Health = new BackendHealth(name, ReleaseAll);
         RetryBudget = new RetryBudget(reactors);
         _current = current;
         _holdQueues = new HoldQueue[reactors];
@@ -86,6 +86,18 @@ internal sealed class Backend
             {
                 return;
             }
+        }
+    }
+
+    /// <summary>
+    /// Other endpoints may be picked than before: lets all requests that wait look. A request is in
+    /// its queue before it looks for the last time, so it sees the change or is found. Any thread.
+    /// </summary>
+    public void ReleaseAll()
+    {
+        foreach (HoldQueue queue in _holdQueues)
+        {
+            queue.PostReleaseAll();
         }
     }
 

@@ -32,7 +32,7 @@ internal static partial class Balancer
     }
 
     /// <summary>
-    /// Whether an endpoint that the request has not tried is full: then waiting is of use, and
+    /// Whether an endpoint that the request would still go to is full: then waiting is of use, and
     /// <see cref="Endpoint.End"/> tells when it is over.
     /// </summary>
     public static bool MayWaitForRoom(BackendSet set, List<Endpoint> tried) =>
@@ -71,7 +71,10 @@ internal static partial class Balancer
             bool isCandidate = mustHaveRoom
                 ? endpoint.HasRoom
                 : endpoint.Config.MaxConnections > 0;
-            if (isCandidate && !tried.Contains(endpoint))
+
+            // As in Selection.Excludes: what a request must not go to is nothing to wait for.
+            if (isCandidate && !tried.Contains(endpoint)
+                && !(tried.Count > 0 && endpoint.Health.IsShunned))
             {
                 return true;
             }

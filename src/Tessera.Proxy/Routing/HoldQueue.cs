@@ -12,17 +12,22 @@ internal sealed class HoldQueue
 {
     private readonly List<(long DeadlineMs, IoOperation Wait)> _waiting = [];
     private readonly Action _releaseOne;
+    private readonly Action _releaseAll;
     private Reactor? _reactor;
     private int _count;
 
-    public HoldQueue(Backend backend) => _releaseOne = () =>
+    public HoldQueue(Backend backend)
     {
-        // Whoever waited here may be gone meanwhile; others may wait elsewhere.
-        if (!TryReleaseFirst())
+        _releaseOne = () =>
         {
-            backend.ReleaseOne();
-        }
-    };
+            // Whoever waited here may be gone meanwhile; others may wait elsewhere.
+            if (!TryReleaseFirst())
+            {
+                backend.ReleaseOne();
+            }
+        };
+        _releaseAll = () => Release(_reactor!);
+    }
 
     /// <summary>
     /// A request that was let go and has to wait again gets its old place: the deadline is from
@@ -80,6 +85,15 @@ internal sealed class HoldQueue
 
         Volatile.Read(ref _reactor)!.Post(_releaseOne);
         return true;
+    }
+
+    /// <summary>Has all look again, soon. Any thread; allocates nothing.</summary>
+    public void PostReleaseAll()
+    {
+        if (Volatile.Read(ref _count) > 0)
+        {
+            Volatile.Read(ref _reactor)!.Post(_releaseAll);
+        }
     }
 
     private bool TryReleaseFirst()

@@ -1,24 +1,27 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Forwarding;
+using Tessera.Proxy.Http;
+using Tessera.Proxy.Listening;
 
 namespace Tessera.Proxy.Telemetry;
 
 /// <summary>
 /// Tells in words what went wrong, at most so many lines a second, and how many lines that left
-/// out. Safe from any thread.
+/// out. What clients cause has lines of its own, so that a flood of it hides no endpoint's failure.
+/// Safe from any thread.
 /// </summary>
 internal sealed class ErrorLog
 {
     private const int MaxLinesPerSecond = 20;
-    private const int MaxTargetLength = 200;
+    private const int MaxClientLinesPerSecond = 10;
 
     private readonly Action<string>? _write;
     private readonly ErrorLevel _level;
-    private long _second;
-    private int _lines;
-    private int _suppressed;
-    private long _suppressedInAll;
+    private readonly LineBudget _lines = new(MaxLinesPerSecond);
+    private readonly LineBudget _clientLines = new(MaxClientLinesPerSecond);
+    private long _suppressed;
 
     /// <param name="write">Gets one line at a time; null for none.</param>
     /// <param name="level">Lines of less weight are not written, and not counted.</param>
@@ -29,7 +32,7 @@ internal sealed class ErrorLog
     }
 
     /// <summary>Lines that were left out because there were too many.</summary>
-    public long Suppressed => Volatile.Read(ref _suppressedInAll);
+    public long Suppressed => Volatile.Read(ref _suppressed);
 
     /// <summary>
     /// A try failed at its endpoint, there was none to try, or the client is to blame.
@@ -37,20 +40,46 @@ internal sealed class ErrorLog
     public void Write(Exchange exchange, ProxyError error)
     {
         ErrorLevel level = LevelOf(error);
-        if (TryEnter(level))
+        if (error.Source == ProxyErrorSource.Client
+            ? TryEnterForClients(level)
+            : TryEnter(level, _lines))
         {
-            string cause = error.Errno == 0 ? "" : $" ({Errno.Describe(error.Errno)})";
+            string cause = error.Kind == ProxyErrorKind.BodyTooLarge
+                ? $", {exchange.AnnouncedBodyBytes} bytes or more"
+                : error.Errno == 0 ? "" : $" ({Errno.Describe(error.Errno)})";
             string next = error.IsRetryable ? "; trying another" : "";
             Emit(level, $"{error.Describe()}{cause}{next}: {Describe(exchange)}");
         }
     }
 
     /// <summary>A request was refused before anything was tried.</summary>
-    public void WriteRefusal(Exchange exchange, string reason)
+    public void WriteRefusal(Exchange exchange, ErrorLevel level, string reason)
     {
-        if (TryEnter(ErrorLevel.Notice))
+        if (TryEnterForClients(level))
         {
-            Emit(ErrorLevel.Notice, $"{exchange.Status}, {reason}: {Describe(exchange)}");
+            Emit(level, $"{exchange.Status}, {reason}: {Describe(exchange)}");
+        }
+    }
+
+    /// <summary>A limit refused a request, or made it wait.</summary>
+    public void WriteLimit(
+        ErrorLevel level,
+        Exchange exchange,
+        [InterpolatedStringHandlerArgument("", nameof(level))] ref LimitLine line)
+    {
+        if (line.IsWanted)
+        {
+            Emit(level, $"{line.Take()}: {Describe(exchange)}");
+        }
+    }
+
+    /// <summary>There is no room for a client: it gets no further than this.</summary>
+    public void WriteTurnedAway(in InternetAddress peer, Listener listener)
+    {
+        if (TryEnterForClients(ErrorLevel.Error))
+        {
+            Emit(ErrorLevel.Error, "there are too many connections, one is turned away: "
+                + $"client {peer.ToIPAddress()}, listener {listener.Address}");
         }
     }
 
@@ -58,18 +87,27 @@ internal sealed class ErrorLog
 
     public void Write(ErrorLevel level, string line)
     {
-        if (TryEnter(level))
+        if (TryEnter(level, _lines))
         {
             Emit(level, line);
         }
     }
 
     /// <summary>
-    /// What is tried again, and a hold queue that does its work, may end well; what clients do is
-    /// their affair.
+    /// False when a line of this weight about what a client did is not to be written: then it is
+    /// counted as left out, or nobody wants it.
+    /// </summary>
+    internal bool TryEnterForClients(ErrorLevel level) => TryEnter(level, _clientLines);
+
+    /// <summary>
+    /// What is tried again may end well. What clients do is their affair, except where a limit was
+    /// set against it.
     /// </summary>
     private static ErrorLevel LevelOf(ProxyError error) => error switch
     {
+        { Kind: ProxyErrorKind.BodyTooLarge } => ErrorLevel.Error,
+        { Kind: ProxyErrorKind.ClientTimeout or ProxyErrorKind.ClientStalled } =>
+            ErrorLevel.Warning,
         { Source: ProxyErrorSource.Client } => ErrorLevel.Notice,
         { IsRetryable: true } => ErrorLevel.Warning,
         _ => ErrorLevel.Error,
@@ -78,9 +116,9 @@ internal sealed class ErrorLog
     /// <summary>Client, listener, route, request, backend and upstream, as far as known.</summary>
     private static string Describe(Exchange exchange)
     {
-        string host = Text(exchange.Host);
+        string host = LogEscape.ToText(exchange.Host);
         var text = new StringBuilder();
-        text.Append("client ").Append(Text(exchange.Client.PeerText));
+        text.Append("client ").Append(LogEscape.ToText(exchange.Client.PeerText));
         text.Append(", listener ").Append(exchange.Client.Listener.Address);
         text.Append(", request \"").Append(Target(exchange)).Append('"');
         text.Append(", host \"").Append(host).Append('"');
@@ -89,7 +127,8 @@ internal sealed class ErrorLog
         text.Append(", upstream ");
         if (exchange.Endpoint is { } endpoint)
         {
-            text.Append(Text(endpoint.AddressText)).Append(" (").Append(endpoint.Id).Append(')');
+            text.Append(LogEscape.ToText(endpoint.AddressText));
+            text.Append(" (").Append(endpoint.Id).Append(')');
         }
         else
         {
@@ -119,19 +158,6 @@ internal sealed class ErrorLog
         _ => "error",
     };
 
-    /// <summary>Nothing that a client chose may end the line.</summary>
-    private static string Text(ReadOnlySpan<byte> text)
-    {
-        Span<byte> escaped = stackalloc byte[MaxTargetLength * 4];
-        var writer = new ByteWriter(escaped);
-        if (!text.IsEmpty)
-        {
-            LogEscape.WriteText(ref writer, text[..Math.Min(text.Length, MaxTargetLength)]);
-        }
-
-        return Encoding.ASCII.GetString(writer.Written);
-    }
-
     private static string Target(Exchange exchange)
     {
         // A tunnel has no request.
@@ -141,43 +167,34 @@ internal sealed class ErrorLog
         }
 
         ReadOnlySpan<byte> received = exchange.Received;
-        string method =
-            Text(received.Slice(exchange.Request.MethodStart, exchange.Request.MethodLength));
-        string target =
-            Text(received.Slice(exchange.Request.TargetStart, exchange.Request.TargetLength));
+        RequestHead head = exchange.Request;
+        string method = LogEscape.ToText(received.Slice(head.MethodStart, head.MethodLength));
+        string target = LogEscape.ToText(received.Slice(head.TargetStart, head.TargetLength));
         return $"{method} {target}";
     }
 
-    private bool TryEnter(ErrorLevel level)
+    private bool TryEnter(ErrorLevel level, LineBudget budget)
     {
         if (_write is null || level < _level)
         {
             return false;
         }
 
-        long second = Environment.TickCount64 / 1_000;
-        if (Interlocked.Exchange(ref _second, second) != second)
+        bool isWanted = budget.TryTake(out int suppressed);
+        if (suppressed > 0)
         {
-            Volatile.Write(ref _lines, 0);
-            int suppressed = Interlocked.Exchange(ref _suppressed, 0);
-            if (suppressed > 0)
-            {
-                Emit(ErrorLevel.Warning, $"{suppressed} more errors were not written");
-            }
+            Emit(ErrorLevel.Warning, budget == _lines
+                ? $"{suppressed} more errors were not written"
+                : $"{suppressed} more lines about clients were not written");
         }
 
-        if (Interlocked.Increment(ref _lines) <= MaxLinesPerSecond)
+        if (!isWanted)
         {
-            return true;
+            Suppress();
         }
 
-        Suppress();
-        return false;
+        return isWanted;
     }
 
-    private void Suppress()
-    {
-        Interlocked.Increment(ref _suppressed);
-        Interlocked.Increment(ref _suppressedInAll);
-    }
+    private void Suppress() => Interlocked.Increment(ref _suppressed);
 }

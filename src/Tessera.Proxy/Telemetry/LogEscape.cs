@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using System.Text.Unicode;
 using Tessera.Proxy.Forwarding;
 
@@ -13,6 +14,9 @@ internal static class LogEscape
     /// <summary>Of a value that others control; each byte may take six.</summary>
     public const int MaxValueBytes = 4 * 1_024;
 
+    /// <summary>Of a value in a line of the error log.</summary>
+    private const int MaxTextBytes = 200;
+
     /// <summary>
     /// What nginx leaves as it is; it writes quotes, backslashes, controls and everything beyond
     /// ASCII as \xHH.
@@ -21,6 +25,19 @@ internal static class LogEscape
 
     /// <summary>As <see cref="Plain"/>, with what UTF-8 consists of.</summary>
     private static readonly SearchValues<byte> PlainJson = CreatePlain(0x100);
+
+    /// <summary>For the error log: nothing for nothing, and what is long is cut.</summary>
+    public static string ToText(ReadOnlySpan<byte> text)
+    {
+        Span<byte> escaped = stackalloc byte[MaxTextBytes * 4];
+        var writer = new ByteWriter(escaped);
+        if (!text.IsEmpty)
+        {
+            WriteText(ref writer, text[..Math.Min(text.Length, MaxTextBytes)]);
+        }
+
+        return Encoding.ASCII.GetString(writer.Written);
+    }
 
     /// <summary>As nginx's log_format escape=default: "-" for nothing.</summary>
     public static void WriteText(ref ByteWriter writer, scoped ReadOnlySpan<byte> text)

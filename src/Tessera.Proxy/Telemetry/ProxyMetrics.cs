@@ -53,10 +53,13 @@ public sealed record RequestTotals
     public required long HeldMs { get; init; }
 
     /// <summary>Requests that ended with an error of the proxy, by its kind.</summary>
-    public required ImmutableArray<ErrorTotal> Errors { get; init; }
+    public required ImmutableArray<KindTotal> Errors { get; init; }
+
+    /// <summary>Requests that a limit refused or made wait, by the limit's kind.</summary>
+    public required ImmutableArray<KindTotal> Limited { get; init; }
 }
 
-public sealed record ErrorTotal(string Kind, long Count);
+public sealed record KindTotal(string Kind, long Count);
 
 /// <param name="BoundsMs">Upper bounds, inclusive.</param>
 /// <param name="Counts">One for each bound, and one for what is above the last.</param>

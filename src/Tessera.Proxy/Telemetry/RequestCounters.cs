@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Tessera.Proxy.Flow;
 using Tessera.Proxy.Forwarding;
 
 namespace Tessera.Proxy.Telemetry;
@@ -26,7 +27,13 @@ internal sealed class RequestCounters
     private static readonly string[] ErrorNames =
         Array.ConvertAll(Enum.GetNames<ProxyErrorKind>(), ToSnakeCase);
 
-    private readonly long[] _values = new long[Errors + ErrorNames.Length + Padding];
+    private static readonly string[] LimitNames =
+        Array.ConvertAll(Enum.GetNames<LimitKind>(), ToSnakeCase);
+
+    private static readonly int Limits = Errors + ErrorNames.Length;
+    private static readonly int End = Limits + LimitNames.Length;
+
+    private readonly long[] _values = new long[End + Padding];
 
     /// <summary>A request has got its answer, or will never get one.</summary>
     public void Add(Exchange exchange, long nowMs)
@@ -57,9 +64,12 @@ internal sealed class RequestCounters
     /// <summary>A request ended with an error that no other try made good.</summary>
     public void Add(ProxyErrorKind kind) => _values[Errors + (int)kind]++;
 
+    /// <summary>A limit refused a request or made it wait.</summary>
+    public void Add(LimitKind kind) => _values[Limits + (int)kind]++;
+
     public static RequestTotals Sum(IEnumerable<RequestCounters> reactors)
     {
-        long[] sums = new long[Errors + ErrorNames.Length];
+        long[] sums = new long[End];
         foreach (RequestCounters counters in reactors)
         {
             for (int i = 0; i < sums.Length; i++)
@@ -78,12 +88,23 @@ internal sealed class RequestCounters
             Retries = sums[Retries],
             Held = sums[Held],
             HeldMs = sums[HeldMs],
-            Errors =
-            [
-                .. ErrorNames.Select((name, i) => new ErrorTotal(name, sums[Errors + i]))
-                    .Where(e => e.Count > 0),
-            ],
+            Errors = ByKind(ErrorNames, sums.AsSpan(Errors)),
+            Limited = ByKind(LimitNames, sums.AsSpan(Limits)),
         };
+    }
+
+    private static ImmutableArray<KindTotal> ByKind(string[] names, ReadOnlySpan<long> counts)
+    {
+        ImmutableArray<KindTotal>.Builder totals = ImmutableArray.CreateBuilder<KindTotal>();
+        for (int i = 0; i < names.Length; i++)
+        {
+            if (counts[i] > 0)
+            {
+                totals.Add(new KindTotal(names[i], counts[i]));
+            }
+        }
+
+        return totals.DrainToImmutable();
     }
 
     private static string ToSnakeCase(string name) => string.Concat(name.Select((letter, i) =>

@@ -11,15 +11,14 @@ namespace Tessera.Proxy.Transports;
 /// </summary>
 internal sealed class Transport
 {
-    private readonly Reactor _reactor;
-
-    private Transport(Reactor reactor, int descriptor)
+    private Transport(Reactor reactor, int descriptor, bool bringsWork)
     {
-        _reactor = reactor;
-        Handle = new IoHandle(reactor, descriptor);
+        Handle = new IoHandle(reactor, descriptor) { BringsWork = bringsWork };
     }
 
     public IoHandle Handle { get; }
+
+    private Reactor Reactor => Handle.Reactor;
 
     /// <summary>True when the peer ended its stream, or the connection is gone.</summary>
     public bool HasPeerClosed => Handle.HasPeerClosed;
@@ -29,10 +28,7 @@ internal sealed class Transport
     /// </summary>
     public static SyscallResult TryOpen(Reactor reactor, int descriptor, out Transport transport)
     {
-        transport = new Transport(reactor, descriptor);
-
-        // Most clients send at once: a receive is worth a try before the first event.
-        transport.Handle.IsReadable = true;
+        transport = new Transport(reactor, descriptor, bringsWork: true);
         transport.Handle.IsWritable = true;
         return transport.Register();
     }
@@ -61,7 +57,7 @@ internal sealed class Transport
         }
 
         // Registered only now: a socket that never connected counts as hung up.
-        transport = new Transport(reactor, descriptor);
+        transport = new Transport(reactor, descriptor, bringsWork: false);
         return transport.Register();
     }
 
@@ -69,11 +65,11 @@ internal sealed class Transport
     /// Waits until the connection is established: 0, or the error it failed with.
     /// </summary>
     public IoOperation ConnectAsync(int timeoutMs) =>
-        _reactor.Start(Handle.Write, IoKind.Connect, [], 0, 0, timeoutMs);
+        Reactor.Start(Handle.Write, IoKind.Connect, [], 0, 0, timeoutMs);
 
     /// <summary>Bytes received, 0 at the end of the peer's stream.</summary>
     public IoOperation ReceiveAsync(byte[] buffer, int offset, int length, int timeoutMs) =>
-        _reactor.Start(Handle.Read, IoKind.Receive, buffer, offset, length, timeoutMs);
+        Reactor.Start(Handle.Read, IoKind.Receive, buffer, offset, length, timeoutMs);
 
     /// <summary>
     /// As <see cref="ReceiveAsync"/>, into a buffer that is rented when something is there. When
@@ -81,7 +77,7 @@ internal sealed class Transport
     /// </summary>
     /// <param name="headroom">Bytes left free before what is received.</param>
     public IoOperation ReceiveRentedAsync(int length, int headroom, int timeoutMs) =>
-        _reactor.Start(Handle.Read, IoKind.ReceiveRented, [], headroom, length, timeoutMs);
+        Reactor.Start(Handle.Read, IoKind.ReceiveRented, [], headroom, length, timeoutMs);
 
     /// <summary>
     /// The buffer of the last <see cref="ReceiveRentedAsync"/>; the caller returns it.
@@ -95,20 +91,20 @@ internal sealed class Transport
 
     /// <summary>Waits until something can be received: 1 for bytes, 0 for the end.</summary>
     public IoOperation WaitReadableAsync(int timeoutMs) =>
-        _reactor.Start(Handle.Read, IoKind.Readable, [], 0, 0, timeoutMs);
+        Reactor.Start(Handle.Read, IoKind.Readable, [], 0, 0, timeoutMs);
 
     /// <summary>
     /// Sends all of it; <see cref="Sent"/> tells how much the kernel took when it fails. The time
     /// begins anew with each progress.
     /// </summary>
     public IoOperation SendAsync(byte[] buffer, int offset, int length, int timeoutMs) =>
-        _reactor.Start(Handle.Write, IoKind.Send, buffer, offset, length, timeoutMs);
+        Reactor.Start(Handle.Write, IoKind.Send, buffer, offset, length, timeoutMs);
 
     /// <summary>
     /// As <see cref="SendAsync"/>, while more is about to follow: it leaves together with that.
     /// </summary>
     public IoOperation SendMoreAsync(byte[] buffer, int offset, int length, int timeoutMs) =>
-        _reactor.Start(Handle.Write, IoKind.SendMore, buffer, offset, length, timeoutMs);
+        Reactor.Start(Handle.Write, IoKind.SendMore, buffer, offset, length, timeoutMs);
 
     /// <summary>
     /// Sends bytes of a file without reading them. The result is less than
@@ -118,7 +114,7 @@ internal sealed class Transport
     {
         Handle.Write.File = file;
         Handle.Write.FileOffset = offset;
-        return _reactor.Start(Handle.Write, IoKind.SendFile, [], 0, length, timeoutMs);
+        return Reactor.Start(Handle.Write, IoKind.SendFile, [], 0, length, timeoutMs);
     }
 
     /// <summary>Bytes of the last send that the kernel took.</summary>
@@ -167,8 +163,8 @@ internal sealed class Transport
     /// <summary>Ends what is in progress with ECANCELED; the connection itself goes on.</summary>
     public void Cancel()
     {
-        Handle.Read.Cancel();
-        Handle.Write.Cancel();
+        Handle.CurrentRead?.Cancel();
+        Handle.CurrentWrite?.Cancel();
     }
 
     /// <summary>
@@ -187,16 +183,24 @@ internal sealed class Transport
         }
 
         Handle.Unwatch();
-        Handle.Read.Withdraw();
-        Handle.Write.Withdraw();
-        _reactor.Timers.Remove(Handle.Read);
-        _reactor.Timers.Remove(Handle.Write);
-        _reactor.Poller.Close(Handle);
+        Handle.EndSleep();
+        Withdraw(Handle.CurrentRead);
+        Withdraw(Handle.CurrentWrite);
+        Reactor.Poller.Close(Handle);
+    }
+
+    private void Withdraw(IoOperation? operation)
+    {
+        if (operation is not null)
+        {
+            operation.Withdraw();
+            Reactor.Timers.Remove(operation);
+        }
     }
 
     private SyscallResult Register()
     {
-        SyscallResult added = _reactor.Poller.Add(Handle);
+        SyscallResult added = Reactor.Poller.Add(Handle);
         if (!added.IsSuccess)
         {
             SocketCalls.Close(Handle.Descriptor);

@@ -54,14 +54,26 @@ internal static class MetricsPage
         Count(text, routes, "tessera_held_seconds_total",
             "Time that requests waited for an endpoint.", r => r.HeldMs / 1_000d);
 
-        text.Family("tessera_request_errors_total", "counter",
-            "Requests that ended with an error of the proxy, by its kind.");
+        ByKind(text, routes, "tessera_request_errors_total",
+            "Requests that ended with an error of the proxy, by its kind.", r => r.Errors);
+        ByKind(text, routes, "tessera_limited_requests_total",
+            "Requests that a limit refused or made wait, by the limit's kind.", r => r.Limited);
+    }
+
+    private static void ByKind(
+        PrometheusText text,
+        ImmutableArray<RouteTotals> routes,
+        string name,
+        string help,
+        Func<RequestTotals, ImmutableArray<KindTotal>> kinds)
+    {
+        text.Family(name, "counter", help);
         foreach (RouteTotals route in routes)
         {
-            foreach (ErrorTotal error in route.Requests.Errors)
+            foreach (KindTotal kind in kinds(route.Requests))
             {
-                text.Sample(error.Count, ("route", route.Route), ("backend", route.Backend),
-                    ("kind", error.Kind));
+                text.Sample(kind.Count, ("route", route.Route), ("backend", route.Backend),
+                    ("kind", kind.Kind));
             }
         }
     }

@@ -26,7 +26,7 @@ public sealed class FileFaultTests
     public async Task Everything_arrives_right_in_pieces_and_with_delays(int seed)
     {
         await using FileFixture site = Serve(
-            new Faults(seed) { ShortReads = 700, Delays = 300 });
+            new Faults(seed) { ShortReads = 700, ShortWrites = 300, Delays = 300 });
         await Task.WhenAll(Enumerable.Range(0, 6).Select(c => Task.Run(async () =>
         {
             var random = new Random((seed * 100) + c);
@@ -48,7 +48,7 @@ public sealed class FileFaultTests
     public async Task Nothing_wrong_arrives_and_nothing_hangs_after_resets(int seed)
     {
         await using FileFixture site = Serve(
-            new Faults(seed) { ShortReads = 300, Delays = 200, Resets = 60 });
+            new Faults(seed) { ShortReads = 300, ShortWrites = 100, Delays = 200, Resets = 60 });
         int right = 0;
         await Task.WhenAll(Enumerable.Range(0, 6).Select(c => Task.Run(async () =>
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text;
 using Shouldly;
@@ -10,6 +11,8 @@ public sealed class AllocationTests
 {
     /// <summary>The clock's texts, made once a second.</summary>
     private const int AllowedBytes = 4_096;
+
+    private const int LogBufferBytes = 448 * 1_024;
 
     private const string Get =
         "GET / HTTP/1.1\r\nHost: test\r\nUser-Agent: t\r\nAccept: */*\r\n\r\n";
@@ -57,6 +60,77 @@ public sealed class AllocationTests
         allocated.ShouldBeLessThan(AllowedBytes);
         await proxy.DisposeAsync();
         File.Delete(log);
+    }
+
+    /// <summary>
+    /// A hundred thousand, several at a time on several connections. An object for every fifth of
+    /// them would be seen; the log's buffers are used again, but when its writer has to wait for
+    /// the processor there are some more of them.
+    /// </summary>
+    [Fact]
+    public async Task Proxies_a_hundred_thousand_requests_without_allocating()
+    {
+        const int Connections = 8;
+        const int Batch = 16;
+        using CannedServer server = CannedServer.Start("HTTP/1.1 200 OK\r\n"
+            + "Content-Type: text/plain\r\nContent-Length: 3\r\n\r\none");
+        string log = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        await using ProxyFixture proxy = ProxyFixture.Start(
+            [server.Address],
+            new ProxyOptions { Reactors = 1 },
+            listener: l => l with { AccessLog = new AccessLogConfig { Path = log } });
+        const string Post =
+            "POST /save HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nhi";
+        var load = new PipelinedLoad(
+            proxy.Address,
+            string.Concat(Enumerable.Repeat(Get + Post, Batch / 2)),
+            answers: Batch,
+            mark: "\r\n\r\none");
+        await load.RunAsync(Connections, batches: 50);
+        long before = await AllocatedAsync(proxy);
+        var clock = Stopwatch.StartNew();
+        await load.RunAsync(Connections, batches: 100_000 / Batch / Connections + 1);
+        long allocated = await AllocatedAsync(proxy) - before;
+        allocated.ShouldBeLessThan(
+            LogBufferBytes + (AllowedBytes * (2 + (long)clock.Elapsed.TotalSeconds)));
+        proxy.Status("web-1").Requests.ShouldBeGreaterThan(100_000);
+        await proxy.DisposeAsync();
+        File.Delete(log);
+    }
+
+    [Fact]
+    public async Task Refuses_a_flood_without_allocating_for_each_request()
+    {
+        using CannedServer server = CannedServer.Start("");
+        int lines = 0;
+        await using ProxyFixture proxy = ProxyFixture.Start(
+            [server.Address],
+            new ProxyOptions { Reactors = 1, ErrorLog = _ => Interlocked.Increment(ref lines) },
+            listener: l => l with
+            {
+                Routes =
+                [
+                    new RouteConfig
+                    {
+                        Backend = "web",
+                        Access = new AccessConfig
+                        {
+                            Addresses = [new AddressRule(IsAllowed: false, Network: null)],
+                        },
+                    },
+                ],
+            });
+        var load = new PipelinedLoad(
+            proxy.Address, string.Concat(Enumerable.Repeat(Get, 10)), 10, "HTTP/1.1 403 ");
+        await load.RunAsync(connections: 4, batches: 50);
+        long before = await AllocatedAsync(proxy);
+        var clock = Stopwatch.StartNew();
+        await load.RunAsync(connections: 4, batches: 500);
+        long allocated = await AllocatedAsync(proxy) - before;
+
+        // Some lines each second, whose text is not free; of 20,000 requests.
+        lines.ShouldBeGreaterThan(0);
+        allocated.ShouldBeLessThan(11 * AllowedBytes * (2 + (long)clock.Elapsed.TotalSeconds));
     }
 
     [Theory]

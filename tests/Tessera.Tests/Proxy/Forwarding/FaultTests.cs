@@ -7,78 +7,119 @@ using Xunit;
 namespace Tessera.Tests.Proxy.Forwarding;
 
 /// <summary>
-/// The whole flow over a poller that makes everything go wrong that a network can.
+/// Exchanges of every kind over a poller that makes everything go wrong that a network and a kernel
+/// can, on epoll and on io_uring.
 /// </summary>
 public sealed class FaultTests
 {
+    private const int Clients = 6;
+
+    private static readonly ExchangeKind[] Kinds = Enum.GetValues<ExchangeKind>();
+
+    public static TheoryData<int, PollerKind> Seeds { get; } = new(
+        from seed in Enumerable.Range(1, 3)
+        from poller in new[] { PollerKind.Epoll, PollerKind.IoUring }
+        select (seed, poller));
+
+    public static TheoryData<ExchangeKind, PollerKind> KindsAndPollers { get; } = new(
+        from kind in Kinds
+        from poller in new[] { PollerKind.Epoll, PollerKind.IoUring }
+        select (kind, poller));
+
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    [InlineData(4)]
-    public async Task Serves_everything_right_in_pieces_and_with_delays(int seed)
-    {
-        using ScriptedServer server = ScriptedServer.Start(EchoAsync);
-        var faults = new Faults(seed) { ShortReads = 700, Delays = 300 };
-        await using ProxyFixture proxy = Start(server, faults);
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(c => Task.Run(async () =>
+    [MemberData(nameof(Seeds))]
+    public Task Serves_everything_right_in_pieces_and_with_delays(int seed, PollerKind poller) =>
+        ServesRightAsync(poller, new Faults(seed)
         {
-            var random = new Random((seed * 100) + c);
-            using ScriptedConnection client = await proxy.ConnectAsync();
-            for (int i = 0; i < 25; i++)
+            ShortReads = 700,
+            ShortWrites = 300,
+            Delays = 300,
+        });
+
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public Task Serves_everything_right_in_storms_and_false_alarms(int seed, PollerKind poller) =>
+        ServesRightAsync(poller, new Faults(seed)
+        {
+            ShortReads = 50,
+            ShortWrites = 50,
+            Storms = 300,
+            SpuriousEvents = 500,
+            SpuriousWakes = 200,
+        });
+
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public Task Settles_after_resets_anywhere(int seed, PollerKind poller) =>
+        Seeded.RunAsync($"seed {seed}, {poller}", async () =>
+        {
+            await using var site = new FaultSite(
+                new Faults(seed)
+                {
+                    ShortReads = 300,
+                    ShortWrites = 100,
+                    Delays = 200,
+                    SpuriousEvents = 200,
+                    Resets = 30,
+                },
+                poller);
+            int right = 0;
+            await Task.WhenAll(Enumerable.Range(0, Clients).Select(c => Task.Run(async () =>
             {
-                (string request, string expected) = MakeRequest(random);
-                await client.SendAsync(request);
-                (string head, string body) = await client.ReadResponseAsync();
-                head.ShouldStartWith("HTTP/1.1 200 OK\r\n", customMessage: $"seed {seed}");
-                body.ShouldBe(expected, $"seed {seed}");
-            }
-        })));
-        await SettlesAsync(proxy);
+                var random = new Random((seed * 100) + c);
+                for (int i = 0; i < 25; i++)
+                {
+                    ExchangeKind kind = Kinds[random.Next(Kinds.Length)];
+                    if (await site.TryExchangeAsync(kind, random))
+                    {
+                        Interlocked.Increment(ref right);
+                    }
+                }
+            })));
+            right.ShouldBeGreaterThan(20);
+            await site.SettlesAsync();
+        });
+
+    [Theory]
+    [MemberData(nameof(KindsAndPollers))]
+    public async Task Every_byte_may_be_the_last_of_a_read_or_a_write(
+        ExchangeKind kind, PollerKind poller)
+    {
+        var point = new FaultPoint();
+        await using var site = new FaultSite(new Faults(1) { Point = point }, poller);
+        for (int cut = 1; cut <= 250; cut++)
+        {
+            point.Begin(cutAt: cut);
+            await Seeded.RunAsync($"{kind}, {poller}, cut behind byte {cut}", async () =>
+                (await site.TryExchangeAsync(kind, new Random(cut))).ShouldBeTrue());
+        }
+
+        await site.SettlesAsync();
     }
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    [InlineData(4)]
-    public async Task Settles_after_resets_anywhere(int seed)
+    [MemberData(nameof(KindsAndPollers))]
+    public async Task Settles_after_a_reset_at_every_point(ExchangeKind kind, PollerKind poller)
     {
-        using ScriptedServer server = ScriptedServer.Start(EchoAsync);
-        var faults = new Faults(seed) { ShortReads = 300, Delays = 200, Resets = 30 };
-        await using ProxyFixture proxy = Start(server, faults);
-        var wrong = new ConcurrentBag<string>();
-        int right = 0;
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(c => Task.Run(async () =>
+        var point = new FaultPoint();
+        await using var site = new FaultSite(new Faults(1) { Point = point }, poller);
+        int reset = 0;
+        do
         {
-            var random = new Random((seed * 100) + c);
-            for (int i = 0; i < 25; i++)
+            // The next exchange finds nothing of the one before.
+            reset++;
+            await Seeded.RunAsync($"{kind}, {poller}, reset at transfer {reset}", async () =>
             {
-                (string request, string expected) = MakeRequest(random);
-                try
-                {
-                    using ScriptedConnection client = await proxy.ConnectAsync();
-                    await client.SendAsync(request);
-                    (string head, string body) = await client.ReadResponseAsync();
-                    if (head.StartsWith("HTTP/1.1 200 ", StringComparison.Ordinal)
-                        && body.Length == expected.Length)
-                    {
-                        Interlocked.Increment(ref right);
-                        if (body != expected)
-                        {
-                            wrong.Add(body);
-                        }
-                    }
-                }
-                catch (System.Net.Sockets.SocketException)
-                {
-                    // The client's own connection was the one that was reset.
-                }
-            }
-        })));
-        wrong.ShouldBeEmpty($"seed {seed}");
-        right.ShouldBeGreaterThan(50, $"seed {seed}");
-        await SettlesAsync(proxy);
+                point.Begin(resetAt: reset);
+                await site.TryExchangeAsync(kind, new Random(reset));
+                await site.SettlesAsync();
+            });
+        }
+        while (point.Transfers >= reset && reset < 60);
+
+        reset.ShouldBeGreaterThan(3);
+        point.Begin();
+        (await site.TryExchangeAsync(kind, new Random(1))).ShouldBeTrue();
     }
 
     [Fact]
@@ -86,9 +127,10 @@ public sealed class FaultTests
     {
         var lines = new ConcurrentQueue<string>();
         using ScriptedServer server = ScriptedServer.Named("ok");
-        var options = new ProxyOptions { Reactors = 1, ErrorLog = lines.Enqueue };
-        await using ProxyFixture proxy = Start(
-            server, new Faults(7) { TooManyFiles = 300 }, options);
+        await using ProxyFixture proxy = ProxyFixture.Start([server.Address], server:
+            new ProxyServer(
+                new ProxyOptions { Reactors = 1, ErrorLog = lines.Enqueue },
+                buffers => new FaultyPoller(buffers, new Faults(7) { TooManyFiles = 300 })));
         for (int i = 0; i < 10; i++)
         {
             (await proxy.GetAsync()).ShouldBe("ok");
@@ -97,42 +139,29 @@ public sealed class FaultTests
         lines.ShouldContain(l => l.Contains("too many open files"));
     }
 
-    private static ProxyFixture Start(
-        ScriptedServer server, Faults faults, ProxyOptions? options = null) =>
-        ProxyFixture.Start([server.Address], server: new ProxyServer(
-            options ?? new ProxyOptions { Reactors = 1 },
-            buffers => new FaultyPoller(buffers, faults)));
-
-    private static (string Request, string Expected) MakeRequest(Random random)
-    {
-        string body = string.Concat(Enumerable.Range(0, random.Next(1, 3_000)));
-        string head = $"PUT /{random.Next()} HTTP/1.1\r\nHost: test\r\n";
-        return random.Next(3) switch
+    private static Task ServesRightAsync(PollerKind poller, Faults faults) =>
+        Seeded.RunAsync($"seed {faults.Seed}, {poller}", async () =>
         {
-            0 => ($"{head}Content-Length: 0\r\n\r\n", ""),
-            1 => ($"{head}Content-Length: {body.Length}\r\n\r\n{body}", body),
-            _ => ($"{head}Transfer-Encoding: chunked\r\n\r\n{body.Length:x}\r\n{body}\r\n0\r\n\r\n",
-                $"{body.Length:x}\r\n{body}\r\n0\r\n\r\n"),
-        };
-    }
+            await using var site = new FaultSite(faults, poller);
+            await Task.WhenAll(Enumerable.Range(0, Clients).Select(c => Task.Run(async () =>
+            {
+                var random = new Random((faults.Seed * 100) + c);
+                ScriptedConnection client = await site.ConnectAsync();
+                for (int i = 0; i < 20; i++)
+                {
+                    ExchangeKind kind = Kinds[random.Next(Kinds.Length)];
+                    (await site.TryExchangeAsync(kind, random, client)).ShouldBeTrue($"{kind}");
 
-    /// <summary>Answers with the body as it came, chunks included.</summary>
-    private static async Task EchoAsync(ScriptedConnection connection)
-    {
-        while (await connection.ReadHeadAsync() is { Length: > 0 } head)
-        {
-            string body = await connection.ReadBodyAsync(head);
-            string framing = head.Contains("chunked", StringComparison.Ordinal)
-                ? "Transfer-Encoding: chunked"
-                : $"Content-Length: {body.Length}";
-            await connection.SendAsync($"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n{body}");
-        }
-    }
+                    // What a connection cannot go on after.
+                    if (kind is ExchangeKind.Tunnel or ExchangeKind.Unchunked)
+                    {
+                        client.Close();
+                        client = await site.ConnectAsync();
+                    }
+                }
 
-    /// <summary>Nothing hangs and nothing is counted twice or never.</summary>
-    private static async Task SettlesAsync(ProxyFixture proxy)
-    {
-        await Eventually.BecomesTrueAsync(() => proxy.Server.ConnectionCount == 0);
-        await Eventually.BecomesTrueAsync(() => proxy.Status("web-1").InFlight == 0);
-    }
+                client.Close();
+            })));
+            await site.SettlesAsync();
+        });
 }

@@ -11,6 +11,12 @@ namespace Tessera.Tests.Proxy.Forwarding;
 /// </summary>
 internal sealed class ScriptedServer : IDisposable
 {
+    private const int FirstPort = 10_000;
+    private const int PortCount = 20_000;
+
+    /// <summary>Where it begins keeps test programs that run side by side apart.</summary>
+    private static int s_ports = Environment.ProcessId * 97;
+
     private readonly Socket _listener;
     private readonly Func<ScriptedConnection, Task> _script;
     private readonly ConcurrentBag<ScriptedConnection> _connections = [];
@@ -54,13 +60,30 @@ internal sealed class ScriptedServer : IDisposable
     public static ScriptedServer Named(string name, int port = 0) =>
         Reply(_ => $"HTTP/1.1 200 OK\r\nContent-Length: {name.Length}\r\n\r\n{name}", port);
 
-    /// <summary>A port on which nothing listens.</summary>
+    /// <summary>
+    /// A port on which nothing listens. It is none of those that the kernel gives to sockets which
+    /// ask for any (ip_local_port_range, from 32768 on), and each is returned once: until the test
+    /// uses it, and while it does not, neither another test nor an outgoing connection takes it.
+    /// </summary>
     public static IPEndPoint UnusedAddress()
     {
-        using var socket = new Socket(
-            AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return (IPEndPoint)socket.LocalEndPoint!;
+        while (true)
+        {
+            uint number = (uint)Interlocked.Increment(ref s_ports);
+            var address = new IPEndPoint(
+                IPAddress.Loopback, FirstPort + (int)(number % PortCount));
+            using var socket = new Socket(
+                AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            try
+            {
+                socket.Bind(address);
+                return address;
+            }
+            catch (SocketException)
+            {
+                // Somebody else's.
+            }
+        }
     }
 
     /// <summary>Ends as a killed process does: port and connections at once, with resets.</summary>

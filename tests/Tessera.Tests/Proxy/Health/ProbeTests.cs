@@ -157,6 +157,64 @@ public sealed class ProbeTests
     }
 
     [Fact]
+    public async Task A_held_request_is_woken_by_an_endpoint_that_passes_again()
+    {
+        bool isWell = false;
+        var release = new TaskCompletionSource();
+        using ScriptedServer dying = Scripted(c => Task.CompletedTask);
+        using ScriptedServer busy = Scripted(async connection =>
+        {
+            await release.Task;
+            await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbusy");
+        });
+        using ScriptedServer back = ScriptedServer.Reply(head =>
+            $"HTTP/1.1 {(isWell || !IsProbe(head) ? 200 : 500)} X\r\n"
+            + "Content-Length: 4\r\n\r\nback");
+        await using ProxyFixture proxy = Start([busy], Probe);
+        Task<string> first = proxy.GetAsync();
+        await Eventually.BecomesTrueAsync(() => proxy.Status("web-1").InFlight == 1);
+        proxy.SetEndpoints(
+            ProxyFixture.Endpoint("web-1", busy.Address) with { MaxConnections = 1 },
+            ProxyFixture.Endpoint("web-2", dying.Address),
+            ProxyFixture.Endpoint("web-3", back.Address));
+        await Eventually.BecomesTrueAsync(
+            () => proxy.Status("web-2").Health.State == HealthState.Well
+            && proxy.Status("web-3").Health.Reason == "/health answered 500");
+
+        // It was to the one that dies, waits for the one that is busy, and may not go to the one
+        // that fails its probe.
+        Task<string> second = proxy.GetAsync();
+        await Eventually.BecomesTrueAsync(() => proxy.Server.GetStatus()[0].Held == 1);
+        isWell = true;
+        (await second.WaitAsync(TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken))
+            .ShouldBe("back");
+        first.IsCompleted.ShouldBeFalse();
+        release.SetResult();
+        (await first).ShouldBe("busy");
+    }
+
+    [Fact]
+    public async Task A_request_does_not_wait_for_room_where_it_may_not_go()
+    {
+        using ScriptedServer dying = Scripted(c => Task.CompletedTask);
+        using ScriptedServer sick = ScriptedServer.Reply(
+            _ => "HTTP/1.1 500 X\r\nContent-Length: 4\r\n\r\nsick");
+        await using ProxyFixture proxy = ProxyFixture.Start(
+            [dying.Address, sick.Address],
+            Options(),
+            b => b with
+            {
+                Probe = Probe,
+                Endpoints = [.. b.Endpoints.Select(e => e with { MaxConnections = 4 })],
+            });
+        await Eventually.BecomesTrueAsync(
+            () => proxy.Status("web-2").Health.State == HealthState.FailingProbe);
+        string answer = await proxy.GetAsync().WaitAsync(
+            TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+        answer.ShouldStartWith("502 ");
+    }
+
+    [Fact]
     public async Task Lets_a_new_endpoint_pass_once_before_it_is_used()
     {
         var mayPass = new TaskCompletionSource();
@@ -208,6 +266,22 @@ public sealed class ProbeTests
         await Eventually.BecomesTrueAsync(() => asked.ConnectionCount >= until);
         gone.ConnectionCount.ShouldBeLessThanOrEqualTo(before + 1);
     }
+
+    private static bool IsProbe(string head) =>
+        head.StartsWith("GET /health ", StringComparison.Ordinal);
+
+    /// <summary>Passes its probe; any other request is the script's, and the last.</summary>
+    private static ScriptedServer Scripted(Func<ScriptedConnection, Task> script) =>
+        ScriptedServer.Start(async connection =>
+        {
+            if (IsProbe(await connection.ReadHeadAsync()))
+            {
+                await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+                return;
+            }
+
+            await script(connection);
+        });
 
     private static async Task<string[]> AnswersAsync(ProxyFixture proxy)
     {

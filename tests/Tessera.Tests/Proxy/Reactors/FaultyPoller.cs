@@ -1,70 +1,64 @@
 using Tessera.Linux;
+using Tessera.Linux.Files;
 using Tessera.Linux.Net;
+using Tessera.Proxy;
 using Tessera.Proxy.Reactors;
 
 namespace Tessera.Tests.Proxy.Reactor;
 
-/// <summary>How often things go wrong, of a thousand operations each.</summary>
-internal sealed record Faults(int Seed)
-{
-    /// <summary>A receive gets fewer bytes than there are.</summary>
-    public int ShortReads { get; init; }
-
-    /// <summary>
-    /// An operation that could finish at once has to wait, and for some turns more.
-    /// </summary>
-    public int Delays { get; init; }
-
-    /// <summary>An operation fails as if the peer had reset the connection.</summary>
-    public int Resets { get; init; }
-
-    /// <summary>An accept fails because no descriptor is left.</summary>
-    public int TooManyFiles { get; init; }
-}
-
 /// <summary>
-/// The real poller with faults between it and its reactor, by a seed that a failure names.
+/// A real poller with faults between it and its reactor, by a seed that a failure names. Owned by
+/// its reactor, as the poller within.
 /// </summary>
 internal sealed class FaultyPoller : IPoller
 {
-    private readonly EpollPoller _inner;
+    private const int MaxShortBytes = 50;
+
+    private readonly IPoller _inner;
     private readonly Faults _faults;
     private readonly Random _random;
-    private readonly List<IoOperation> _delayed = [];
+    private readonly List<Delayed> _delayed = [];
+    private readonly List<IoHandle> _handles = [];
+    private readonly Dictionary<(IoHandle Handle, bool IsSend), long> _origins = [];
+    private int _step;
 
-    public FaultyPoller(BufferPool buffers, Faults faults)
+    public FaultyPoller(BufferPool buffers, Faults faults, PollerKind kind = PollerKind.Epoll)
     {
-        _inner = new EpollPoller(buffers);
+        _inner = new PollerChoice(new ProxyOptions { Poller = kind }).Create(buffers);
         _faults = faults;
         _random = new Random(faults.Seed);
     }
 
-    public SyscallResult Add(IoHandle handle) => _inner.Add(handle);
+    public SyscallResult Add(IoHandle handle)
+    {
+        _handles.Add(handle);
+        return _inner.Add(handle);
+    }
 
     public void Close(IoHandle handle)
     {
-        _delayed.RemoveAll(o => o.Handle == handle);
+        Forget(handle);
         _inner.Close(handle);
     }
 
     public void Release(IoHandle handle)
     {
-        _delayed.RemoveAll(o => o.Handle == handle);
+        Forget(handle);
         _inner.Release(handle);
     }
 
     public bool TryStart(IoOperation operation)
     {
-        bool isReceive = operation.Kind is IoKind.Receive or IoKind.ReceiveRented;
-        bool isTransfer = isReceive
-            || operation.Kind is IoKind.Send or IoKind.SendMore or IoKind.SendFile;
+        _delayed.RemoveAll(d => d.Operation == operation);
+        operation.Transfer = -1;
         if (operation.Kind == IoKind.Accept && Happens(_faults.TooManyFiles))
         {
             operation.CompleteAtOnce(SyscallResult.Failure(Errno.TooManyFiles));
             return true;
         }
 
-        if (isTransfer && Happens(_faults.Resets))
+        bool isReceive = operation.Kind is IoKind.Receive or IoKind.ReceiveRented;
+        if ((isReceive || operation.IsSend) && IsReset())
         {
             // As after a real reset, nothing works on this socket any more.
             SocketCalls.ShutdownBoth(operation.Handle.Descriptor);
@@ -72,14 +66,25 @@ internal sealed class FaultyPoller : IPoller
             return true;
         }
 
-        if (isReceive && operation.Length > 1 && Happens(_faults.ShortReads))
+        if (isReceive)
         {
-            operation.Length = 1 + _random.Next(Math.Min(operation.Length, 50));
+            operation.Length = ShortenReceive(operation);
+        }
+        else if (operation.IsSend && TrySendPart(operation))
+        {
+            _delayed.Add(new Delayed(operation, Turns: 1));
+            return false;
         }
 
         if (Happens(_faults.Delays))
         {
-            _delayed.Add(operation);
+            _delayed.Add(new Delayed(operation, _random.Next(6)));
+            return false;
+        }
+
+        if (Happens(_faults.Storms))
+        {
+            _delayed.Add(new Delayed(operation, 20 + _random.Next(60)));
             return false;
         }
 
@@ -88,28 +93,44 @@ internal sealed class FaultyPoller : IPoller
 
     public void Abandon(IoOperation operation)
     {
-        _delayed.Remove(operation);
+        _delayed.RemoveAll(d => d.Operation == operation);
         _inner.Abandon(operation);
     }
 
-    public void Wait(int timeoutMs) => _inner.Wait(_delayed.Count > 0 ? 0 : timeoutMs);
+    public void Wait(int timeoutMs)
+    {
+        if (Happens(_faults.SpuriousWakes))
+        {
+            _inner.Wake();
+        }
+
+        _inner.Wait(_delayed.Count > 0 ? 0 : timeoutMs);
+    }
 
     public void Dispatch()
     {
         _inner.Dispatch();
         for (int i = _delayed.Count - 1; i >= 0; i--)
         {
-            if (i >= _delayed.Count || _random.Next(3) > 0)
+            if (i >= _delayed.Count)
             {
                 continue;
             }
 
-            IoOperation operation = _delayed[i];
-            _delayed.RemoveAt(i);
-            if (operation.IsPending && _inner.TryStart(operation))
+            Delayed delayed = _delayed[i];
+            if (delayed.Turns > 0)
             {
-                operation.Complete(operation.Result);
+                _delayed[i] = delayed with { Turns = delayed.Turns - 1 };
+                continue;
             }
+
+            _delayed.RemoveAt(i);
+            TryAgain(delayed.Operation);
+        }
+
+        if (_handles.Count > 0 && Happens(_faults.SpuriousEvents))
+        {
+            PretendReady(_handles[_random.Next(_handles.Count)]);
         }
     }
 
@@ -117,5 +138,123 @@ internal sealed class FaultyPoller : IPoller
 
     public void Dispose() => _inner.Dispose();
 
-    private bool Happens(int ofThousand) => _random.Next(1_000) < ofThousand;
+    /// <summary>
+    /// What a poller does with an event, without there having been one. A connect is left alone:
+    /// no kernel says of one under way that it can write.
+    /// </summary>
+    private void PretendReady(IoHandle handle)
+    {
+        handle.IsReadable = true;
+        if (handle.Sleeper is not null)
+        {
+            handle.WakeSleeper();
+            return;
+        }
+
+        if (handle.CurrentRead is { } read)
+        {
+            TryAgain(read);
+        }
+
+        if (handle is { Descriptor: >= 0, CurrentWrite: { Kind: not IoKind.Connect } write })
+        {
+            handle.IsWritable = true;
+            TryAgain(write);
+        }
+
+        if (handle.Descriptor >= 0 && handle.Watcher is not null)
+        {
+            handle.AlertWatcher();
+        }
+    }
+
+    /// <summary>
+    /// Unless it is over meanwhile, waits on with a delay of its own, or is with the poller within
+    /// already.
+    /// </summary>
+    private void TryAgain(IoOperation operation)
+    {
+        if (operation.IsPending && operation.Transfer < 0
+            && !_delayed.Exists(d => d.Operation == operation)
+            && _inner.TryStart(operation))
+        {
+            operation.Complete(operation.Result);
+        }
+    }
+
+    private int ShortenReceive(IoOperation operation)
+    {
+        int length = operation.Length;
+        if (LeftToCut(operation) is > 0 and int left && left < length)
+        {
+            return left;
+        }
+
+        return length > 1 && Happens(_faults.ShortReads)
+            ? 1 + _random.Next(Math.Min(length, MaxShortBytes))
+            : length;
+    }
+
+    /// <summary>
+    /// Sends some of it past the poller within, which goes on with the rest. False when it was
+    /// left alone.
+    /// </summary>
+    private bool TrySendPart(IoOperation operation)
+    {
+        int length = operation.Length;
+        int part = LeftToCut(operation) is > 0 and int left && left < length ? left
+            : length > 1 && Happens(_faults.ShortWrites)
+                ? 1 + _random.Next(Math.Min(length - 1, MaxShortBytes))
+                : 0;
+        if (part == 0)
+        {
+            return false;
+        }
+
+        int descriptor = operation.Handle.Descriptor;
+        SyscallResult sent = operation.Kind == IoKind.SendFile
+            ? FileCalls.Send(descriptor, operation.File, operation.FileOffset, part)
+            : SocketCalls.Send(descriptor, operation.Buffer.AsSpan(operation.Offset, part));
+        operation.Transferred = Math.Max(0, sent.IntValue);
+        return sent.IsSuccess;
+    }
+
+    /// <summary>Bytes of this stream before the point where it is cut.</summary>
+    private int LeftToCut(IoOperation operation)
+    {
+        if (_faults.Point is not { CutAt: > 0 } point)
+        {
+            return 0;
+        }
+
+        if (_step != point.Step)
+        {
+            _step = point.Step;
+            _origins.Clear();
+        }
+
+        (IoHandle, bool) stream = (operation.Handle, operation.IsSend);
+        if (!_origins.TryGetValue(stream, out long origin))
+        {
+            origin = operation.TotalBytes;
+            _origins.Add(stream, origin);
+        }
+
+        return (int)Math.Max(0, point.CutAt - (operation.TotalBytes - origin));
+    }
+
+    private bool IsReset() =>
+        _faults.Point is { } point ? point.IsResetNext() : Happens(_faults.Resets);
+
+    private void Forget(IoHandle handle)
+    {
+        _delayed.RemoveAll(d => d.Operation.Handle == handle);
+        _handles.Remove(handle);
+    }
+
+    private bool Happens(int ofThousand) =>
+        ofThousand > 0 && _random.Next(1_000) < ofThousand;
+
+    /// <param name="Turns">Until it is tried again.</param>
+    private readonly record struct Delayed(IoOperation Operation, int Turns);
 }

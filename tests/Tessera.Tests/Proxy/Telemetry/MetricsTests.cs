@@ -74,7 +74,7 @@ public sealed class MetricsTests
         RequestTotals requests = Of(await WhenCountedAsync(proxy, requests: 1), "/");
         requests.Held.ShouldBe(1);
         requests.HeldMs.ShouldBeInRange(50, 5_000);
-        requests.Errors.ShouldBe([new ErrorTotal("hold_timeout", 1)]);
+        requests.Errors.ShouldBe([new KindTotal("hold_timeout", 1)]);
     }
 
     [Fact]

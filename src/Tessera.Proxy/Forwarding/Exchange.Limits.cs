@@ -1,0 +1,68 @@
+using Tessera.Proxy.Flow;
+
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>What the limits of a route and of the server have to do with an exchange.</summary>
+internal sealed partial class Exchange
+{
+    private (ConnectionZone Zone, int Slot)[] _occupied = [];
+    private int _occupiedCount;
+    private bool _isPaced;
+
+    /// <summary>How slowly the body may come.</summary>
+    public RateFloor BodyFloor;
+
+    /// <summary>How quickly the response may leave.</summary>
+    public Pacer Pacer;
+
+    /// <summary>
+    /// Of the body: what the head says, or of chunks what they have announced so far.
+    /// </summary>
+    public long AnnouncedBodyBytes =>
+        Math.Max(Request.ContentLength, RequestBody.AnnouncedBytes);
+
+    /// <summary>The body is larger than the route takes, as far as is known by now.</summary>
+    public bool IsBodyTooLarge =>
+        Route?.Config.Flow is { MaxBodyBytes: > 0 and long max } && AnnouncedBodyBytes > max;
+
+    /// <summary>The slot of a connection limit is its own until it ends.</summary>
+    public void Occupy(ConnectionZone zone, int slot)
+    {
+        if (_occupiedCount == _occupied.Length)
+        {
+            Array.Resize(ref _occupied, _occupiedCount + 1);
+        }
+
+        _occupied[_occupiedCount++] = (zone, slot);
+    }
+
+    /// <summary>The response rests to keep to its rate; it is counted once.</summary>
+    public void NotePaced()
+    {
+        if (!_isPaced)
+        {
+            _isPaced = true;
+            Counters.Add(LimitKind.BandwidthPaced);
+        }
+    }
+
+    private void LeaveZones()
+    {
+        for (int i = 0; i < _occupiedCount; i++)
+        {
+            _occupied[i].Zone.Leave(_occupied[i].Slot);
+        }
+
+        // A zone that no route uses any more must not live on in an exchange.
+        Array.Clear(_occupied, 0, _occupiedCount);
+        _occupiedCount = 0;
+    }
+
+    private void ResetLimits()
+    {
+        LeaveZones();
+        BodyFloor = default;
+        Pacer = default;
+        _isPaced = false;
+    }
+}
