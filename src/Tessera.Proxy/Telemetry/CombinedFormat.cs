@@ -19,7 +19,10 @@ internal static class CombinedFormat
         ReadOnlySpan<byte> received = exchange.Received;
         var writer = new ByteWriter(destination);
         writer.Write(exchange.Client.PeerText);
-        writer.Write(" - - ["u8);
+        LogFields fields = FindFields(head, received);
+        writer.Write(" - "u8);
+        WriteUser(ref writer, fields.Authorization);
+        writer.Write(" ["u8);
         writer.Write(clock.LogTime);
         writer.Write("] \""u8);
         WriteRequestLine(ref writer, head, received);
@@ -27,7 +30,11 @@ internal static class CombinedFormat
         writer.WriteNumber(exchange.Status);
         writer.Write((byte)' ');
         writer.WriteNumber(exchange.BodyBytesSent);
-        WriteFields(ref writer, head, received);
+        writer.Write(" \""u8);
+        LogEscape.WriteText(ref writer, fields.Referer);
+        writer.Write("\" \""u8);
+        LogEscape.WriteText(ref writer, fields.UserAgent);
+        writer.Write("\" \""u8);
         WriteUpstream(ref writer, exchange, nowMs);
         return writer.HasOverflowed ? 0 : writer.Length;
     }
@@ -48,28 +55,40 @@ internal static class CombinedFormat
         writer.Write(head.MinorVersion == 1 ? " HTTP/1.1"u8 : " HTTP/1.0"u8);
     }
 
-    private static void WriteFields(
-        ref ByteWriter writer, RequestHead head, ReadOnlySpan<byte> received)
+    /// <summary>nginx's <c>$remote_user</c>; "-" for a request without one.</summary>
+    private static void WriteUser(ref ByteWriter writer, ReadOnlySpan<byte> authorization)
     {
-        ReadOnlySpan<byte> referer = "-"u8;
-        ReadOnlySpan<byte> userAgent = "-"u8;
+        if (authorization.IsEmpty)
+        {
+            writer.Write((byte)'-');
+            return;
+        }
+
+        var user = new ByteWriter(stackalloc byte[VariableValue.MaxCredentialBytes]);
+        VariableValue.WriteUser(ref user, authorization);
+        LogEscape.WriteText(ref writer, user.Length == 0 ? "-"u8 : user.Written);
+    }
+
+    private static LogFields FindFields(RequestHead head, ReadOnlySpan<byte> received)
+    {
+        LogFields found = new() { Referer = "-"u8, UserAgent = "-"u8 };
         foreach (ref readonly HeaderField field in head.Headers.AsSpan(0, head.HeaderCount))
         {
-            if (field.Kind == HeaderKind.Referer)
+            switch (field.Kind)
             {
-                referer = field.Value(received);
-            }
-            else if (field.Kind == HeaderKind.UserAgent)
-            {
-                userAgent = field.Value(received);
+                case HeaderKind.Referer:
+                    found.Referer = field.Value(received);
+                    break;
+                case HeaderKind.UserAgent:
+                    found.UserAgent = field.Value(received);
+                    break;
+                case HeaderKind.Authorization:
+                    found.Authorization = field.Value(received);
+                    break;
             }
         }
 
-        writer.Write(" \""u8);
-        LogEscape.WriteText(ref writer, referer);
-        writer.Write("\" \""u8);
-        LogEscape.WriteText(ref writer, userAgent);
-        writer.Write("\" \""u8);
+        return found;
     }
 
     private static void WriteUpstream(ref ByteWriter writer, Exchange exchange, long nowMs)
@@ -104,5 +123,13 @@ internal static class CombinedFormat
         }
 
         writer.Write((byte)'\n');
+    }
+
+    /// <summary>Values of the fields that a line has, found in one walk.</summary>
+    private ref struct LogFields
+    {
+        public ReadOnlySpan<byte> Referer;
+        public ReadOnlySpan<byte> UserAgent;
+        public ReadOnlySpan<byte> Authorization;
     }
 }

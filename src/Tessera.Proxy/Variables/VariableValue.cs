@@ -13,7 +13,7 @@ namespace Tessera.Proxy.Variables;
 internal static class VariableValue
 {
     /// <summary>Longer credentials are no user's name.</summary>
-    private const int MaxCredentialBytes = 512;
+    internal const int MaxCredentialBytes = 512;
 
     private static readonly byte[] Hostname = Encoding.ASCII.GetBytes(Environment.MachineName);
 
@@ -255,7 +255,7 @@ internal static class VariableValue
     /// <summary>
     /// The user's name in Basic credentials (RFC 7617 section 2), checked or not.
     /// </summary>
-    private static void WriteUser(ref ByteWriter writer, ReadOnlySpan<byte> authorization)
+    internal static void WriteUser(ref ByteWriter writer, ReadOnlySpan<byte> authorization)
     {
         Span<byte> decoded = stackalloc byte[MaxCredentialBytes];
         if (authorization.Length > MaxCredentialBytes

@@ -12,6 +12,12 @@ public static class App
     /// <summary>Names itself by its PID; see the options in Apps/http_app.py.</summary>
     public static string Http(string options = "") => Script("http_app.py", options);
 
+    /// <summary>Its mood is changed while it runs; see <see cref="MoodyApp"/>.</summary>
+    public static string Moody => Script("moody_app.py");
+
+    /// <summary>JSON, large and chunked answers, uploads and a WebSocket, by Tornado.</summary>
+    public static string Site => Script("site_app.py");
+
     /// <summary>Uploads are counted, downloads come by <c>?bytes=N&amp;chunked=1</c>.</summary>
     public static string Transfer => Script("transfer.py");
 

@@ -78,6 +78,29 @@ public sealed class ComposeProject : IAsyncDisposable
             async () => await PsAsync() is var rows && condition(rows) ? rows : null,
             limit);
 
+    /// <summary>kill -9 of one instance; returns when the process is gone.</summary>
+    public async Task KillOneAsync(string instance)
+    {
+        int pid = (await PidsAsync())[instance];
+        await Processes.SignalAsync(pid, "KILL");
+        await Eventually.HoldsAsync($"{instance} is gone", () => !Processes.IsAlive(pid));
+    }
+
+    /// <summary>Waits until enough lines of the project's access log hold a text.</summary>
+    public Task<string[]> UntilLoggedAsync(
+        string text, int count = 1, string file = "access.log")
+    {
+        string path = Path.Combine(_host.Home, "projects", Name, file);
+        return Eventually.GetAsync($"{count} lines with '{text}' in {file}", async () =>
+        {
+            string[] lines = System.IO.File.Exists(path)
+                ? await System.IO.File.ReadAllLinesAsync(path)
+                : [];
+            lines = [.. lines.Where(line => line.Contains(text, StringComparison.Ordinal))];
+            return lines.Length >= count ? lines : null;
+        });
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_mayHaveState)

@@ -61,6 +61,44 @@ public sealed class RawHttp : IDisposable
         return await http.ReadAnswerAsync();
     }
 
+    /// <summary>
+    /// One request with fields of its own, from an address of the loopback network.
+    /// </summary>
+    /// <param name="fields">Whole lines, <c>\r\n</c> between them; Host unless it is there.</param>
+    public static async Task<HttpAnswer> AskAsync(
+        int port, string methodAndPath, string fields = "", string body = "",
+        string from = "127.0.0.1")
+    {
+        using RawHttp http = await ConnectFromAsync(port, from);
+        var head = new StringBuilder($"{methodAndPath} HTTP/1.1\r\nConnection: close\r\n");
+        bool hasHost = fields.Contains("Host:", StringComparison.Ordinal);
+        head.Append(hasHost ? "" : "Host: localhost\r\n");
+        head.Append(fields.Length > 0 ? fields + "\r\n" : "");
+        head.Append(body.Length > 0
+            ? string.Create(CultureInfo.InvariantCulture, $"Content-Length: {body.Length}\r\n")
+            : "");
+        await http.SendAsync(head + "\r\n" + body);
+        return await http.ReadAnswerAsync(
+            isHead: methodAndPath.StartsWith("HEAD ", StringComparison.Ordinal));
+    }
+
+    /// <param name="from">Address of the loopback network that the client has.</param>
+    public static async Task<RawHttp> ConnectFromAsync(int port, string from)
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.Bind(new IPEndPoint(IPAddress.Parse(from), 0));
+            await socket.ConnectAsync(IPAddress.Loopback, port);
+            return new RawHttp(socket, DefaultLimit);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
     public Task SendAsync(string text) => SendAsync(Encoding.Latin1.GetBytes(text));
 
     public async Task SendAsync(ReadOnlyMemory<byte> bytes)

@@ -60,9 +60,14 @@ public sealed class TesseraHost : IAsyncLifetime
     }
 
     /// <summary>Starts <c>tessera</c> and leaves it running.</summary>
-    public RunningCommand Start(params string[] arguments)
+    public RunningCommand Start(params string[] arguments) =>
+        StartOther(Repository.Binary, arguments);
+
+    /// <summary>Starts another program in this host's folder, to end with it.</summary>
+    public RunningCommand StartOther(
+        string program, string[] arguments, params (string Name, string Value)[] variables)
     {
-        var start = new ProcessStartInfo(Repository.Binary) { WorkingDirectory = Root };
+        var start = new ProcessStartInfo(program) { WorkingDirectory = Root };
         foreach (string argument in arguments)
         {
             start.ArgumentList.Add(argument);
@@ -74,6 +79,11 @@ public sealed class TesseraHost : IAsyncLifetime
         }
 
         foreach ((string name, string value) in Variables)
+        {
+            start.Environment[name] = value;
+        }
+
+        foreach ((string name, string value) in variables)
         {
             start.Environment[name] = value;
         }

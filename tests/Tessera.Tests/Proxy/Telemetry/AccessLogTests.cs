@@ -46,6 +46,22 @@ public sealed class AccessLogTests : IDisposable
             """);
     }
 
+    [Theory]
+    [InlineData("Basic YW5uOnNlY3JldA==", "ann")]
+    [InlineData("Basic YSJiOg==", "a\\x22b")]
+    [InlineData("Basic OnNlY3JldA==", "-")]
+    [InlineData("Basic =", "-")]
+    [InlineData("Bearer YW5uOnNlY3JldA==", "-")]
+    public async Task Names_the_user_that_the_client_says_it_is(string authorization, string user)
+    {
+        using ScriptedServer server = ScriptedServer.Named("x");
+        string line = await LineOfAsync(
+            [server],
+            $"GET / HTTP/1.1\r\nHost: t\r\nAuthorization: {authorization}\r\n"
+            + "Connection: close\r\n\r\n");
+        line.ShouldContain($" - {user} [");
+    }
+
     [Fact]
     public async Task Names_every_endpoint_that_was_tried()
     {
