@@ -112,16 +112,10 @@ internal sealed partial class ClientConnection : Sleeper
                         return true;
                     }
 
-                    _isIdle = true;
-                    SyscallResult received = await Transport.ReceiveRentedAsync(
-                        BufferPool.SmallBytes, 0, IdleTimeoutMs);
-                    _isIdle = false;
-                    if (!received.IsSuccess || received.Value == 0)
+                    if (!await ReceiveNextAsync())
                     {
                         break;
                     }
-
-                    TakeReceived(received.IntValue);
                 }
                 else if (burst % MaxBurst == 0 && Reactor.Turns == turn)
                 {
@@ -237,6 +231,22 @@ internal sealed partial class ClientConnection : Sleeper
         Listener is { IsRetired: true, IsLeft: false }
             ? RetiredIdleTimeoutMs
             : Options.IdleTimeoutMs;
+
+    /// <summary>False at the end of the client's stream.</summary>
+    private async ReactorTask<bool> ReceiveNextAsync()
+    {
+        _isIdle = true;
+        SyscallResult received = await Transport.ReceiveRentedAsync(
+            BufferPool.SmallBytes, 0, IdleTimeoutMs);
+        _isIdle = false;
+        if (!received.IsSuccess || received.Value == 0)
+        {
+            return false;
+        }
+
+        TakeReceived(received.IntValue);
+        return true;
+    }
 
     private void TakeReceived(int length)
     {
