@@ -8,6 +8,7 @@ using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Telemetry;
+using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy;
 
@@ -124,7 +125,12 @@ public sealed partial class ProxyServer : IAsyncDisposable
             let problem = AccessLogFormat.ProblemOf(log)
             where problem is not null
             select $"the access log's format: {problem}";
-        return ofRoutes.Concat(ofLogs);
+        IEnumerable<string> ofBackends =
+            from backend in config.Backends
+            let problem = Template.ProblemOf(backend.HashKey)
+            where problem is not null
+            select $"{backend.Name}: {problem}";
+        return ofRoutes.Concat(ofLogs).Concat(ofBackends);
     }
 
     /// <summary>

@@ -13,6 +13,7 @@ public static class Errno
     public const int FileTableFull = 23;
     public const int TooManyFiles = 24;
     public const int BrokenPipe = 32;
+    public const int NoSuchCall = 38;
     public const int MessageTooLong = 90;
     public const int AddressInUse = 98;
     public const int AddressNotAvailable = 99;

@@ -82,6 +82,9 @@ internal sealed partial class ClientConnection : Sleeper
     /// <summary>False for one connection too many, which is turned away.</summary>
     public bool IsWelcome { get; init; } = true;
 
+    /// <summary>When it ends, it ends without waiting for the client.</summary>
+    public bool ClosesAtOnce => _closing == Closing.Orderly;
+
     /// <summary>Nothing of a request has come yet.</summary>
     public bool IsIdle => _isIdle || Transport.Handle.Sleeper is not null;
 
@@ -107,7 +110,7 @@ internal sealed partial class ClientConnection : Sleeper
                 // (1) Sleep until the first bytes of a request, unless they came with the last one.
                 if (_start == _end)
                 {
-                    if (Transport.Handle.TrySleep(this, IdleTimeoutMs))
+                    if (!Transport.HasInput() && Transport.Handle.TrySleep(this, IdleTimeoutMs))
                     {
                         return true;
                     }
@@ -175,7 +178,19 @@ internal sealed partial class ClientConnection : Sleeper
 
     protected internal override void WakeUp() => RunAsync().Detach(Reactor);
 
-    protected internal override void Expire() => Close();
+    /// <summary>A request that has arrived and waits to be taken up is served.</summary>
+    protected internal override void Expire()
+    {
+        Transport.Handle.EndSleep();
+        if (Transport.Handle.IsReadable)
+        {
+            WakeUp();
+        }
+        else
+        {
+            Close();
+        }
+    }
 
     /// <summary>
     /// Decides whether the connection serves another request, and what the answer says about it.
@@ -214,6 +229,15 @@ internal sealed partial class ClientConnection : Sleeper
     /// <summary>Takes what lies behind the request, in a buffer that the caller returns.</summary>
     public byte[] TakeBehind(Exchange exchange, out int length)
     {
+        if (_nextLength > 0)
+        {
+            byte[] next = _next;
+            length = _nextLength;
+            _next = [];
+            _nextLength = 0;
+            return next;
+        }
+
         ReadOnlySpan<byte> behind = Received[(exchange.Request.Length + exchange.BodyInBuffer)..];
         length = behind.Length;
         if (length == 0)

@@ -464,6 +464,10 @@ internal sealed partial class Exchange
         _reserved = null;
         Stored?.Release();
         LeaveZones();
+        Buffers.Return(Reply);
+        Buffers.Return(Piece);
+        Reply = [];
+        Piece = [];
     }
 
     /// <summary>Everything back to its initial state; buffers must have been returned.</summary>

@@ -86,6 +86,7 @@ internal sealed partial class Forwarder
             return ClientSendFailed(sent);
         }
 
+        var error = ProxyError.None;
         Transport client = exchange.Client.Transport;
         Transport upstream = exchange.Upstream!.Transport;
         for (int burst = 1; !exchange.ReplyBody.IsComplete; burst++)
@@ -112,7 +113,11 @@ internal sealed partial class Forwarder
                 continue;
             }
 
-            client.Handle.Watch(IoWatch.Broken, upstream.Handle.Read);
+            if (!TryWatchClient(exchange, ref error))
+            {
+                return error;
+            }
+
             SyscallResult received = await upstream.ReceiveRentedAsync(
                 allowed, 0, exchange.Limits.ReadTimeoutMs);
             client.Handle.Unwatch();

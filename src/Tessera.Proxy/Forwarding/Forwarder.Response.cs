@@ -17,6 +17,9 @@ internal sealed partial class Forwarder
     /// </summary>
     private const int RelayBurst = 16;
 
+    /// <summary>What one connection may move before others get their turn.</summary>
+    private const int RelayBurstBytes = 1_024 * 1_024;
+
     /// <summary>
     /// Takes over what was received first. <paramref name="isWhole"/> is false when the head of the
     /// final response is not complete yet.
@@ -196,6 +199,22 @@ internal sealed partial class Forwarder
         return headEnd + body - exchange.ReplyStart;
     }
 
+    /// <summary>
+    /// The end of the last response leaves in one segment with the end of the connection, which is
+    /// closed right after it.
+    /// </summary>
+    private IoOperation SendReply(Exchange exchange, int length)
+    {
+        Transport client = exchange.Client.Transport;
+        bool isLast = exchange.IsReplyComplete && !exchange.KeepsClient
+            && exchange.Client.ClosesAtOnce;
+        return isLast
+            ? client.SendMoreAsync(
+                exchange.Reply, exchange.ReplyStart, length, _options.SendTimeoutMs)
+            : client.SendAsync(
+                exchange.Reply, exchange.ReplyStart, length, _options.SendTimeoutMs);
+    }
+
     private static ProxyError NoteReplySent(Exchange exchange, SyscallResult sent, int length)
     {
         if (sent.IsSuccess)
@@ -213,46 +232,55 @@ internal sealed partial class Forwarder
         ProxyErrorSource.Client);
 
     /// <summary>The rest of the body, in pieces of the relay buffer, until it ends.</summary>
-    private async ReactorTask<ProxyError> RelayReplyAsync(Exchange exchange)
+    private ReactorTask<ProxyError> RelayReplyAsync(Exchange exchange)
     {
         if (exchange.Status == HttpStatus.SwitchingProtocols)
         {
-            return await TunnelAsync(exchange);
+            return TunnelAsync(exchange);
         }
 
         if (exchange.ReplyCoding != ContentCoding.Identity)
         {
-            return await RelayCompressedAsync(exchange);
+            return RelayCompressedAsync(exchange);
         }
 
-        if (exchange.ReplyBody.Framing == BodyFraming.Chunked
-            && exchange.Request.MinorVersion == 0)
-        {
-            return await RelayUnchunkedAsync(exchange);
-        }
+        bool isUnchunked = exchange.ReplyBody.Framing == BodyFraming.Chunked
+            && exchange.Request.MinorVersion == 0;
+        return isUnchunked ? RelayUnchunkedAsync(exchange)
+            : exchange.Pacer.IsLimited ? RelayPacedAsync(exchange)
+            : RelayAsItIsAsync(exchange);
+    }
 
-        if (exchange.Pacer.IsLimited)
-        {
-            return await RelayPacedAsync(exchange);
-        }
-
-        if (exchange.ReplyBody.Remaining >= MinSplicedBytes
-            && _shard.Pipes.TryRent() is { } pipe)
-        {
-            return await RelaySplicedAsync(exchange, pipe);
-        }
-
+    private async ReactorTask<ProxyError> RelayAsItIsAsync(Exchange exchange)
+    {
         ReturnReply(exchange);
+        var error = ProxyError.None;
+        if (exchange.ReplyBody.Remaining >= MinSplicedBytes
+            && _shard.Pipes.TryRent(_reactor.NowMs) is { } pipe)
+        {
+            error = await RelaySplicedAsync(exchange, pipe);
+            if (error.IsError)
+            {
+                return error;
+            }
+        }
+
         Transport client = exchange.Client.Transport;
         Transport upstream = exchange.Upstream!.Transport;
-        for (int burst = 1; !exchange.ReplyBody.IsComplete; burst++)
+        int burstBytes = 0;
+        while (!exchange.ReplyBody.IsComplete)
         {
-            if (burst % RelayBurst == 0)
+            if (burstBytes >= RelayBurstBytes)
             {
+                burstBytes = 0;
                 await _reactor.Yield(upstream.Handle.Read);
             }
 
-            client.Handle.Watch(IoWatch.Broken, upstream.Handle.Read);
+            if (!TryWatchClient(exchange, ref error))
+            {
+                return error;
+            }
+
             SyscallResult received = await upstream.ReceiveRentedAsync(
                 _reactor.Buffers.RelayLength, 0, exchange.Limits.ReadTimeoutMs);
             client.Handle.Unwatch();
@@ -266,6 +294,7 @@ internal sealed partial class Forwarder
                 return ReceiveFailed(exchange, received);
             }
 
+            burstBytes += received.IntValue;
             byte[] buffer = upstream.TakeReceived();
             int length = exchange.ReplyBody.Take(buffer.AsSpan(0, received.IntValue));
             exchange.HasExcess = length < received.IntValue;

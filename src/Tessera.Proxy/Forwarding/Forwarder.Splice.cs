@@ -13,41 +13,58 @@ internal sealed partial class Forwarder
 
     /// <summary>
     /// As the relay, through a pipe that is emptied before it is filled again: a client that is
-    /// slow stops its endpoint once the pipe is full.
+    /// slow stops its endpoint once the pipe is full. Ends early, without an error, where the
+    /// kernel does not splice: nothing has been moved then.
     /// </summary>
     private async ReactorTask<ProxyError> RelaySplicedAsync(Exchange exchange, SplicePipe pipe)
     {
-        ReturnReply(exchange);
         Transport client = exchange.Client.Transport;
         Transport upstream = exchange.Upstream!.Transport;
-        ProxyError error = ProxyError.None;
-        for (int burst = 1; !error.IsError && !exchange.ReplyBody.IsComplete; burst++)
+        var error = ProxyError.None;
+        int burstBytes = 0;
+        try
         {
-            if (burst % RelayBurst == 0)
+            while (!exchange.ReplyBody.IsComplete && TryWatchClient(exchange, ref error))
             {
-                await _reactor.Yield(upstream.Handle.Read);
+                SyscallResult filled = await upstream.FillAsync(
+                    pipe,
+                    exchange.ReplyBody.ReceiveLimit(PipeStock.PipeBytes),
+                    exchange.Limits.ReadTimeoutMs);
+                client.Handle.Unwatch();
+                if (filled.Errno is Errno.InvalidArgument or Errno.NoSuchCall
+                    or Errno.NotPermitted)
+                {
+                    _shard.Pipes.GiveUp();
+                    return ProxyError.None;
+                }
+
+                if (!filled.IsSuccess || filled.Value == 0)
+                {
+                    return ReceiveFailed(exchange, filled);
+                }
+
+                exchange.ReplyBody.Skip(filled.IntValue);
+                SyscallResult sent = await client.DrainAsync(
+                    pipe, filled.IntValue, _options.SendTimeoutMs);
+                exchange.BodyBytesSent += client.Sent;
+                if (!sent.IsSuccess)
+                {
+                    return ClientSendFailed(sent);
+                }
+
+                burstBytes += filled.IntValue;
+                if (burstBytes >= RelayBurstBytes && !exchange.ReplyBody.IsComplete)
+                {
+                    burstBytes = 0;
+                    await _reactor.Yield(upstream.Handle.Read);
+                }
             }
 
-            client.Handle.Watch(IoWatch.Broken, upstream.Handle.Read);
-            SyscallResult filled = await upstream.FillAsync(
-                pipe,
-                exchange.ReplyBody.ReceiveLimit(PipeStock.PipeBytes),
-                exchange.Limits.ReadTimeoutMs);
-            client.Handle.Unwatch();
-            if (!filled.IsSuccess || filled.Value == 0)
-            {
-                error = ReceiveFailed(exchange, filled);
-                break;
-            }
-
-            exchange.ReplyBody.Skip(filled.IntValue);
-            SyscallResult sent = await client.DrainAsync(
-                pipe, filled.IntValue, _options.SendTimeoutMs);
-            exchange.BodyBytesSent += client.Sent;
-            error = sent.IsSuccess ? ProxyError.None : ClientSendFailed(sent);
+            return error;
         }
-
-        _shard.Pipes.Return(pipe);
-        return error;
+        finally
+        {
+            _shard.Pipes.Return(pipe);
+        }
     }
 }

@@ -112,8 +112,7 @@ internal sealed partial class Forwarder
             _reactor,
             exchange.Client.Transport,
             upstream,
-            exchange.Limits.TunnelIdleTimeoutMs,
-            _options.SendTimeoutMs);
+            exchange.Limits.TunnelIdleTimeoutMs);
         bool isWhole = await tunnel.RunAsync();
         exchange.BodyBytesSent += tunnel.BytesDown;
         return isWhole

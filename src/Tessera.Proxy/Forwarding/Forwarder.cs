@@ -70,15 +70,13 @@ internal sealed partial class Forwarder
             }
 
             // (5) The response's head, and what comes with it of the body.
-            if (!error.IsError)
+            if (!error.IsError && TryWatchClient(exchange, ref error))
             {
-                Transport client = exchange.Client.Transport;
                 Transport upstream = exchange.Upstream!.Transport;
-                client.Handle.Watch(IoWatch.Broken, upstream.Handle.Read);
                 exchange.ReplyStart = exchange.ReplyHeadroom;
                 SyscallResult received = await upstream.ReceiveRentedAsync(
                     ReplyLength(exchange), exchange.ReplyStart, exchange.Limits.ReadTimeoutMs);
-                client.Handle.Unwatch();
+                exchange.Client.Transport.Handle.Unwatch();
                 error = TakeReply(exchange, received, out bool isWhole);
                 if (!error.IsError && !isWhole)
                 {
@@ -90,8 +88,7 @@ internal sealed partial class Forwarder
             if (!error.IsError && IsWelcome(exchange, ref error))
             {
                 int length = EditReply(exchange);
-                SyscallResult sent = await exchange.Client.Transport.SendAsync(
-                    exchange.Reply, exchange.ReplyStart, length, _options.SendTimeoutMs);
+                SyscallResult sent = await SendReply(exchange, length);
                 error = NoteReplySent(exchange, sent, length);
                 if (!error.IsError && !exchange.IsReplyComplete)
                 {
@@ -115,6 +112,11 @@ internal sealed partial class Forwarder
     /// </summary>
     private async ReactorTask<ProxyError> ConnectAsync(Exchange exchange)
     {
+        if (exchange.Client.Transport.Handle.IsBroken)
+        {
+            return ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client);
+        }
+
         SyscallResult begun = Transport.TryBeginConnect(
             _reactor, exchange.Endpoint!.Address, out Transport transport);
         if (!begun.IsSuccess)
@@ -142,6 +144,23 @@ internal sealed partial class Forwarder
                 UpstreamFailed(exchange, ProxyErrorKind.ConnectTimeout, connected.Errno),
             _ => UpstreamFailed(exchange, ProxyErrorKind.ConnectFailed, connected.Errno),
         };
+    }
+
+    /// <summary>
+    /// From now on the client's reset ends what is received from the endpoint. A reset that came
+    /// before it was watched for is an error here: no event would tell of it again.
+    /// </summary>
+    private static bool TryWatchClient(Exchange exchange, ref ProxyError error)
+    {
+        IoHandle client = exchange.Client.Transport.Handle;
+        if (client.IsBroken)
+        {
+            error = ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client);
+            return false;
+        }
+
+        client.Watch(IoWatch.Broken, exchange.Upstream!.Transport.Handle.Read);
+        return true;
     }
 
     /// <summary>

@@ -52,6 +52,7 @@ internal sealed class Shard
             reactor.Buffers, options.MaxKeptBodyBytes / Math.Clamp(options.Reactors, 1, 256));
         Forwarder = new Forwarder(this);
         int reactors = Math.Max(1, options.Reactors);
+        Pipes = new PipeStock(reactors);
         Files = new FileServer(
             this,
             new FileCache(Math.Max(1, MaxOpenFiles / reactors), MaxFileBytes / reactors));
@@ -85,7 +86,7 @@ internal sealed class Shard
     /// <summary>Health probes in progress.</summary>
     public int ProbeCount { get; set; }
 
-    public PipeStock Pipes { get; } = new();
+    public PipeStock Pipes { get; }
 
     public CompressorStock Compressors { get; } = new();
 

@@ -23,7 +23,6 @@ internal sealed class Tunnel
     private readonly Reactor _reactor;
     private readonly Transport _client;
     private readonly Transport _upstream;
-    private readonly int _sendTimeoutMs;
     private int _idleTimeoutMs;
     private long _lastActivityMs;
 
@@ -37,15 +36,16 @@ internal sealed class Tunnel
         Reactor reactor,
         Transport client,
         Transport upstream,
-        int idleTimeoutMs,
-        int sendTimeoutMs)
+        int idleTimeoutMs)
     {
         _reactor = reactor;
         _client = client;
         _upstream = upstream;
         _idleTimeoutMs = idleTimeoutMs;
-        _sendTimeoutMs = sendTimeoutMs;
         _lastActivityMs = reactor.NowMs;
+
+        // Who reads a tunnel slowly, or not for a while, may have its reasons.
+        client.Handle.SendFloor = null;
     }
 
     /// <summary>Bytes passed to the client.</summary>
@@ -118,7 +118,7 @@ internal sealed class Tunnel
     {
         _lastActivityMs = _reactor.NowMs;
         byte[] buffer = from.TakeReceived();
-        SyscallResult sent = await to.SendAsync(buffer, 0, length, _sendTimeoutMs);
+        SyscallResult sent = await to.SendAsync(buffer, 0, length, _idleTimeoutMs);
         _reactor.Buffers.Return(buffer);
         _lastActivityMs = _reactor.NowMs;
         BytesDown += to == _client ? to.Sent : 0;

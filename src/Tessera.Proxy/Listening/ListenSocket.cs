@@ -40,7 +40,7 @@ internal sealed class ListenSocket
         _shard = shard;
         _reactor = shard.Reactor;
         _listener = listener;
-        _handle = new IoHandle(_reactor, descriptor) { BringsWork = true };
+        _handle = new IoHandle(_reactor, descriptor) { IsInbound = true };
         _rest = new IoOperation(_reactor, handle: null);
     }
 

@@ -26,10 +26,14 @@ internal sealed class IoHandle
     /// <summary>Tells this user of the descriptor's number from earlier and later ones.</summary>
     public uint Generation { get; set; }
 
+    /// <summary>A connection that was accepted, or a socket that accepts them.</summary>
+    public bool IsInbound { get; init; }
+
     /// <summary>
-    /// What arrives here begins something, and waits until what is under way has gone on.
+    /// What arrives here now begins something, and waits until what is under way has gone on.
     /// </summary>
-    public bool BringsWork { get; init; }
+    public bool BringsWork =>
+        IsInbound && (Sleeper is not null || _read is { Kind: IoKind.Accept });
 
     /// <summary>It waits in <see cref="NewWork"/>.</summary>
     public bool IsQueued { get; set; }

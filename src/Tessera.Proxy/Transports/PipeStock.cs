@@ -9,32 +9,41 @@ namespace Tessera.Proxy.Transports;
 internal sealed class PipeStock
 {
     /// <summary>What one splice may move.</summary>
-    public const int PipeBytes = 1_024 * 1_024;
+    public const int PipeBytes = 256 * 1_024;
 
     /// <summary>
-    /// In use at a time: a slow client keeps what is in its pipe in the kernel's memory, and each
-    /// takes two descriptors.
+    /// In use at a time, over all reactors. Each pipe takes two descriptors and 64 pages of what
+    /// pipe(7) grants the user, 16,384 by default, which the output of instances comes out of too.
     /// </summary>
-    private const int MaxLent = 32;
+    private const int MaxLentInAll = 64;
 
-    private const int MaxSpare = 8;
+    private const int MaxSpare = 4;
 
+    /// <summary>After a refusal none is asked for, for so long.</summary>
+    private const int RefusalMs = 10_000;
+
+    private readonly int _maxLent;
     private readonly Stack<SplicePipe> _spare = new();
     private int _lent;
+    private long _refusedUntilMs;
 
-    public SplicePipe? TryRent()
+    public PipeStock(int reactors) => _maxLent = Math.Max(2, MaxLentInAll / reactors);
+
+    public SplicePipe? TryRent(long nowMs)
     {
-        if (_lent == MaxLent)
+        if (_lent == _maxLent || nowMs < _refusedUntilMs)
         {
             return null;
         }
 
-        if (!_spare.TryPop(out SplicePipe? pipe))
+        if (!_spare.TryPop(out SplicePipe? pipe)
+            && !SplicePipe.TryCreate(PipeBytes, out pipe).IsSuccess)
         {
-            SplicePipe.TryCreate(PipeBytes, out pipe);
+            _refusedUntilMs = nowMs + RefusalMs;
+            return null;
         }
 
-        _lent += pipe is null ? 0 : 1;
+        _lent++;
         return pipe;
     }
 
@@ -51,4 +60,7 @@ internal sealed class PipeStock
             pipe.Dispose();
         }
     }
+
+    /// <summary>The kernel, or a sandbox, does not splice sockets.</summary>
+    public void GiveUp() => _refusedUntilMs = long.MaxValue;
 }

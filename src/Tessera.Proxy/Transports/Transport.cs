@@ -11,9 +11,9 @@ namespace Tessera.Proxy.Transports;
 /// </summary>
 internal sealed class Transport
 {
-    private Transport(Reactor reactor, int descriptor, bool bringsWork)
+    private Transport(Reactor reactor, int descriptor, bool isInbound)
     {
-        Handle = new IoHandle(reactor, descriptor) { BringsWork = bringsWork };
+        Handle = new IoHandle(reactor, descriptor) { IsInbound = isInbound };
     }
 
     public IoHandle Handle { get; }
@@ -28,7 +28,7 @@ internal sealed class Transport
     /// </summary>
     public static SyscallResult TryOpen(Reactor reactor, int descriptor, out Transport transport)
     {
-        transport = new Transport(reactor, descriptor, bringsWork: true);
+        transport = new Transport(reactor, descriptor, isInbound: true);
         transport.Handle.IsWritable = true;
         return transport.Register();
     }
@@ -57,7 +57,7 @@ internal sealed class Transport
         }
 
         // Registered only now: a socket that never connected counts as hung up.
-        transport = new Transport(reactor, descriptor, bringsWork: false);
+        transport = new Transport(reactor, descriptor, isInbound: false);
         return transport.Register();
     }
 

@@ -39,6 +39,20 @@ internal sealed class Template
     public bool IsOfReplyHead => Array.Exists(
         _parts, p => p.Literal is null && p.Variable.IsOfReplyHead);
 
+    /// <summary>What is wrong with a text, as a sentence; null when nothing is.</summary>
+    public static string? ProblemOf(string text)
+    {
+        try
+        {
+            Parse(text);
+            return null;
+        }
+        catch (FormatException fault)
+        {
+            return fault.Message.TrimEnd('.') + '.';
+        }
+    }
+
     /// <exception cref="FormatException">There is no such variable.</exception>
     public static Template Parse(string text)
     {

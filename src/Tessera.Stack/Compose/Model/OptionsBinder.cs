@@ -15,7 +15,7 @@ namespace Tessera.Stack.Compose.Model;
 internal static class OptionsBinder
 {
     /// <summary>Weights as nginx has them; more says nothing that a ratio does not.</summary>
-    public const int MaxWeight = 65_535;
+    public const long MaxWeight = 65_535;
 
     public const int MaxHoldQueueLength = 1_000_000;
 

@@ -19,6 +19,7 @@ internal static class RuleBinder
     private const int MaxReplayBytes = 16 * 1_024 * 1_024;
 
     private const int MaxCount = 1_000_000_000;
+    private const int MaxBurst = 268_000;
 
     /// <summary>A request gets one of them.</summary>
     private static readonly string[] Actions = ["redirect", "reply", "files"];
@@ -71,7 +72,13 @@ internal static class RuleBinder
             options.Refuse("status", $"must be 301, 302, 303, 307 or 308, not {status}");
         }
 
-        return new RedirectOptions(options.Text("to") ?? "", status);
+        string target = options.Text("to") ?? "";
+        if (target.Any(char.IsControl))
+        {
+            options.Refuse("to", "must be one line without control characters");
+        }
+
+        return new RedirectOptions(target, status);
     }
 
     private static ReplyOptions? BindReply(OptionReader? options) => options is null
@@ -203,6 +210,11 @@ internal static class RuleBinder
             return null;
         }
 
+        if (options.Pairs("users").Any(user => user.Name.Contains(':')))
+        {
+            options.Refuse("users", "has a name with a colon, which nobody could log in with");
+        }
+
         ImmutableArray<string> users = [.. options.Pairs("users").Select(user =>
             user.Value.StartsWith('$') || user.Value.StartsWith('{')
                 ? $"{user.Name}:{user.Value}"
@@ -245,7 +257,7 @@ internal static class RuleBinder
         return new RateOptions(
             limit.Text("key") ?? "$remote_addr",
             rate ?? 1,
-            limit.Number("burst", 0, 0, MaxCount),
+            limit.Number("burst", 0, 0, MaxBurst),
             delay,
             limit.Number("status", 429, 400, 599));
     }

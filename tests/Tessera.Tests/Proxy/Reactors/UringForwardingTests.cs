@@ -18,6 +18,7 @@ public sealed class UringForwardingTests
         typeof(BodyTests), typeof(DrainTests), typeof(HeaderTests), typeof(HoldTests),
         typeof(KeepAliveTests), typeof(ListenerTests), typeof(RetryTests), typeof(ServingTests),
         typeof(ServerHandoverTests), typeof(TunnelTests), typeof(AllocationTests),
+        typeof(LongBodyTests),
     ];
 
     public static TheoryData<string, string, int> Cases()

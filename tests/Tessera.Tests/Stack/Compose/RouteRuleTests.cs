@@ -31,6 +31,10 @@ public class RouteRuleTests
     [InlineData("routes: { a: { when: { methods: [\"G T\"] } } }", "is no method")]
     [InlineData("sticky: { name: \"a;b\" }", "must be letters, digits")]
     [InlineData("max_fails: -1", "must be 0 to 1000000000, not -1")]
+    [InlineData("weights: [65536]", "a weight is 0 to 65535, not 65536")]
+    [InlineData("limits: { rate: { requests: 1/s, burst: 268001 } }", "must be 0 to 268000")]
+    [InlineData("redirect: \"/a\\r\\nb\"", "must be one line without control characters")]
+    [InlineData("access: { basic_auth: { users: { \"a:b\": x } } }", "has a name with a colon")]
     public void Mistakes_are_told(string options, string expected)
     {
         string error = ProjectFolder.ErrorOf($"command: run\nx-tessera:\n  {options}");
