@@ -100,8 +100,7 @@ public class PublishedBackendTests
         Reason(entry).ShouldBe("one has no instance; two has no instance");
         Reason(entry with { Expected = ["two"] }).ShouldBeNull();
         Reason(entry, Instance("one", state: InstanceState.Exited, exitCode: 1)).ShouldBe(
-            "one-1-v1-Exited: exited (1); two has no instance"
-                .Replace("one-1-v1-Exited", Instance("one").Name, StringComparison.Ordinal));
+            $"{Instance("one").Name}: exited (1); two has no instance");
         Reason(entry, Instance("one", state: InstanceState.Starting)).ShouldBeNull();
         Reason(entry with
         {

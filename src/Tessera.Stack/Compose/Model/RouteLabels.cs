@@ -10,8 +10,7 @@ namespace Tessera.Stack.Compose.Model;
 /// Routes that a service's labels describe. <c>tessera.route.NAME: "http://host/path"</c> is a
 /// route, <c>tessera.route.NAME.key.key: value</c> says what <c>routes.NAME.key.key</c> says under
 /// <c>x-tessera</c>; several addresses are separated by semicolons. <c>aliyun.routing.port_8080</c>
-/// routes to that port as Alibaba's container service does: services that have the same address share
-/// it.
+/// routes to that port as Alibaba's container service does: services with one address share it.
 /// </summary>
 internal static class RouteLabels
 {

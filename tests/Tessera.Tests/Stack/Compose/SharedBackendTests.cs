@@ -4,7 +4,9 @@ using Xunit;
 
 namespace Tessera.Tests.Stack.Compose;
 
-/// <summary>Which services may stand behind one backend, and what is said when they may not.</summary>
+/// <summary>
+/// Which services may stand behind one backend, and what is said when they may not.
+/// </summary>
 public class SharedBackendTests
 {
     private const string Aliyun = "labels: { aliyun.routing.port_8080: 'http://Tomcat.ir/' }";
@@ -44,8 +46,10 @@ public class SharedBackendTests
     {
         using ProjectFolder folder = new($$"""
             services:
-              one: { command: a, expose: ["80"], x-tessera: { routes: { r: { host: a, {{one}} } } } }
-              two: { command: b, expose: ["80"], x-tessera: { routes: { r: { host: a, {{two}} } } } }
+              one:
+                { command: a, expose: ["80"], x-tessera: { routes: { r: { host: a, {{one}} } } } }
+              two:
+                { command: b, expose: ["80"], x-tessera: { routes: { r: { host: a, {{two}} } } } }
             """);
         folder.Error().ShouldContain("requests to a/ are claimed by service \"one\"");
     }
