@@ -11,7 +11,7 @@ internal static partial class Discard
     private const int DontWait = 0x40;
     private const int Truncate = 0x20;
 
-    /// <summary>Bytes thrown away, 0 at the end of the stream, -1 when there are none now.</summary>
+    /// <summary>Bytes thrown away, 0 at the end of the stream, -1 while there are none.</summary>
     public static unsafe long Receive(int descriptor, long maxBytes) =>
         recv(descriptor, null, (nuint)maxBytes, DontWait | Truncate);
 

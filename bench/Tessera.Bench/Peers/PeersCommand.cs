@@ -17,7 +17,10 @@ internal sealed class PeersCommand : IDisposable
     /// <summary>So that the runtimes have compiled what is hot before anything counts.</summary>
     private const int FirstWarmUpMs = 15_000;
 
-    private const int WarmUpMs = 1_000;
+    /// <summary>The same for what a scenario alone needs, in its first round.</summary>
+    private const int ScenarioWarmUpMs = 4_000;
+
+    private const int WarmUpMs = 500;
 
     private readonly PeersOptions _options;
     private readonly CancellationToken _cancellation;
@@ -196,7 +199,7 @@ internal sealed class PeersCommand : IDisposable
         peer.TruncateLog();
         long logBytes = peer.LoggedBytes();
         long residentBytes = peer.Usage().ResidentBytes;
-        PutUnderLoad(peer, scenario, WarmUpMs);
+        PutUnderLoad(peer, scenario, round == 1 ? ScenarioWarmUpMs : WarmUpMs);
 
         ProcessUsage before = peer.Usage();
         _load.BeginMeasuring();

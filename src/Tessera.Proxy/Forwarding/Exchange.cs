@@ -424,7 +424,7 @@ internal sealed partial class Exchange
             else
             {
                 // A reset tells a server at once that nobody waits for its answer any more.
-                upstream.Transport.Close(withReset: error.IsError);
+                upstream.Close(withReset: error.IsError);
             }
         }
 
@@ -456,7 +456,7 @@ internal sealed partial class Exchange
     public void Abandon()
     {
         Client.Shard.Counters.CountEnded();
-        Upstream?.Transport.Close(withReset: true);
+        Upstream?.Close(withReset: true);
         Upstream = null;
         Endpoint?.End();
         Endpoint = null;

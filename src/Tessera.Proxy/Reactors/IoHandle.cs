@@ -89,8 +89,8 @@ internal sealed class IoHandle
     public void Unwatch() => Watcher = null;
 
     /// <summary>
-    /// Until something arrives, or until the time is over. False when something may have arrived
-    /// already.
+    /// Until something arrives, or until the time is over; 0 is no limit. False when something may
+    /// have arrived already.
     /// </summary>
     public bool TrySleep(Sleeper sleeper, int timeoutMs)
     {
@@ -99,7 +99,11 @@ internal sealed class IoHandle
             return false;
         }
 
-        Reactor.Timers.Arm(sleeper, Reactor.NowMs + timeoutMs);
+        if (timeoutMs > 0)
+        {
+            Reactor.Timers.Arm(sleeper, Reactor.NowMs + timeoutMs);
+        }
+
         Sleeper = sleeper;
         Reactor.Return(ref _read);
         Reactor.Return(ref _write);

@@ -3,18 +3,17 @@ using Tessera.Proxy.Reactors;
 namespace Tessera.Proxy.Transports;
 
 /// <summary>
-/// A connection to an endpoint: in use by one request, or idle in its pool. Owned by one reactor.
+/// A connection to an endpoint: in use by one request, or asleep in its pool until it is used again
+/// or something ends it: the peer, bytes nobody asked for, the time-out. Owned by one reactor.
 /// </summary>
-internal sealed class UpstreamConnection
+internal sealed class UpstreamConnection : Sleeper
 {
     private readonly UpstreamPool _pool;
-    private readonly Action _onIdleEnd;
 
     public UpstreamConnection(UpstreamPool pool, Transport transport)
     {
         _pool = pool;
         Transport = transport;
-        _onIdleEnd = () => _pool.Evict(this);
     }
 
     public Transport Transport { get; }
@@ -24,21 +23,25 @@ internal sealed class UpstreamConnection
 
     internal UpstreamConnection? Older { get; set; }
 
-    /// <summary>
-    /// Waits for whatever ends the idleness: the peer's close, bytes nobody asked for, or the
-    /// time-out. False when it has ended already.
-    /// </summary>
-    internal bool TryWatchIdle(int timeoutMs)
-    {
-        IoOperation operation = Transport.WaitReadableAsync(timeoutMs);
-        if (operation.IsCompleted)
-        {
-            return false;
-        }
+    /// <summary>False when the idleness has ended already.</summary>
+    internal bool TrySleep(int timeoutMs) =>
+        !Transport.HasInput() && Transport.Handle.TrySleep(this, timeoutMs);
 
-        operation.OnCompleted(_onIdleEnd);
-        return true;
+    /// <summary>It is in use again.</summary>
+    internal void EndSleep()
+    {
+        Transport.Handle.EndSleep();
+        TimerWheel.Disarm(this);
     }
 
-    internal void UnwatchIdle() => Transport.Handle.Read.Withdraw();
+    /// <summary>Nothing of it is left behind in its reactor.</summary>
+    internal void Close(bool withReset = false)
+    {
+        Transport.Close(withReset);
+        Transport.Handle.Reactor.Timers.Remove(this);
+    }
+
+    protected internal override void WakeUp() => _pool.Evict(this);
+
+    protected internal override void Expire() => _pool.Evict(this);
 }

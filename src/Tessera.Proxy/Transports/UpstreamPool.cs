@@ -27,7 +27,7 @@ internal sealed class UpstreamPool
         if (connection is not null)
         {
             Unlink(connection);
-            connection.UnwatchIdle();
+            connection.EndSleep();
         }
 
         return connection;
@@ -38,9 +38,9 @@ internal sealed class UpstreamPool
     {
         if (_limit <= 0
             || connection.Transport.HasPeerClosed
-            || !connection.TryWatchIdle(_idleTimeoutMs))
+            || !connection.TrySleep(_idleTimeoutMs))
         {
-            connection.Transport.Close();
+            connection.Close();
             return;
         }
 
@@ -64,7 +64,7 @@ internal sealed class UpstreamPool
     internal void Evict(UpstreamConnection connection)
     {
         Unlink(connection);
-        connection.Transport.Close();
+        connection.Close();
     }
 
     private void Link(UpstreamConnection connection)
