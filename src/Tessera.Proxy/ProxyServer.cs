@@ -224,6 +224,11 @@ public sealed partial class ProxyServer : IAsyncDisposable
         _backends.FindEndpoint(backend, endpoint)?.DrainAsync(timeout, cancellation)
             ?? Task.FromResult(0);
 
+    /// <summary>
+    /// Names of the backends that an endpoint is behind, or was while it has requests in flight.
+    /// </summary>
+    public ImmutableArray<string> BackendsOf(string endpoint) => _backends.NamesOf(endpoint);
+
     public ImmutableArray<BackendStatus> GetStatus() => _backends.GetStatus();
 
     /// <summary>Adds up what the reactors have counted; they are not stopped for it.</summary>

@@ -45,6 +45,21 @@ internal sealed class BackendTable
         }
     }
 
+    /// <summary>Of backends where <see cref="FindEndpoint"/> finds it.</summary>
+    public ImmutableArray<string> NamesOf(string id)
+    {
+        lock (_lock)
+        {
+            return
+            [
+                .. _backends.Values
+                    .Where(b => Array.Exists(b.Current.Endpoints, e => e.Id == id))
+                    .Select(b => b.Name)
+                    .Union(_leaving.Where(l => l.Endpoint.Id == id).Select(l => l.Backend)),
+            ];
+        }
+    }
+
     /// <summary>
     /// Makes the configuration the backends'. When it returns, nothing begins on an endpoint that
     /// is not active in it; requests that wait look again.

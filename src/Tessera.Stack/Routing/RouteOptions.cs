@@ -75,6 +75,13 @@ public sealed record RouteOptions
     /// <summary>Target port; null is the service's first.</summary>
     public int? Port { get; init; }
 
+    /// <summary>
+    /// The backend that it leads to together with routes of other services that name it too; see
+    /// <see cref="SharedBackend"/>. Null leads to its own service alone, as does a name that no
+    /// other service has.
+    /// </summary>
+    public string? Backend { get; init; }
+
     public RouteRules Rules { get; init; } = RouteRules.None;
 }
 

@@ -162,6 +162,21 @@ internal static class DesiredProject
     /// <summary>Refuses what the data plane cannot do, before anything is changed.</summary>
     public static void RefuseProblems(ProjectEntry desired)
     {
+        // The loader refuses what one file says; here services of several times may have met.
+        string[] conflicts =
+        [
+            .. SharedBackend.Conflicts(desired.Project.Services.Values.SelectMany(
+                service => Publication.RoutesOf(service).Select(route => new BackendShare(
+                    service.Name, service.Options, route, route.Port ?? 0))))
+                .Select(conflict => conflict.Describe(_ => "")),
+        ];
+        if (conflicts.Length > 0)
+        {
+            throw new UserErrorException(
+                string.Join('\n', conflicts) + "\nNothing was changed.",
+                UserErrorException.InvalidInput);
+        }
+
         ProxyConfig config = RouteBuilder.Build(
             [desired], new CatalogSnapshot(ImmutableSortedDictionary<string, Instance>.Empty),
             _ => [], _ => "access.log", () => []);

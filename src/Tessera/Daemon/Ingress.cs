@@ -103,9 +103,9 @@ internal sealed class Ingress : IAsyncDisposable
     public async Task<int> DrainAsync(
         Instance instance, TimeSpan timeout, CancellationToken cancellation)
     {
-        IEnumerable<Task<int>> drains = instance.Addresses.Keys.Select(target => _proxy.DrainAsync(
-            RouteBuilder.BackendName(instance.Slot.Project, instance.Slot.Service, target),
-            instance.Id, timeout, cancellation));
+        // It may be behind several: its service's own, and those that services share.
+        IEnumerable<Task<int>> drains = _proxy.BackendsOf(instance.Id).Select(
+            backend => _proxy.DrainAsync(backend, instance.Id, timeout, cancellation));
         return (await Task.WhenAll(drains)).Sum();
     }
 

@@ -6,13 +6,17 @@ using Tessera.Stack.Routing;
 
 namespace Tessera.Daemon;
 
+/// <param name="Options">With a port, unless it needs none.</param>
+/// <param name="Backend">Null for a route that answers without anybody to forward to.</param>
+internal sealed record PublishedRoute(RouteOptions Options, PublishedBackend? Backend);
+
 /// <summary>What one service serves on one public address. Pure.</summary>
-/// <param name="Routes">At least one; each has a port unless it needs none.</param>
+/// <param name="Routes">At least one.</param>
 internal sealed record Publication(
     Service Service,
     IPEndPoint Address,
     ListenerProtocol Protocol,
-    ImmutableArray<RouteOptions> Routes)
+    ImmutableArray<PublishedRoute> Routes)
 {
     /// <summary>
     /// Everything that a project publishes. A route is served on the ports that its service
@@ -21,10 +25,10 @@ internal sealed record Publication(
     /// </summary>
     public static IEnumerable<Publication> Of(ProjectEntry entry)
     {
+        Dictionary<string, PublishedBackend> shared = PublishedBackend.SharedOf(entry.Project);
         foreach (Service service in entry.Project.Services.Values)
         {
-            ImmutableArray<RouteOptions> routes =
-                [.. service.Options.Routes.Select(route => Placed(route, service))];
+            ImmutableArray<RouteOptions> routes = [.. RoutesOf(service)];
             var served = new HashSet<int>();
             foreach (PortMapping mapping in service.Ports.Where(port => port.Protocol == "tcp"))
             {
@@ -44,9 +48,9 @@ internal sealed record Publication(
                         service,
                         new IPEndPoint(address, port),
                         ProtocolOf(mapping),
-                        own.IsEmpty
+                        Led(own.IsEmpty
                             ? [RouteOptions.Everything with { Port = mapping.Target }]
-                            : own);
+                            : own, service));
                 }
             }
 
@@ -56,11 +60,25 @@ internal sealed record Publication(
             {
                 foreach (IPEndPoint address in ListenOf(entry.Project))
                 {
-                    yield return new Publication(service, address, ListenerProtocol.Http, left);
+                    yield return new Publication(
+                        service, address, ListenerProtocol.Http, Led(left, service));
                 }
             }
         }
+
+        ImmutableArray<PublishedRoute> Led(ImmutableArray<RouteOptions> routes, Service service) =>
+            [.. routes.Select(route =>
+                new PublishedRoute(route, BackendOf(entry.Name, route, service, shared)))];
     }
+
+    /// <summary>
+    /// As the file has them; one without a port of its own has the service's first.
+    /// </summary>
+    public static IEnumerable<RouteOptions> RoutesOf(Service service) =>
+        service.Options.Routes.Select(
+            route => route.Port is not null || service.TargetPorts.IsEmpty
+                ? route
+                : route with { Port = service.TargetPorts[0] });
 
     /// <summary>An address that is not given is every IPv4 and every IPv6 address.</summary>
     public static ImmutableArray<IPAddress> AddressesOf(string? address) => address is null
@@ -70,11 +88,16 @@ internal sealed record Publication(
         : [IPAddress.Parse(address)];
 
     /// <summary>The keys of requests that are served, one for each route and host.</summary>
-    public IEnumerable<string> Keys => Routes.SelectMany(RouteKey.Of);
+    public IEnumerable<string> Keys =>
+        Routes.SelectMany(route => RouteKey.Of(route.Options));
 
     /// <summary>Target ports that requests go to; none when the routes answer alone.</summary>
     public IEnumerable<int> Targets =>
-        Routes.Select(route => TargetOf(route, Service)).OfType<int>().Distinct();
+        Routes.Select(route => TargetOf(route.Options, Service)).OfType<int>().Distinct();
+
+    public IEnumerable<PublishedBackend> Backends =>
+        Routes.Select(route => route.Backend).OfType<PublishedBackend>()
+            .DistinctBy(backend => backend.Name);
 
     /// <summary>For people: every address of the machine is <c>localhost</c>.</summary>
     public string AddressText =>
@@ -86,7 +109,7 @@ internal sealed record Publication(
     /// Null for a route of a service that answers without anybody to forward to. An external
     /// service's endpoints have ports of their own: any will do.
     /// </summary>
-    public static int? TargetOf(RouteOptions route, Service service) =>
+    private static int? TargetOf(RouteOptions route, Service service) =>
         service.IsExternal || service.HasInstances
             || !route.Rules.Over(service.Options.Rules).Answers
             ? route.Port ?? 0
@@ -107,11 +130,13 @@ internal sealed record Publication(
         }
     }
 
-    /// <summary>Without a port of its own, it has the service's first.</summary>
-    private static RouteOptions Placed(RouteOptions route, Service service) =>
-        route.Port is not null || service.TargetPorts.IsEmpty
-            ? route
-            : route with { Port = service.TargetPorts[0] };
+    private static PublishedBackend? BackendOf(
+        string project, RouteOptions route, Service service,
+        Dictionary<string, PublishedBackend> shared) =>
+        TargetOf(route, service) is not { } target ? null
+        : route.Backend is { } name && shared.TryGetValue(name, out PublishedBackend? backend)
+            ? backend
+        : PublishedBackend.Own(project, service, target);
 
     private static ListenerProtocol ProtocolOf(PortMapping mapping) => mapping.AppProtocol switch
     {

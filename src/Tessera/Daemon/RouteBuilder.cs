@@ -13,6 +13,9 @@ namespace Tessera.Daemon;
 /// </summary>
 internal static class RouteBuilder
 {
+    /// <summary>Services of one backend whose troubles one answer tells.</summary>
+    private const int MaxReasons = 3;
+
     /// <param name="resolve">
     /// Addresses of an external endpoint's host; empty when it has none.
     /// </param>
@@ -33,19 +36,21 @@ internal static class RouteBuilder
         var listeners = new List<ListenerConfig>();
         var places = new Dictionary<IPEndPoint, int>();
         var backends = new Dictionary<string, BackendConfig>(StringComparer.Ordinal);
+        var served = new Dictionary<(IPEndPoint, string), Service>();
         foreach (ProjectEntry entry in projects)
         {
             foreach (Publication published in Publication.Of(entry))
             {
-                Service service = published.Service;
-                foreach (int target in published.Targets)
+                foreach (PublishedBackend backend in published.Backends)
                 {
-                    string backend = BackendName(entry.Name, service.Name, target);
-                    backends.TryAdd(backend, BuildBackend(entry, service, target,
-                        [.. instances[(entry.Name, service.Name)]], resolve, stickyKey));
+                    if (!backends.ContainsKey(backend.Name))
+                    {
+                        backends.Add(backend.Name,
+                            BuildBackend(entry, backend, instances, resolve, stickyKey));
+                    }
                 }
 
-                ListenerConfig listener = BuildListener(entry, published, accessLogOf);
+                ListenerConfig listener = BuildListener(entry, published, served, accessLogOf);
                 if (places.TryAdd(listener.Address, listeners.Count))
                 {
                     listeners.Add(listener);
@@ -60,9 +65,6 @@ internal static class RouteBuilder
 
         return new ProxyConfig { Listeners = [.. listeners], Backends = [.. backends.Values] };
     }
-
-    public static string BackendName(string project, string service, int targetPort) =>
-        $"{project}/{service}:{targetPort}";
 
     /// <summary>
     /// What <paramref name="instance"/> gets from the balancer, and why not more.
@@ -85,7 +87,8 @@ internal static class RouteBuilder
         instance.Reason.Length == 0 ? what : $"{what}: {instance.Reason}";
 
     private static ListenerConfig BuildListener(
-        ProjectEntry entry, Publication published, Func<string, string> accessLogOf)
+        ProjectEntry entry, Publication published,
+        Dictionary<(IPEndPoint, string), Service> served, Func<string, string> accessLogOf)
     {
         Service service = published.Service;
         return new ListenerConfig
@@ -94,21 +97,50 @@ internal static class RouteBuilder
             Protocol = published.Protocol,
             Routes =
             [
-                .. published.Routes.SelectMany((route, i) => RuleTranslation.Routes(
-                    route, service, RouteName(entry, service, route),
-                    $"{entry.Name}/{service.Name}/{i}",
-                    Publication.TargetOf(route, service) is { } target
-                        ? BackendName(entry.Name, service.Name, target)
-                        : null)),
+                .. published.Routes.SelectMany((route, i) => Unserved(route, published, served)
+                    .SelectMany(options => RuleTranslation.Routes(
+                        options, service, RouteName(entry, service, route),
+                        $"{entry.Name}/{service.Name}/{i}", route.Backend?.Name))),
             ],
             AccessLog = BuildAccessLog(service, accessLogOf(entry.Name)),
         };
     }
 
-    private static string RouteName(ProjectEntry entry, Service service, RouteOptions route) =>
-        route.Name.Length == 0
-            ? $"{entry.Name}/{service.Name}"
-            : $"{entry.Name}/{service.Name}/{route.Name}";
+    /// <summary>
+    /// Requests that several services behind one backend take are one route: the first service's,
+    /// as far as it goes.
+    /// </summary>
+    private static IEnumerable<RouteOptions> Unserved(
+        PublishedRoute route, Publication published,
+        Dictionary<(IPEndPoint, string), Service> served)
+    {
+        if (route.Backend is not { IsShared: true })
+        {
+            return [route.Options];
+        }
+
+        // A host is a route of its own; so is none.
+        IEnumerable<RouteOptions> hosts = route.Options.Hosts.IsEmpty
+            ? [route.Options]
+            : route.Options.Hosts.Distinct().Select(host => route.Options with { Hosts = [host] });
+        return [.. hosts.Where(IsFirst)];
+
+        bool IsFirst(RouteOptions host)
+        {
+            (IPEndPoint, string) place = (published.Address, RouteKey.Of(host).Single());
+            return served.TryAdd(place, published.Service)
+                || served[place] == published.Service;
+        }
+    }
+
+    /// <summary>One that is shared is named by its backend: it is no service's own.</summary>
+    private static string RouteName(ProjectEntry entry, Service service, PublishedRoute route)
+    {
+        string owner = route.Backend is { IsShared: true } shared
+            ? shared.Name
+            : $"{entry.Name}/{service.Name}";
+        return route.Options.Name.Length == 0 ? owner : $"{owner}/{route.Options.Name}";
+    }
 
     /// <summary>One file has one format: a service with its own has a file of its own.</summary>
     private static AccessLogConfig? BuildAccessLog(Service service, string path) =>
@@ -134,24 +166,31 @@ internal static class RouteBuilder
         };
 
     private static BackendConfig BuildBackend(
-        ProjectEntry entry, Service service, int targetPort, List<Instance> instances,
+        ProjectEntry entry, PublishedBackend published,
+        ILookup<(string, string), Instance> instances,
         Func<string, ImmutableArray<IPAddress>> resolve, Func<ImmutableArray<byte>> stickyKey)
     {
-        ServiceOptions options = service.Options;
+        // The members have these options alike.
+        Service first = published.Members[0].Service;
+        ServiceOptions options = first.Options;
         var backend = new BackendConfig
         {
-            Name = BackendName(entry.Name, service.Name, targetPort),
+            Name = published.Name,
             Algorithm = RuleTranslation.Algorithm(options.Balance),
-            Endpoints = service.IsExternal
-                ? [.. options.Endpoints.SelectMany(e => ExternalEndpoints(e, options, resolve))]
-                : [.. instances.Where(i => i.IsAlive).SelectMany(
-                    i => InstanceEndpoints(i, service, targetPort))],
-            Places = service.IsExternal
+            Endpoints =
+            [
+                .. published.Members.SelectMany(member => member.Service.IsExternal
+                    ? member.Service.Options.Endpoints.SelectMany(
+                        e => ExternalEndpoints(e, member.Service.Options, resolve))
+                    : instances[(entry.Name, member.Service.Name)].Where(i => i.IsAlive)
+                        .SelectMany(i => InstanceEndpoints(i, member, published.IsShared))),
+            ],
+            Places = first.IsExternal
                 ? []
-                : [.. Enumerable.Range(1, Math.Max(service.Scale, 0)).Select(
-                    slot => new PlaceConfig(PlaceOf(slot), WeightOf(service, slot)))],
-            IsManaged = !service.IsExternal,
-            UnavailableReason = UnavailableReason(entry, service, instances),
+                : [.. published.Members.SelectMany(
+                    member => PlacesOf(member.Service, published.IsShared))],
+            IsManaged = !first.IsExternal,
+            UnavailableReason = UnavailableReason(entry, published, instances),
             Limits = RuleTranslation.Limits(options),
             Sticky = options.Sticky is { } sticky
                 ? RuleTranslation.Sticky(sticky, stickyKey())
@@ -165,18 +204,23 @@ internal static class RouteBuilder
         return options.HashKey is { } key ? backend with { HashKey = key } : backend;
     }
 
+    private static IEnumerable<PlaceConfig> PlacesOf(Service service, bool isShared) =>
+        Enumerable.Range(1, Math.Max(service.Scale, 0)).Select(slot => new PlaceConfig(
+            PlaceOf(service, slot, isShared), WeightOf(service, slot)));
+
     private static IEnumerable<EndpointConfig> InstanceEndpoints(
-        Instance instance, Service service, int targetPort)
+        Instance instance, BackendMember member, bool isShared)
     {
-        if (instance.Addresses.TryGetValue(targetPort, out IPEndPoint? address))
+        (Service service, int slot) = (member.Service, instance.Slot.Number);
+        if (instance.Addresses.TryGetValue(member.Target, out IPEndPoint? address))
         {
             var endpoint = new EndpointConfig
             {
                 Id = instance.Id,
                 Address = address,
-                Weight = WeightOf(service, instance.Slot.Number),
+                Weight = WeightOf(service, slot),
                 State = TrafficOf(instance).State,
-                Place = PlaceOf(instance.Slot.Number),
+                Place = PlaceOf(service, slot, isShared),
             };
             yield return RuleTranslation.Limited(endpoint, service.Options.EndpointLimits);
         }
@@ -200,12 +244,35 @@ internal static class RouteBuilder
     /// The hash algorithms choose a slot, so that whoever runs in it next gets its clients, and
     /// those of the other slots stay where they are.
     /// </summary>
-    private static string PlaceOf(int slot) => $"slot-{slot}";
+    private static string PlaceOf(Service service, int slot, bool isShared) =>
+        isShared ? $"{service.Name}/slot-{slot}" : $"slot-{slot}";
 
     private static int WeightOf(Service service, int slot)
     {
         ImmutableArray<int> weights = service.Options.Weights;
         return weights.IsEmpty ? 1 : weights[Math.Min(slot, weights.Length) - 1];
+    }
+
+    /// <summary>While any of the services will answer, waiting is worth it.</summary>
+    private static string? UnavailableReason(
+        ProjectEntry entry, PublishedBackend backend,
+        ILookup<(string, string), Instance> instances)
+    {
+        List<string> reasons = [];
+        foreach (BackendMember member in backend.Members)
+        {
+            if (UnavailableReason(entry, member.Service,
+                [.. instances[(entry.Name, member.Service.Name)]]) is not { } reason)
+            {
+                return null;
+            }
+
+            reasons.Add(reason);
+        }
+
+        return reasons.Count > MaxReasons
+            ? $"{string.Join("; ", reasons.Take(MaxReasons))} …"
+            : string.Join("; ", reasons);
     }
 
     private static string? UnavailableReason(

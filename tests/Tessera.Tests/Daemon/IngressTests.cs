@@ -7,6 +7,7 @@ using Tessera.Daemon;
 using Tessera.Proxy;
 using Tessera.Stack;
 using Tessera.Stack.Discovery;
+using Tessera.Stack.Routing;
 using Xunit;
 using static Tessera.Tests.Stack.Planning.PlanFixture;
 
@@ -58,6 +59,32 @@ public sealed class IngressTests : IAsyncLifetime
 
         _ingress.Set(Entry("127.0.0.1", address.Port)).ShouldHaveSingleItem()
             .Address.ShouldBe(address);
+    }
+
+    [Fact]
+    public async Task An_instance_is_behind_every_backend_that_has_it_until_its_requests_end()
+    {
+        ProjectEntry entry = Entry("127.0.0.1");
+        var shared = new ServiceOptions
+        {
+            Routes = [new RouteOptions { Hosts = ["a"], Port = 80, Backend = "all" }],
+        };
+        Service web = entry.Project.Services["web"] with { Options = shared };
+        _ingress.Set(entry with
+        {
+            Project = Project(web, Service("api") with { TargetPorts = [80], Options = shared })
+                with { Listen = ["127.0.0.1:0"] },
+        });
+        Instance instance = Instance("web") with
+        {
+            Addresses = ImmutableSortedDictionary<int, IPEndPoint>.Empty
+                .Add(80, new IPEndPoint(IPAddress.Loopback, 9)),
+        };
+        _catalog.Report(instance);
+        _proxy.BackendsOf(instance.Id).Order().ShouldBe(["shop/all", "shop/web:80"]);
+        (await _ingress.DrainAsync(
+            instance, TimeSpan.Zero, TestContext.Current.CancellationToken)).ShouldBe(0);
+        _proxy.BackendsOf("nobody").ShouldBeEmpty();
     }
 
     private static ProjectEntry Entry(string hostIp, int? port = null)

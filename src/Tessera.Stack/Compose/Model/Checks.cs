@@ -31,6 +31,7 @@ internal sealed class Checks(MappingNode document, Problems problems)
         CheckSecrets();
         DependencyCycles.Check(_services, problems);
         PublishedPorts.Check(document, problems);
+        SharedBackends.Check(_services, problems);
     }
 
     /// <summary>True for a service that only a container engine can run.</summary>

@@ -57,7 +57,7 @@ internal static class OptionsBinder
                 SendTimeout = null,
                 TunnelTimeout = null,
             },
-            Routes = RouteBinder.Bind(options, service, definition),
+            Routes = RouteBinder.Bind(options, rules, service, definition),
             AccessLog = options.Section("access_log") is { } log
                 ? new AccessLogOptions(
                     log.Flag(RuleSchema.Enabled, fallback: true), log.Text("format") ?? "combined")

@@ -9,8 +9,9 @@ using static Tessera.Stack.Compose.Schema.CommonShapes;
 namespace Tessera.Stack.Compose.Model;
 
 /// <summary>
-/// Each request to a public port belongs to one service. Services share a port when their routes
-/// tell them apart; instances of a service always do: the balancer listens, not they.
+/// Each request to a public port belongs to one service, or to several behind one backend. Services
+/// share a port when their routes tell them apart; instances of a service always do: the balancer
+/// listens, not they.
 /// </summary>
 internal static class PublishedPorts
 {
@@ -45,7 +46,7 @@ internal static class PublishedPorts
 
         string who = $"by service \"{earlier.Service}\" ({earlier.Position}) and by service " +
             $"\"{claim.Service}\"";
-        string? key = claim.Keys.Intersect(earlier.Keys).FirstOrDefault();
+        string? key = claim.KeysTakenBy(earlier).FirstOrDefault();
         return !claim.MayShareWith(earlier) || key is null ? $"{port} is published {who}"
             : key == RouteKey.Everything
                 ? $"{port} is published {who}; give them routes that differ (x-tessera.routes)"
@@ -116,11 +117,23 @@ internal static class PublishedPorts
         }
     }
 
-    private static ImmutableHashSet<string> KeysOf(RouteOptions[] routes) =>
-        [.. routes.DefaultIfEmpty(RouteOptions.Everything).SelectMany(RouteKey.Of)];
+    /// <summary>With the backend that each names, if any.</summary>
+    private static Dictionary<string, string?> KeysOf(RouteOptions[] routes)
+    {
+        Dictionary<string, string?> keys = new(StringComparer.Ordinal);
+        foreach (RouteOptions route in routes.DefaultIfEmpty(RouteOptions.Everything))
+        {
+            foreach (string key in RouteKey.Of(route))
+            {
+                keys.TryAdd(key, route.Backend);
+            }
+        }
+
+        return keys;
+    }
 
     /// <summary>Where routes lead that name no port.</summary>
-    private static int FirstTarget(MappingNode service, ImmutableArray<RouteOptions> routes)
+    public static int FirstTarget(MappingNode service, ImmutableArray<RouteOptions> routes)
     {
         IEnumerable<string> named = service.ItemsOf("ports").Select(port => TextOf(port, "target"))
             .Concat(service.ItemsOf("expose").Select(port => TextOf(port).Split('/', '-')[0]));
@@ -131,7 +144,7 @@ internal static class PublishedPorts
 
     private sealed record Claim(
         string Service, bool IsContainer, string HostIp, int Port, string Protocol, bool IsRaw,
-        ImmutableHashSet<string> Keys, SourcePosition Position)
+        Dictionary<string, string?> Keys, SourcePosition Position)
     {
         private string Address => HostIp is "0.0.0.0" or "::" ? "" : HostIp;
 
@@ -145,8 +158,15 @@ internal static class PublishedPorts
                 || Address.Length == 0 || earlier.Address.Length == 0;
             return overlaps
                 && !(IsContainer && earlier.IsContainer)
-                && !(MayShareWith(earlier) && !Keys.Overlaps(earlier.Keys));
+                && !(MayShareWith(earlier) && !KeysTakenBy(earlier).Any());
         }
+
+        /// <summary>Requests that both want, and not for one backend.</summary>
+        public IEnumerable<string> KeysTakenBy(Claim earlier) =>
+            from own in Keys
+            where earlier.Keys.TryGetValue(own.Key, out string? backend)
+                && (backend is null || backend != own.Value)
+            select own.Key;
 
         /// <summary>One listener serves both, and reads what tells them apart.</summary>
         public bool MayShareWith(Claim earlier) => Service != earlier.Service

@@ -14,14 +14,15 @@ internal static class RouteBinder
     private const int MaxRoutes = 1_000;
 
     /// <param name="options">The service's <c>x-tessera</c>.</param>
+    /// <param name="rules">Its rules for all routes.</param>
     public static ImmutableArray<RouteOptions> Bind(
-        OptionReader options, string service, MappingNode definition)
+        OptionReader options, RouteRules rules, string service, MappingNode definition)
     {
         var routes = ImmutableArray.CreateBuilder<RouteOptions>();
         foreach (MappingEntry entry in options.Node.EntriesOf("routes"))
         {
             MappingNode route = entry.Value as MappingNode ?? new(entry.Value.Position);
-            routes.Add(BindRoute(entry.Key, new OptionReader(
+            routes.Add(BindRoute(entry.Key, rules, new OptionReader(
                 route, $"{options.Path}.routes.{entry.Key}", options.Problems)));
         }
 
@@ -35,8 +36,11 @@ internal static class RouteBinder
                     $"{label.Path}: {options.Path}.routes has a route of this name");
             }
 
-            routes.Add(BindRoute(
-                label.Name, new OptionReader(label.Route, label.Path, options.Problems)));
+            RouteOptions labelled = BindRoute(
+                label.Name, rules, new OptionReader(label.Route, label.Path, options.Problems));
+            routes.Add(label.SharesAddress && !labelled.Rules.Over(rules).Answers
+                ? labelled with { Backend = BackendOfAddress(labelled) }
+                : labelled);
         }
 
         if (routes.Count > MaxRoutes)
@@ -47,10 +51,18 @@ internal static class RouteBinder
         return routes.ToImmutable();
     }
 
-    private static RouteOptions BindRoute(string name, OptionReader options)
+    /// <summary>Services with one address are one backend, which is named by it.</summary>
+    private static string BackendOfAddress(RouteOptions route) =>
+        RouteKey.Of(route).First().Trim().TrimEnd('/') is { Length: > 0 } address
+            ? address
+            : RouteKey.Everything;
+
+    private static RouteOptions BindRoute(
+        string name, RouteRules serviceRules, OptionReader options)
     {
         OptionReader? when = options.Section("when");
         int port = options.Number("port", 0, 1, 65_535);
+        RouteRules rules = RuleBinder.Bind(options);
         return new RouteOptions
         {
             Name = name,
@@ -60,8 +72,31 @@ internal static class RouteBinder
             Headers = BindConditions(when, "headers"),
             Query = BindConditions(when, "query"),
             Port = port > 0 ? port : null,
-            Rules = RuleBinder.Bind(options),
+            Backend = BindBackend(options, rules.Over(serviceRules)),
+            Rules = rules,
         };
+    }
+
+    private static string? BindBackend(OptionReader options, RouteRules rules)
+    {
+        if (options.Text("backend") is not { } name)
+        {
+            return null;
+        }
+
+        if (!name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.'))
+        {
+            options.Refuse(
+                "backend", $"must be letters, digits, \"_\", \"-\" and \".\", not \"{name}\"");
+        }
+        else if (rules.Answers)
+        {
+            options.Refuse(
+                "backend", "leads nowhere: the route answers by itself (redirect, reply, files)");
+            return null;
+        }
+
+        return name;
     }
 
     private static string BindHost(string host, OptionReader options)

@@ -10,7 +10,7 @@ namespace Tessera.Stack.Compose.Model;
 /// Routes that a service's labels describe. <c>tessera.route.NAME: "http://host/path"</c> is a
 /// route, <c>tessera.route.NAME.key.key: value</c> says what <c>routes.NAME.key.key</c> says under
 /// <c>x-tessera</c>; several addresses are separated by semicolons. <c>aliyun.routing.port_8080</c>
-/// routes to that port as Alibaba's container service does.
+/// routes to that port as Alibaba's container service does: services with one address share it.
 /// </summary>
 internal static class RouteLabels
 {
@@ -20,7 +20,11 @@ internal static class RouteLabels
 
     /// <param name="Route">Accepted by <see cref="RouteSchema.Route"/>.</param>
     /// <param name="Path">For messages.</param>
-    public readonly record struct Labelled(string Name, MappingNode Route, string Path);
+    /// <param name="SharesAddress">
+    /// Services with the same address stand behind it together, as they did in Alibaba's service.
+    /// </param>
+    public readonly record struct Labelled(
+        string Name, MappingNode Route, string Path, bool SharesAddress = false);
 
     public static IEnumerable<Labelled> Read(
         string service, MappingNode definition, Problems problems)
@@ -117,7 +121,7 @@ internal static class RouteLabels
                 route.Set("path", address.Path);
             }
 
-            yield return new Labelled(label.Key, route, path);
+            yield return new Labelled(label.Key, route, path, SharesAddress: true);
         }
     }
 

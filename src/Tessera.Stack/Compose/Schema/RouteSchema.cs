@@ -19,6 +19,7 @@ internal static class RouteSchema
         new Key("host", StringListOrOne),
         new Key("path", ScalarShape.String),
         new Key("port", ScalarShape.Integer),
+        new Key("backend", ScalarShape.String),
         new Key("when", When),
         .. Rules(),
     ])
