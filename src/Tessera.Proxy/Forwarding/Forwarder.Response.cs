@@ -83,11 +83,15 @@ internal sealed partial class Forwarder
             }
             else
             {
+                // A receive into no room would look like the end of the stream.
+                int room = exchange.Reply.Length - exchange.ReplyEnd;
+                if (room == 0)
+                {
+                    return UpstreamFailed(exchange, ProxyErrorKind.InvalidResponse);
+                }
+
                 SyscallResult received = await upstream.ReceiveAsync(
-                    exchange.Reply,
-                    exchange.ReplyEnd,
-                    exchange.Reply.Length - exchange.ReplyEnd,
-                    exchange.Limits.ReadTimeoutMs);
+                    exchange.Reply, exchange.ReplyEnd, room, exchange.Limits.ReadTimeoutMs);
                 if (!received.IsSuccess || received.Value == 0)
                 {
                     return ReceiveFailed(exchange, received);

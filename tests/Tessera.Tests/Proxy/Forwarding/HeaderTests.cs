@@ -1,4 +1,5 @@
 using Shouldly;
+using Tessera.Proxy;
 using Xunit;
 
 namespace Tessera.Tests.Proxy.Forwarding;
@@ -109,6 +110,34 @@ public sealed class HeaderTests
             await client.SendAsync($"GET / HTTP/1.1\r\nHost: test\r\nCookie: {cookie}\r\n\r\n");
             (await client.ReadHeadAsync()).ShouldContain(cookie);
         }
+    }
+
+    /// <summary>A limited rate takes the smaller buffer, as many responses at once do.</summary>
+    [Fact]
+    public async Task Takes_a_response_head_of_the_permitted_size_in_the_smaller_buffer()
+    {
+        string cookie = new('c', 32_000);
+        using ScriptedServer server = ScriptedServer.Reply(_ =>
+            $"HTTP/1.1 200 OK\r\nSet-Cookie: {cookie}\r\nContent-Length: 0\r\n\r\n");
+        await using ProxyFixture proxy = ProxyFixture.Start(
+            [server.Address],
+            listener: l => l with
+            {
+                Routes =
+                [
+                    new RouteConfig
+                    {
+                        Backend = "web",
+                        ResponseHeaders = [new FieldConfig("X-Added", "1")],
+                        Flow = new FlowConfig { BytesPerSecond = 10_000_000 },
+                    },
+                ],
+            });
+        string answer = await proxy.ExchangeAsync(
+            "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+        answer.ShouldStartWith("HTTP/1.1 200 OK\r\n");
+        answer.ShouldContain("X-Added: 1\r\n");
+        answer.ShouldContain(cookie);
     }
 
     [Theory]
