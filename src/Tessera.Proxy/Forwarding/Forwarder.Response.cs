@@ -181,7 +181,8 @@ internal sealed partial class Forwarder
             option,
             keepsChunks,
             exchange.Route?.ResponseFields,
-            exchange.AddedFields);
+            exchange.AddedFields,
+            _shard.Clock.HttpDate);
         exchange.HasReachedClient = true;
         exchange.NoteSentHead(exchange.Reply.AsSpan(exchange.ReplyStart..headEnd));
         bool isPaced = exchange.Pacer.IsLimited && !exchange.IsReplyComplete
