@@ -103,17 +103,18 @@ internal static class ResponseEditor
         FieldEdit? edit, out bool hasDate)
     {
         hasDate = false;
+        bool isBare = head.StatusCode is < 200 or 204;
         int shift = 0;
         int runEnd = head.Length;
         for (int i = head.HeaderCount - 1; i >= 0; i--)
         {
             ref readonly HeaderField field = ref head.Headers[i];
+            // 1xx and 204 have neither length nor chunks (RFC 9110 section 8.6, RFC 9112 section
+            // 6.1), and without chunks there is no trailer.
             bool isKept = !field.IsHopByHop
-                || (field.Kind == HeaderKind.TransferEncoding && keepsChunks)
+                || (field.Kind == HeaderKind.TransferEncoding && keepsChunks && !isBare)
                 || (field.Kind == HeaderKind.Upgrade && isUpgrade);
-
-            // 204 has no length (RFC 9110 section 8.6), and without chunks there is no trailer.
-            isKept &= !(field.Kind == HeaderKind.ContentLength && head.StatusCode == 204)
+            isKept &= !(field.Kind == HeaderKind.ContentLength && isBare)
                 && !(field.Kind == HeaderKind.Trailer && head.IsChunked && !keepsChunks);
             if (isKept && (edit is null || !edit.Drops(field.Name(buffer[start..]))))
             {

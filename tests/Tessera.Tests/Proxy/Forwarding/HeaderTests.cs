@@ -113,6 +113,23 @@ public sealed class HeaderTests
         body.ShouldBe("one");
     }
 
+    [Theory]
+    [InlineData("Transfer-Encoding: chunked\r\n")]
+    [InlineData("Content-Length: 0\r\n")]
+    public async Task Takes_the_framing_of_a_body_from_204(string framing)
+    {
+        using ScriptedServer server = ScriptedServer.Reply(
+            _ => $"HTTP/1.1 204 No Content\r\nA: 1\r\n{framing}{Date}\r\n");
+        await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
+        using ScriptedConnection client = await proxy.ConnectAsync();
+        for (int i = 0; i < 2; i++)
+        {
+            await client.SendAsync("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+            (await client.ReadHeadAsync()).ShouldBe(
+                $"HTTP/1.1 204 No Content\r\nA: 1\r\n{Date}\r\n");
+        }
+    }
+
     [Fact]
     public async Task Leaves_the_date_to_a_route_that_writes_one()
     {
