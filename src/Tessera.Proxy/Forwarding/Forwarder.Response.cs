@@ -116,14 +116,25 @@ internal sealed partial class Forwarder
     {
         ResponseHead head = exchange.Response;
         int start = exchange.ReplyStart;
-        int length = head.Length;
+        int end = start + head.Length;
         bool isWanted = exchange.Request.MinorVersion == 1
             && !(head.StatusCode == 100 && exchange.HasContinued);
         if (isWanted)
         {
             exchange.HasPassedInterim = true;
+
+            // What is for the server's own hop stays here (RFC 9110 section 7.6.1).
+            int editedStart = ResponseEditor.Edit(
+                head,
+                exchange.Reply,
+                start,
+                ConnectionOption.Implied,
+                keepsChunks: false,
+                exchange.Route?.ResponseFields,
+                added: default,
+                date: default);
             SyscallResult sent = await exchange.Client.Transport.SendAsync(
-                exchange.Reply, start, length, _options.SendTimeoutMs);
+                exchange.Reply, editedStart, end - editedStart, _options.SendTimeoutMs);
             if (!sent.IsSuccess)
             {
                 return ClientSendFailed(sent);
@@ -131,8 +142,8 @@ internal sealed partial class Forwarder
         }
 
         // What follows moves to the front, so that any number of interim responses has room.
-        int left = exchange.ReplyEnd - start - length;
-        exchange.Reply.AsSpan(start + length, left).CopyTo(exchange.Reply.AsSpan(start));
+        int left = exchange.ReplyEnd - end;
+        exchange.Reply.AsSpan(end, left).CopyTo(exchange.Reply.AsSpan(start));
         exchange.ReplyEnd = start + left;
         head.Reset();
         return ProxyError.None;

@@ -242,6 +242,21 @@ public sealed class BodyTests
     }
 
     [Fact]
+    public async Task Keeps_what_is_for_its_own_hop_from_interim_responses()
+    {
+        using ScriptedServer server = ScriptedServer.Reply(_ =>
+            "HTTP/1.1 103 Early Hints\r\nConnection: close, X-Hop\r\nLink: </a.css>\r\n"
+            + "X-Hop: 1\r\nContent-Length: 7\r\nKeep-Alive: 5\r\n\r\n"
+            + "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
+        using ScriptedConnection client = await proxy.ConnectAsync();
+        await client.SendAsync("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        (await client.ReadHeadAsync()).ShouldBe(
+            "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n");
+        (await client.ReadResponseAsync()).Body.ShouldBe("ok");
+    }
+
+    [Fact]
     public async Task Relays_an_answer_that_comes_before_the_request_is_whole()
     {
         using ScriptedServer server = ScriptedServer.Start(async connection =>
