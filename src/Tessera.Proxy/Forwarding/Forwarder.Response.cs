@@ -61,9 +61,16 @@ internal sealed partial class Forwarder
     /// <summary>The head comes in pieces, or interim responses come before it.</summary>
     private async ReactorTask<ProxyError> ReceiveReplyHeadAsync(Exchange exchange)
     {
+        IoHandle client = exchange.Client.Transport.Handle;
         Transport upstream = exchange.Upstream!.Transport;
-        while (true)
+        for (int burst = 1; ; burst++)
         {
+            // A flood of interim responses must not keep the reactor from others.
+            if (burst % RelayBurst == 0)
+            {
+                await _reactor.Yield(upstream.Handle.Read);
+            }
+
             // An interim response (1xx) is complete: pass it on and look behind it.
             ProxyError error;
             if (exchange.Response.StatusCode != 0 && exchange.Response.Length > 0)
@@ -90,8 +97,10 @@ internal sealed partial class Forwarder
                     return UpstreamFailed(exchange, ProxyErrorKind.InvalidResponse);
                 }
 
+                client.Watch(IoWatch.Broken, upstream.Handle.Read);
                 SyscallResult received = await upstream.ReceiveAsync(
                     exchange.Reply, exchange.ReplyEnd, room, exchange.Limits.ReadTimeoutMs);
+                client.Unwatch();
                 if (!received.IsSuccess || received.Value == 0)
                 {
                     return ReceiveFailed(exchange, received);
@@ -310,7 +319,7 @@ internal sealed partial class Forwarder
         Transport client = exchange.Client.Transport;
         Transport upstream = exchange.Upstream!.Transport;
         int start = exchange.ReplyBodyStart;
-        while (true)
+        for (int burst = 1; ; burst++)
         {
             int length = Unchunk(exchange, start);
             SyscallResult sent = await SendPacedAsync(exchange, exchange.Reply, start, length);
@@ -329,9 +338,16 @@ internal sealed partial class Forwarder
                 return ProxyError.Of(ProxyErrorKind.InvalidResponse, ProxyErrorSource.Upstream);
             }
 
+            if (burst % RelayBurst == 0)
+            {
+                await _reactor.Yield(upstream.Handle.Read);
+            }
+
             start = 0;
+            client.Handle.Watch(IoWatch.Broken, upstream.Handle.Read);
             SyscallResult received = await upstream.ReceiveAsync(
                 exchange.Reply, 0, exchange.Reply.Length, exchange.Limits.ReadTimeoutMs);
+            client.Handle.Unwatch();
             if (!received.IsSuccess || received.Value == 0)
             {
                 return ReceiveFailed(exchange, received);
