@@ -276,8 +276,10 @@ public sealed partial class ProxyServer : IAsyncDisposable
 
     private Shard CreateShard(int number)
     {
+        // The largest head of either side, with what the proxy writes into it.
+        int addedBytes = Math.Max(RequestWriter.MaxAddedBytes, Exchange.MaxReplyHeadroom);
         var buffers = new BufferPool(
-            _options.MaxHeadBytes + RequestWriter.MaxAddedBytes, _options.RelayBufferBytes);
+            _options.MaxHeadBytes + addedBytes, _options.RelayBufferBytes);
         var reactor = new Reactor(
             $"tessera-{number}",
             _createPoller(buffers),

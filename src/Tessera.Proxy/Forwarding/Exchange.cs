@@ -21,6 +21,9 @@ internal sealed partial class Exchange
     /// <summary>Of the field lines added to one response.</summary>
     private const int MaxAddedBytes = 4 * 1_024;
 
+    /// <summary>The most that <see cref="ReplyHeadroom"/> may be, in bytes.</summary>
+    public const int MaxReplyHeadroom = ResponseEditor.Headroom + MaxAddedBytes;
+
     /// <summary>Larger buffers are not kept for the next request.</summary>
     private const int MaxSpareBytes = 1_024;
 
@@ -220,7 +223,7 @@ internal sealed partial class Exchange
     public int ReplyHeadroom =>
         Route is null or { IsPlain: true } && _addedLength == 0 && _binding is null
         ? ResponseEditor.Headroom
-        : ResponseEditor.Headroom + MaxAddedBytes;
+        : MaxReplyHeadroom;
 
     public void Begin(ClientConnection client, long nowMs)
     {

@@ -64,9 +64,16 @@ internal sealed partial class Forwarder
     /// <summary>The head comes in pieces, or interim responses come before it.</summary>
     private async ReactorTask<ProxyError> ReceiveReplyHeadAsync(Exchange exchange)
     {
+        IoHandle client = exchange.Client.Transport.Handle;
         Transport upstream = exchange.Upstream!.Transport;
-        while (true)
+        for (int burst = 1; ; burst++)
         {
+            // A flood of interim responses must not keep the reactor from others.
+            if (burst % RelayBurst == 0)
+            {
+                await _reactor.Yield(upstream.Handle.Read);
+            }
+
             // An interim response (1xx) is complete: pass it on and look behind it.
             ProxyError error;
             if (exchange.Response.StatusCode != 0 && exchange.Response.Length > 0)
@@ -86,11 +93,17 @@ internal sealed partial class Forwarder
             }
             else
             {
+                // A receive into no room would look like the end of the stream.
+                int room = exchange.Reply.Length - exchange.ReplyEnd;
+                if (room == 0)
+                {
+                    return UpstreamFailed(exchange, ProxyErrorKind.InvalidResponse);
+                }
+
+                client.Watch(IoWatch.Broken, upstream.Handle.Read);
                 SyscallResult received = await upstream.ReceiveAsync(
-                    exchange.Reply,
-                    exchange.ReplyEnd,
-                    exchange.Reply.Length - exchange.ReplyEnd,
-                    exchange.Limits.ReadTimeoutMs);
+                    exchange.Reply, exchange.ReplyEnd, room, exchange.Limits.ReadTimeoutMs);
+                client.Unwatch();
                 if (!received.IsSuccess || received.Value == 0)
                 {
                     return ReceiveFailed(exchange, received);
@@ -115,14 +128,25 @@ internal sealed partial class Forwarder
     {
         ResponseHead head = exchange.Response;
         int start = exchange.ReplyStart;
-        int length = head.Length;
+        int end = start + head.Length;
         bool isWanted = exchange.Request.MinorVersion == 1
             && !(head.StatusCode == 100 && exchange.HasContinued);
         if (isWanted)
         {
             exchange.HasPassedInterim = true;
+
+            // What is for the server's own hop stays here (RFC 9110 section 7.6.1).
+            int editedStart = ResponseEditor.Edit(
+                head,
+                exchange.Reply,
+                start,
+                ConnectionOption.Implied,
+                keepsChunks: false,
+                exchange.Route?.ResponseFields,
+                added: default,
+                date: default);
             SyscallResult sent = await exchange.Client.Transport.SendAsync(
-                exchange.Reply, start, length, _options.SendTimeoutMs);
+                exchange.Reply, editedStart, end - editedStart, _options.SendTimeoutMs);
             if (!sent.IsSuccess)
             {
                 return ClientSendFailed(sent);
@@ -130,8 +154,8 @@ internal sealed partial class Forwarder
         }
 
         // What follows moves to the front, so that any number of interim responses has room.
-        int left = exchange.ReplyEnd - start - length;
-        exchange.Reply.AsSpan(start + length, left).CopyTo(exchange.Reply.AsSpan(start));
+        int left = exchange.ReplyEnd - end;
+        exchange.Reply.AsSpan(end, left).CopyTo(exchange.Reply.AsSpan(start));
         exchange.ReplyEnd = start + left;
         head.Reset();
         return ProxyError.None;
@@ -180,7 +204,8 @@ internal sealed partial class Forwarder
             option,
             keepsChunks,
             exchange.Route?.ResponseFields,
-            exchange.AddedFields);
+            exchange.AddedFields,
+            _shard.Clock.HttpDate);
         exchange.HasReachedClient = true;
         exchange.NoteSentHead(exchange.Reply.AsSpan(exchange.ReplyStart..headEnd));
         bool isPaced = exchange.Pacer.IsLimited && !exchange.IsReplyComplete
@@ -323,7 +348,7 @@ internal sealed partial class Forwarder
         Transport client = exchange.Client.Transport;
         Transport upstream = exchange.Upstream!.Transport;
         int start = exchange.ReplyBodyStart;
-        while (true)
+        for (int burst = 1; ; burst++)
         {
             int length = Unchunk(exchange, start);
             SyscallResult sent = await SendPacedAsync(exchange, exchange.Reply, start, length);
@@ -342,9 +367,16 @@ internal sealed partial class Forwarder
                 return ProxyError.Of(ProxyErrorKind.InvalidResponse, ProxyErrorSource.Upstream);
             }
 
+            if (burst % RelayBurst == 0)
+            {
+                await _reactor.Yield(upstream.Handle.Read);
+            }
+
             start = 0;
+            client.Handle.Watch(IoWatch.Broken, upstream.Handle.Read);
             SyscallResult received = await upstream.ReceiveAsync(
                 exchange.Reply, 0, exchange.Reply.Length, exchange.Limits.ReadTimeoutMs);
+            client.Handle.Unwatch();
             if (!received.IsSuccess || received.Value == 0)
             {
                 return ReceiveFailed(exchange, received);

@@ -1,3 +1,4 @@
+using System.Text;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Routing;
 
@@ -25,7 +26,10 @@ internal enum ConnectionOption : byte
 /// </summary>
 internal static class ResponseEditor
 {
-    /// <summary>Bytes to leave free before a head that will be edited.</summary>
+    /// <summary>
+    /// Bytes to leave free before a head that will be edited: for "Connection: keep-alive" (24 with
+    /// its CRLF) and a date (37).
+    /// </summary>
     public const int Headroom = 64;
 
     /// <summary>
@@ -40,6 +44,10 @@ internal static class ResponseEditor
     /// <param name="keepsChunks">False when the body goes on without its chunk framing.</param>
     /// <param name="edit">Fields that the route takes away; null for none.</param>
     /// <param name="added">Field lines, for which there is headroom.</param>
+    /// <param name="date">
+    /// The value of Date for a response that comes without (RFC 9110 section 6.6.1); empty for
+    /// none.
+    /// </param>
     public static int Edit(
         ResponseHead head,
         Span<byte> buffer,
@@ -47,12 +55,14 @@ internal static class ResponseEditor
         ConnectionOption option,
         bool keepsChunks,
         FieldEdit? edit,
-        ReadOnlySpan<byte> added)
+        ReadOnlySpan<byte> added,
+        ReadOnlySpan<byte> date)
     {
         int statusLineEnd = head.HeaderCount > 0 ? head.Headers[0].Start : head.Length - 2;
         buffer[start + MinorVersionIndex] = (byte)'1';
         int shift = Drop(
-            head, buffer, start, option == ConnectionOption.Upgrade, keepsChunks, edit);
+            head, buffer, start, option == ConnectionOption.Upgrade, keepsChunks, edit,
+            out bool hasDate);
         start += shift;
         ReadOnlySpan<byte> line = option switch
         {
@@ -61,7 +71,10 @@ internal static class ResponseEditor
             ConnectionOption.Upgrade => "Connection: upgrade\r\n"u8,
             _ => default,
         };
-        int length = line.Length + added.Length;
+        ReadOnlySpan<byte> dateName = "Date: "u8;
+        bool addsDate = !hasDate && !date.IsEmpty && !HasDate(added);
+        int length = line.Length + added.Length
+            + (addsDate ? dateName.Length + date.Length + 2 : 0);
         if (length == 0)
         {
             return start;
@@ -69,8 +82,16 @@ internal static class ResponseEditor
 
         buffer.Slice(start, statusLineEnd).CopyTo(buffer[(start - length)..]);
         start -= length;
-        line.CopyTo(buffer[(start + statusLineEnd)..]);
-        added.CopyTo(buffer[(start + statusLineEnd + line.Length)..]);
+        var writer = new ByteWriter(buffer.Slice(start + statusLineEnd, length));
+        if (addsDate)
+        {
+            writer.Write(dateName);
+            writer.Write(date);
+            writer.Write("\r\n"u8);
+        }
+
+        writer.Write(line);
+        writer.Write(added);
         return start;
     }
 
@@ -79,22 +100,25 @@ internal static class ResponseEditor
     /// </summary>
     private static int Drop(
         ResponseHead head, Span<byte> buffer, int start, bool isUpgrade, bool keepsChunks,
-        FieldEdit? edit)
+        FieldEdit? edit, out bool hasDate)
     {
+        hasDate = false;
+        bool isBare = head.StatusCode is < 200 or 204;
         int shift = 0;
         int runEnd = head.Length;
         for (int i = head.HeaderCount - 1; i >= 0; i--)
         {
             ref readonly HeaderField field = ref head.Headers[i];
+            // 1xx and 204 have neither length nor chunks (RFC 9110 section 8.6, RFC 9112 section
+            // 6.1), and without chunks there is no trailer.
             bool isKept = !field.IsHopByHop
-                || (field.Kind == HeaderKind.TransferEncoding && keepsChunks)
+                || (field.Kind == HeaderKind.TransferEncoding && keepsChunks && !isBare)
                 || (field.Kind == HeaderKind.Upgrade && isUpgrade);
-
-            // 204 has no length (RFC 9110 section 8.6), and without chunks there is no trailer.
-            isKept &= !(field.Kind == HeaderKind.ContentLength && head.StatusCode == 204)
+            isKept &= !(field.Kind == HeaderKind.ContentLength && isBare)
                 && !(field.Kind == HeaderKind.Trailer && head.IsChunked && !keepsChunks);
             if (isKept && (edit is null || !edit.Drops(field.Name(buffer[start..]))))
             {
+                hasDate |= field.Kind == HeaderKind.Date;
                 continue;
             }
 
@@ -105,6 +129,22 @@ internal static class ResponseEditor
 
         Move(buffer, start, start + runEnd, shift);
         return shift;
+    }
+
+    /// <summary>The route writes a date of its own.</summary>
+    private static bool HasDate(ReadOnlySpan<byte> added)
+    {
+        while (!added.IsEmpty)
+        {
+            if (added.Length >= 5 && Ascii.EqualsIgnoreCase(added[..5], "date:"u8))
+            {
+                return true;
+            }
+
+            added = added[(added.IndexOf((byte)'\n') + 1)..];
+        }
+
+        return false;
     }
 
     private static void Move(Span<byte> buffer, int start, int end, int shift)

@@ -96,12 +96,21 @@ internal sealed class BackendHealth
             return;
         }
 
-        do
+        try
         {
-            seen = Volatile.Read(ref _evaluations);
-            CountWell();
+            do
+            {
+                seen = Volatile.Read(ref _evaluations);
+                CountWell();
+            }
+            while (Interlocked.Add(ref _evaluations, -seen) != 0);
         }
-        while (Interlocked.Add(ref _evaluations, -seen) != 0);
+        catch
+        {
+            // Whoever comes next must not take this thread for still counting.
+            Volatile.Write(ref _evaluations, 0);
+            throw;
+        }
     }
 
     /// <summary>
@@ -116,25 +125,14 @@ internal sealed class BackendHealth
             return;
         }
 
-        Endpoint[] active = Volatile.Read(ref _active);
-        int ejected = active.Count(e => e.Health.IsEjected(nowMs));
-        int most = Math.Min(active.Length * config.MaxEjectedPercent / 100, active.Length - 1);
-        if (!health.IsEjected(nowMs))
+        try
         {
-            if (ejected < most)
-            {
-                long lengthMs = health.Eject(config, why, nowMs);
-                Volatile.Write(ref _isAtCeiling, 0);
-                Say($"endpoint {endpoint} is ejected for {Seconds(lengthMs)} s: {why}");
-            }
-            else if (Interlocked.Exchange(ref _isAtCeiling, 1) == 0)
-            {
-                Say($"endpoint {endpoint} would be ejected ({why}) but is kept: "
-                    + $"{ejected} of {active.Length} are out already, and no more than {most} may");
-            }
+            EjectWithinLimit(health, endpoint, config, why, nowMs);
         }
-
-        Volatile.Write(ref _isEjecting, 0);
+        finally
+        {
+            Volatile.Write(ref _isEjecting, 0);
+        }
     }
 
     /// <summary>The probe of an endpoint has changed its mind.</summary>
@@ -152,6 +150,28 @@ internal sealed class BackendHealth
 
     private static string Seconds(long lengthMs) =>
         (lengthMs / 1_000.0).ToString("0.###", CultureInfo.InvariantCulture);
+
+    private void EjectWithinLimit(
+        EndpointHealth health, string endpoint, OutlierConfig config, string why, long nowMs)
+    {
+        Endpoint[] active = Volatile.Read(ref _active);
+        int ejected = active.Count(e => e.Health.IsEjected(nowMs));
+        int most = Math.Min(active.Length * config.MaxEjectedPercent / 100, active.Length - 1);
+        if (!health.IsEjected(nowMs))
+        {
+            if (ejected < most)
+            {
+                long lengthMs = health.Eject(config, why, nowMs);
+                Volatile.Write(ref _isAtCeiling, 0);
+                Say($"endpoint {endpoint} is ejected for {Seconds(lengthMs)} s: {why}");
+            }
+            else if (Interlocked.Exchange(ref _isAtCeiling, 1) == 0)
+            {
+                Say($"endpoint {endpoint} would be ejected ({why}) but is kept: "
+                    + $"{ejected} of {active.Length} are out already, and no more than {most} may");
+            }
+        }
+    }
 
     private void CountWell()
     {

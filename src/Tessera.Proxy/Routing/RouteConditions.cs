@@ -74,13 +74,17 @@ internal sealed class RouteConditions
         return _methods.Length == 0;
     }
 
-    /// <summary>A field may stand on several lines: one that fits is enough.</summary>
+    /// <summary>
+    /// A field may stand on several lines: one that fits is enough. One with an underscore in its
+    /// name is not passed on, and so decides nothing.
+    /// </summary>
     private static bool HasField(in RouteRequest request, Condition condition)
     {
         RequestHead head = request.Head;
         foreach (ref readonly HeaderField field in head.Headers.AsSpan(0, head.HeaderCount))
         {
             if (field.NameLength == condition.Name.Length
+                && field.Kind != HeaderKind.Underscored
                 && Ascii.EqualsIgnoreCase(field.Name(request.Received), condition.Name)
                 && condition.Accepts(field.Value(request.Received)))
             {

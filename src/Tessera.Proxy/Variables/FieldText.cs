@@ -1,3 +1,4 @@
+using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Http;
 
 namespace Tessera.Proxy.Variables;
@@ -27,19 +28,50 @@ internal static class FieldText
         return default;
     }
 
-    /// <summary>The value of the first field of that name, whose "-" are "_" here.</summary>
+    /// <summary>
+    /// The value of the first field of that name, whose "-" are "_" here. A field that is sent with
+    /// "_" is not passed on to the server, and answers for nothing here either.
+    /// </summary>
     public static ReadOnlySpan<byte> Find(
         RequestHead head, ReadOnlySpan<byte> received, ReadOnlySpan<byte> name)
     {
         foreach (ref readonly HeaderField field in head.Headers.AsSpan(0, head.HeaderCount))
         {
-            if (field.NameLength == name.Length && IsName(field.Name(received), name))
+            if (IsNamed(field, received, name))
             {
                 return field.Value(received);
             }
         }
 
         return default;
+    }
+
+    /// <summary>
+    /// Writes the values of all fields of that name as one (RFC 9110 section 5.3), as nginx does
+    /// from 1.23 on: cookies with "; " between them (RFC 9113 section 8.2.3), others with ", ".
+    /// </summary>
+    public static void WriteAll(
+        ref ByteWriter writer,
+        RequestHead head,
+        ReadOnlySpan<byte> received,
+        ReadOnlySpan<byte> name)
+    {
+        bool isFirst = true;
+        foreach (ref readonly HeaderField field in head.Headers.AsSpan(0, head.HeaderCount))
+        {
+            if (!IsNamed(field, received, name))
+            {
+                continue;
+            }
+
+            if (!isFirst)
+            {
+                writer.Write(field.Kind == HeaderKind.Cookie ? "; "u8 : ", "u8);
+            }
+
+            writer.Write(field.Value(received));
+            isFirst = false;
+        }
     }
 
     /// <summary>The value of the first cookie of that name (RFC 6265 section 4.2).</summary>
@@ -132,6 +164,12 @@ internal static class FieldText
         value = head[(colon + 1)..length].Trim(" \t"u8);
         return true;
     }
+
+    private static bool IsNamed(
+        in HeaderField field, ReadOnlySpan<byte> received, ReadOnlySpan<byte> name) =>
+        field.NameLength == name.Length
+        && field.Kind != HeaderKind.Underscored
+        && IsName(field.Name(received), name);
 
     private static bool IsName(ReadOnlySpan<byte> sent, ReadOnlySpan<byte> name)
     {

@@ -37,7 +37,8 @@ internal static class VariableValue
                 writer.Write(FieldText.FindArgument(exchange.Query, name.Member));
                 break;
             case Variable.Http:
-                writer.Write(FieldText.Find(exchange.Request, exchange.Received, name.Member));
+                FieldText.WriteAll(
+                    ref writer, exchange.Request, exchange.Received, name.Member);
                 break;
             case Variable.Cookie:
                 writer.Write(

@@ -172,14 +172,14 @@ public sealed class BodyTests
     public async Task Expects_no_body_where_there_is_none(
         string method, string status, string field)
     {
-        using ScriptedServer server =
-            ScriptedServer.Reply(_ => $"HTTP/1.1 {status}\r\n{field}\r\n");
+        string reply = $"HTTP/1.1 {status}\r\nDate: today\r\n{field}\r\n";
+        using ScriptedServer server = ScriptedServer.Reply(_ => reply);
         await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
         using ScriptedConnection client = await proxy.ConnectAsync();
         for (int i = 0; i < 3; i++)
         {
             await client.SendAsync($"{method} / HTTP/1.1\r\nHost: test\r\n\r\n");
-            (await client.ReadHeadAsync()).ShouldBe($"HTTP/1.1 {status}\r\n{field}\r\n");
+            (await client.ReadHeadAsync()).ShouldBe(reply);
         }
 
         server.ConnectionCount.ShouldBe(1);
@@ -239,6 +239,21 @@ public sealed class BodyTests
         // HTTP/1.0 knows no interim responses.
         (await proxy.ExchangeAsync("GET / HTTP/1.0\r\n\r\n")).ShouldStartWith(
             "HTTP/1.1 200 OK\r\n");
+    }
+
+    [Fact]
+    public async Task Keeps_what_is_for_its_own_hop_from_interim_responses()
+    {
+        using ScriptedServer server = ScriptedServer.Reply(_ =>
+            "HTTP/1.1 103 Early Hints\r\nConnection: close, X-Hop\r\nLink: </a.css>\r\n"
+            + "X-Hop: 1\r\nContent-Length: 7\r\nKeep-Alive: 5\r\n\r\n"
+            + "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
+        using ScriptedConnection client = await proxy.ConnectAsync();
+        await client.SendAsync("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        (await client.ReadHeadAsync()).ShouldBe(
+            "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n");
+        (await client.ReadResponseAsync()).Body.ShouldBe("ok");
     }
 
     [Fact]

@@ -1,10 +1,16 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Shouldly;
+using Tessera.Proxy;
 using Xunit;
 
 namespace Tessera.Tests.Proxy.Forwarding;
 
 public sealed class HeaderTests
 {
+    /// <summary>A server's, which passes as it is.</summary>
+    private const string Date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+
     [Fact]
     public async Task Tells_the_server_about_the_client()
     {
@@ -56,7 +62,8 @@ public sealed class HeaderTests
     public async Task Drops_the_servers_own_hop_from_the_response()
     {
         using ScriptedServer server = ScriptedServer.Reply(_ =>
-            "HTTP/1.1 200 Fine\r\nConnection: keep-alive, X-Hop\r\nServer: s\r\nKeep-Alive: 5\r\n"
+            $"HTTP/1.1 200 Fine\r\nConnection: keep-alive, X-Hop\r\n{Date}Server: s\r\n"
+            + "Keep-Alive: 5\r\n"
             + "Content-Length: 2\r\nX-Hop: 1\r\nSet-Cookie: a=b\r\n\r\nok");
         await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
         using ScriptedConnection client = await proxy.ConnectAsync();
@@ -65,7 +72,8 @@ public sealed class HeaderTests
             await client.SendAsync("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
             (string head, string body) = await client.ReadResponseAsync();
             head.ShouldBe(
-                "HTTP/1.1 200 Fine\r\nServer: s\r\nContent-Length: 2\r\nSet-Cookie: a=b\r\n\r\n");
+                $"HTTP/1.1 200 Fine\r\n{Date}Server: s\r\nContent-Length: 2\r\n"
+                + "Set-Cookie: a=b\r\n\r\n");
             body.ShouldBe("ok");
         }
 
@@ -75,11 +83,74 @@ public sealed class HeaderTests
     [Fact]
     public async Task Says_close_when_the_client_asked_for_it()
     {
-        using ScriptedServer server = ScriptedServer.Named("one");
+        using ScriptedServer server = ScriptedServer.Reply(
+            _ => $"HTTP/1.1 200 OK\r\n{Date}Content-Length: 3\r\n\r\none");
         await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
         string answer = await proxy.ExchangeAsync(
             "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
-        answer.ShouldBe("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 3\r\n\r\none");
+        answer.ShouldBe(
+            $"HTTP/1.1 200 OK\r\nConnection: close\r\n{Date}Content-Length: 3\r\n\r\none");
+    }
+
+    [Theory]
+    [InlineData("", "Connection: close")]
+    [InlineData("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: date\r\n", "Connection: close")]
+    [InlineData("", "Connection: keep-alive")]
+    public async Task Dates_a_response_that_comes_without_a_date(string fields, string option)
+    {
+        using ScriptedServer server = ScriptedServer.Reply(
+            _ => $"HTTP/1.1 200 OK\r\n{fields}Content-Length: 3\r\n\r\none");
+        await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
+        using ScriptedConnection client = await proxy.ConnectAsync();
+        await client.SendAsync($"GET / HTTP/1.0\r\nHost: test\r\n{option}\r\n\r\n");
+        (string head, string body) = await client.ReadResponseAsync();
+        Match match = Regex.Match(
+            head,
+            $"^HTTP/1.1 200 OK\r\nDate: (.{{29}})\r\n{option}\r\nContent-Length: 3\r\n\r\n$");
+        match.Success.ShouldBeTrue(head);
+        DateTimeOffset.ParseExact(match.Groups[1].Value, "r", CultureInfo.InvariantCulture)
+            .ShouldBe(DateTimeOffset.UtcNow, TimeSpan.FromMinutes(1));
+        body.ShouldBe("one");
+    }
+
+    [Theory]
+    [InlineData("Transfer-Encoding: chunked\r\n")]
+    [InlineData("Content-Length: 0\r\n")]
+    public async Task Takes_the_framing_of_a_body_from_204(string framing)
+    {
+        using ScriptedServer server = ScriptedServer.Reply(
+            _ => $"HTTP/1.1 204 No Content\r\nA: 1\r\n{framing}{Date}\r\n");
+        await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
+        using ScriptedConnection client = await proxy.ConnectAsync();
+        for (int i = 0; i < 2; i++)
+        {
+            await client.SendAsync("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+            (await client.ReadHeadAsync()).ShouldBe(
+                $"HTTP/1.1 204 No Content\r\nA: 1\r\n{Date}\r\n");
+        }
+    }
+
+    [Fact]
+    public async Task Leaves_the_date_to_a_route_that_writes_one()
+    {
+        using ScriptedServer server = ScriptedServer.Named("one");
+        await using ProxyFixture proxy = ProxyFixture.Start(
+            [server.Address],
+            listener: l => l with
+            {
+                Routes =
+                [
+                    new RouteConfig
+                    {
+                        Backend = "web",
+                        ResponseHeaders = [new FieldConfig("A", "1"), new FieldConfig("date", "x")],
+                    },
+                ],
+            });
+        using ScriptedConnection client = await proxy.ConnectAsync();
+        await client.SendAsync("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        (await client.ReadHeadAsync()).ShouldBe(
+            "HTTP/1.1 200 OK\r\nA: 1\r\ndate: x\r\nContent-Length: 3\r\n\r\n");
     }
 
     [Fact]
@@ -109,6 +180,34 @@ public sealed class HeaderTests
             await client.SendAsync($"GET / HTTP/1.1\r\nHost: test\r\nCookie: {cookie}\r\n\r\n");
             (await client.ReadHeadAsync()).ShouldContain(cookie);
         }
+    }
+
+    /// <summary>A limited rate takes the smaller buffer, as many responses at once do.</summary>
+    [Fact]
+    public async Task Takes_a_response_head_of_the_permitted_size_in_the_smaller_buffer()
+    {
+        string cookie = new('c', 32_000);
+        using ScriptedServer server = ScriptedServer.Reply(_ =>
+            $"HTTP/1.1 200 OK\r\nSet-Cookie: {cookie}\r\nContent-Length: 0\r\n\r\n");
+        await using ProxyFixture proxy = ProxyFixture.Start(
+            [server.Address],
+            listener: l => l with
+            {
+                Routes =
+                [
+                    new RouteConfig
+                    {
+                        Backend = "web",
+                        ResponseHeaders = [new FieldConfig("X-Added", "1")],
+                        Flow = new FlowConfig { BytesPerSecond = 10_000_000 },
+                    },
+                ],
+            });
+        string answer = await proxy.ExchangeAsync(
+            "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+        answer.ShouldStartWith("HTTP/1.1 200 OK\r\n");
+        answer.ShouldContain("X-Added: 1\r\n");
+        answer.ShouldContain(cookie);
     }
 
     [Theory]

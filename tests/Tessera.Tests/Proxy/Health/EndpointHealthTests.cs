@@ -178,6 +178,27 @@ public sealed class EndpointHealthTests
         count.Add(6_999, 1_000).ShouldBe(1);
     }
 
+    [Fact]
+    public void Goes_on_ejecting_after_a_fault()
+    {
+        var outlier = new OutlierConfig { ConsecutiveFailures = 1 };
+        Endpoint[] endpoints = CreateAll(c => c, null, count: 2);
+        var backend = new BackendHealth("web", () => { });
+        backend.Apply(
+            new BackendSet(
+                new BackendConfig
+                {
+                    Name = "web",
+                    Endpoints = [.. endpoints.Select(e => e.Config)],
+                },
+                endpoints),
+            []);
+        Should.Throw<NullReferenceException>(
+            () => backend.TryEject(null!, "none", outlier, "it broke", _nowMs));
+        backend.TryEject(endpoints[0].Health, "web-0", outlier, "it broke", _nowMs);
+        endpoints[0].Health.IsEjected(_nowMs).ShouldBeTrue();
+    }
+
     private static Endpoint Create(
         Func<EndpointConfig, EndpointConfig> change,
         Func<BackendConfig, BackendConfig>? backend = null,

@@ -90,6 +90,7 @@ public sealed class RouteTableTests
     [InlineData("GET /?user=an%6Ea HTTP/1.1", "", "user")]
     [InlineData("GET /?user=bob HTTP/1.1", "", "any")]
     [InlineData("GET / HTTP/1.1", "Accept: text/html\r\nAccept: image/webp\r\n", "webp")]
+    [InlineData("GET / HTTP/1.1", "X_Under: 1\r\n", "any")]
     public void More_conditions_win(string line, string fields, string expected)
     {
         RouteTable table = Create(
@@ -102,7 +103,8 @@ public sealed class RouteTableTests
             },
             Below("debug", "/") with { Query = [new ValueMatch("debug")] },
             Below("user", "/") with { Query = [new ValueMatch("user", "anna")] },
-            Below("webp", "/") with { Headers = [new ValueMatch("accept", Pattern: "^image/")] });
+            Below("webp", "/") with { Headers = [new ValueMatch("accept", Pattern: "^image/")] },
+            Below("under", "/") with { Headers = [new ValueMatch("X_Under", "1")] });
         Ask(table, $"{line}\r\nHost: h\r\n{fields}\r\n").Name.ShouldBe(expected);
     }
 

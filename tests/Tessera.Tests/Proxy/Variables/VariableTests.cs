@@ -77,6 +77,22 @@ public sealed class VariableTests : IDisposable
         line.ShouldMatch($"^{expected}$");
     }
 
+    [Theory]
+    [InlineData("$http_x_one", "X_One: forged\r\n", "-")]
+    [InlineData("$http_x_one", "X_One: forged\r\nX-One: 1\r\n", "1")]
+    [InlineData(
+        "$content_type|$content_length", "Content_Type: a\r\nContent_Length: 7\r\n", "-|-")]
+    [InlineData("$http_x_one", "X-One: 1\r\nA: b\r\nx-one: 2\r\n", "1, 2")]
+    [InlineData("$http_cookie", "Cookie: a=1\r\nCookie: b=2\r\n", "a=1; b=2")]
+    public async Task Reads_the_fields_that_the_server_gets(
+        string format, string fields, string expected)
+    {
+        using ScriptedServer server = ScriptedServer.Named("x");
+        string line = await _log.LineOfAsync(
+            server, $"GET / HTTP/1.1\r\nHost: t\r\n{fields}Connection: close\r\n\r\n", format);
+        line.ShouldBe(expected);
+    }
+
     [Fact]
     public async Task Counts_the_bytes_of_both_sides()
     {
