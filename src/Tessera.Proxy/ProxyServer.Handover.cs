@@ -131,7 +131,7 @@ public sealed partial class ProxyServer
                     UnavailableReason = unavailableReason,
                 }),
             ];
-            _backends.Apply(configs);
+            _backends.Apply(_backends.Prepare(configs));
             _backendConfigs = configs;
         }
     }
