@@ -123,15 +123,16 @@ public sealed partial class ProxyServer
                 return;
             }
 
-            _backendConfigs =
+            ImmutableArray<BackendConfig> configs =
             [
                 .. _backendConfigs.Select(b => b.Name != backend ? b : b with
                 {
-                    Endpoints = [.. endpoints.Select(e => Known(b, e))],
+                    Endpoints = endpoints,
                     UnavailableReason = unavailableReason,
                 }),
             ];
-            _backends.Apply(_backendConfigs);
+            _backends.Apply(_backends.Prepare(configs));
+            _backendConfigs = configs;
         }
     }
 
@@ -162,17 +163,6 @@ public sealed partial class ProxyServer
 
         return _connections.Count;
     }
-
-    /// <summary>What was known of an endpoint holds, but for what changes in its life.</summary>
-    private static EndpointConfig Known(BackendConfig backend, EndpointConfig endpoint) =>
-        backend.Endpoints.FirstOrDefault(e => e.Id == endpoint.Id) is { } known
-            ? known with
-            {
-                Address = endpoint.Address,
-                Weight = endpoint.Weight,
-                State = endpoint.State,
-            }
-            : endpoint;
 
     /// <summary>Null when nobody passed sockets of this address on.</summary>
     private OpenListener? TakeInherited(Listener listener)

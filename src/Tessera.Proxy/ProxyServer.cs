@@ -100,7 +100,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
         _reactors = Array.ConvertAll(_shards, w => w.Reactor);
         _backends = new BackendTable(_shards, options);
         _series = new RouteSeriesTable(_shards.Length);
-        _routes = new RouteFactory(_backends, _series);
+        _routes = new RouteFactory(_series);
         Array.ForEach(_reactors, r => r.Start());
     }
 
@@ -144,13 +144,25 @@ public sealed partial class ProxyServer : IAsyncDisposable
         {
             ObjectDisposedException.ThrowIf(_disposal is not null, this);
 
-            // (0) Logs: a format that cannot be read changes nothing.
-            var paths = new HashSet<string>(StringComparer.Ordinal);
-            AccessLog?[] logs = [.. config.Listeners.Select(l => LogOf(l.AccessLog, paths))];
+            // (0) Whatever cannot be made ready throws here, and changes nothing.
+            PreparedBackends backends = _backends.Prepare(config.Backends);
+            var nextLogs = new Dictionary<string, (AccessLog Log, AccessLogConfig Config)>(
+                StringComparer.Ordinal);
+            AccessLog?[] logs = [.. config.Listeners.Select(l => LogOf(l.AccessLog, nextLogs))];
+            _series.BeginRound();
+            RouteTable[] tables =
+            [
+                .. config.Listeners.Select(l => _routes.CreateTable(l.Routes, backends)),
+            ];
 
             // (1) Backends first: routes point at them.
+            _backends.Apply(backends);
             _backendConfigs = config.Backends;
-            _backends.Apply(config.Backends);
+            foreach ((string path, (AccessLog log, AccessLogConfig logConfig)) in nextLogs)
+            {
+                log.Update(logConfig);
+                _logs[path] = log;
+            }
 
             // (2) Listeners that are gone stop accepting; WhenRetiredAsync tells when their
             // addresses are free. Those that a reactor failed to start are opened anew, or told of.
@@ -172,9 +184,9 @@ public sealed partial class ProxyServer : IAsyncDisposable
             // (3) Listeners that stay get their routes swapped; new ones are opened.
             ImmutableArray<ListenFailure>.Builder failures =
                 ImmutableArray.CreateBuilder<ListenFailure>();
-            foreach ((ListenerConfig listener, AccessLog? log) in config.Listeners.Zip(logs))
+            foreach ((ListenerConfig listener, AccessLog? log, RouteTable routes)
+                in config.Listeners.Zip(logs, tables))
             {
-                RouteTable routes = _routes.CreateTable(listener.Routes);
                 if (_listeners.TryGetValue(listener.Address, out OpenListener? open))
                 {
                     open.Listener.Update(listener.Protocol, routes, log);
@@ -188,7 +200,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
             _series.EndRound();
 
             // (4) Logs that nobody writes to any more are written out.
-            foreach (string path in _logs.Keys.Except(paths).ToArray())
+            foreach (string path in _logs.Keys.Except(nextLogs.Keys).ToArray())
             {
                 _logs.Remove(path, out AccessLog? log);
                 _retiringLogs = Task.WhenAll(_retiringLogs, WriteOutAsync([log!]));
@@ -288,25 +300,29 @@ public sealed partial class ProxyServer : IAsyncDisposable
         return new Shard(number, reactor, _options, _connections, _errorLog);
     }
 
-    /// <param name="seen">Paths of the listeners before; the first decides the format.</param>
-    private AccessLog? LogOf(AccessLogConfig? config, HashSet<string> seen)
+    /// <summary>The log as it is, or a new one, which writes nothing yet.</summary>
+    /// <param name="logs">
+    /// Those of the listeners before, by path; the first of a path decides the format.
+    /// </param>
+    /// <exception cref="FormatException">The format has a variable that does not exist.</exception>
+    private AccessLog? LogOf(
+        AccessLogConfig? config,
+        Dictionary<string, (AccessLog Log, AccessLogConfig Config)> logs)
     {
         if (config is null)
         {
             return null;
         }
 
-        bool isFirst = seen.Add(config.Path);
-        if (!_logs.TryGetValue(config.Path, out AccessLog? log))
+        if (logs.TryGetValue(config.Path, out (AccessLog Log, AccessLogConfig Config) known))
         {
-            log = new AccessLog(config, _reactors, _logWriter);
-            _logs.Add(config.Path, log);
-        }
-        else if (isFirst)
-        {
-            log.Update(config);
+            return known.Log;
         }
 
+        AccessLogFormat.Parse(config);
+        AccessLog log = _logs.GetValueOrDefault(config.Path)
+            ?? new AccessLog(config, _reactors, _logWriter);
+        logs.Add(config.Path, (log, config));
         return log;
     }
 

@@ -38,6 +38,7 @@ internal sealed partial class Exchange
     private int _addedLength;
     private Try[] _tries = new Try[4];
     private Endpoint? _reserved;
+    private byte[]? _bindingBefore;
 
     public Exchange(Reactor reactor, int maxHeaderCount)
     {
@@ -376,15 +377,23 @@ internal sealed partial class Exchange
     /// </summary>
     public bool TryReserve(long nowMs)
     {
-        byte[]? binding = _binding;
+        _bindingBefore = _binding;
         _reserved = Pick(Backend.Current, nowMs);
         if (_reserved is null)
         {
-            _binding = binding;
+            _binding = _bindingBefore;
             return false;
         }
 
         return true;
+    }
+
+    /// <summary>Undoes <see cref="TryReserve"/>: this try's answer is passed on.</summary>
+    public void GiveReserveBack()
+    {
+        _reserved!.GiveBack();
+        _reserved = null;
+        _binding = _bindingBefore;
     }
 
     /// <summary>Takes an idle connection to the endpoint, if there is one.</summary>

@@ -69,9 +69,14 @@ internal sealed partial class Forwarder
         IoHandle client = exchange.Client.Transport.Handle;
         int timeoutMs = (int)Math.Min(leftMs, isExhausted ? NextRestMs(exchange) : int.MaxValue);
         SyscallResult result;
+        bool wasReleased = false;
         try
         {
-            queue.Add(_reactor, exchange.Wait, exchange.HoldDeadlineMs);
+            queue.Add(
+                _reactor,
+                exchange.Wait,
+                exchange.HoldDeadlineMs,
+                isFull ? exchange.Tried : null);
             if (isFull && Balancer.HasRoom(backend.Current, exchange.Tried))
             {
                 await _reactor.Yield(exchange.Wait);
@@ -85,7 +90,7 @@ internal sealed partial class Forwarder
         finally
         {
             client.Unwatch();
-            queue.Remove(exchange.Wait);
+            wasReleased = !queue.Remove(exchange.Wait);
             backend.LeaveHold();
             exchange.NoteHeld(_reactor.NowMs - nowMs);
         }
@@ -96,10 +101,17 @@ internal sealed partial class Forwarder
             exchange.ForgetTried();
         }
 
-        return result.Errno == Errno.Canceled
+        ProxyError error = result.Errno == Errno.Canceled
             ? ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client)
             : exchange.Retries.IsOver(_reactor.NowMs) ? Final(exchange, reason)
             : ProxyError.None;
+        if (error.IsError && wasReleased)
+        {
+            // The room that it was told of is another's.
+            backend.ReleaseOne();
+        }
+
+        return error;
     }
 
     /// <summary>

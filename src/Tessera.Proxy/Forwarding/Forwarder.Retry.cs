@@ -1,4 +1,5 @@
 using Tessera.Linux.Net;
+using Tessera.Proxy.Routing;
 
 namespace Tessera.Proxy.Forwarding;
 
@@ -76,8 +77,8 @@ internal sealed partial class Forwarder
 
         return !exchange.Retries.AllowsStatus(exchange, status, nowMs)
             || !exchange.HasUntried
-            || !IsWithinBudget(exchange)
-            || !exchange.TryReserve(nowMs);
+            || !exchange.TryReserve(nowMs)
+            || !IsReserveWithinBudget(exchange);
     }
 
     /// <summary>
@@ -100,8 +101,24 @@ internal sealed partial class Forwarder
                 _reactor.NowMs, isForMaxFails: true, isForOutlier: true, error.Describe());
         }
 
-        bool isFree = !error.IsRetryable || error.Kind == ProxyErrorKind.ConnectFailed;
+        // Without anyone left there is no retry, unless it is held until there is.
+        BackendSet set = exchange.Backend.Current;
+        bool isFree = !error.IsRetryable
+            || error.Kind == ProxyErrorKind.ConnectFailed
+            || !(set.Config.IsManaged || Balancer.IsAnyLeft(set, exchange.Tried));
         return isFree || IsWithinBudget(exchange) ? error : error with { IsRetryable = false };
+    }
+
+    /// <summary>The budget pays for tries that take place: one is reserved by now.</summary>
+    private bool IsReserveWithinBudget(Exchange exchange)
+    {
+        if (IsWithinBudget(exchange))
+        {
+            return true;
+        }
+
+        exchange.GiveReserveBack();
+        return false;
     }
 
     private bool IsWithinBudget(Exchange exchange) => exchange.Backend.RetryBudget.TryTake(

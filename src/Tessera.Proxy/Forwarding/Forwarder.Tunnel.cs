@@ -20,6 +20,7 @@ internal sealed partial class Forwarder
     /// </summary>
     public async ReactorTask<ProxyError> PassThroughAsync(Exchange exchange)
     {
+        exchange.Backend.RetryBudget.CountRequest(_shard.Number, _reactor.NowMs);
         while (true)
         {
             ProxyError error = ProxyError.None;

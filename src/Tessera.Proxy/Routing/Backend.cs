@@ -70,7 +70,8 @@ internal sealed class Backend
     public void LeaveHold() => Interlocked.Decrement(ref _held);
 
     /// <summary>
-    /// An endpoint has room again: lets one of the requests that wait look, whichever reactor's.
+    /// An endpoint has room again: lets one of the requests that wait and could go there look,
+    /// whichever reactor's.
     /// </summary>
     public void ReleaseOne()
     {
@@ -85,6 +86,22 @@ internal sealed class Backend
             if (_holdQueues[(first + i) % (uint)_holdQueues.Length].TryPostRelease())
             {
                 return;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Nobody in one queue could use the room: lets one of each other queue look. All of them at
+    /// once, because a search from queue to queue would have to know where it began; those who find
+    /// the room taken get their places back.
+    /// </summary>
+    public void ReleaseOneElsewhere(HoldQueue asked)
+    {
+        foreach (HoldQueue queue in _holdQueues)
+        {
+            if (queue != asked)
+            {
+                queue.TryPostRelease(isHereOnly: true);
             }
         }
     }

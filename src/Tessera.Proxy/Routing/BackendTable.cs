@@ -6,6 +6,10 @@ using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Routing;
 
+/// <summary>Backends of a configuration that is about to be applied, by name.</summary>
+internal sealed record PreparedBackends(
+    ImmutableArray<BackendConfig> Configs, Dictionary<string, Backend> Backends);
+
 /// <summary>
 /// All backends by name. Backends and endpoints whose name or id stays live on from one
 /// configuration to the next, with their counters and connections. Safe from any thread; reactors
@@ -61,12 +65,15 @@ internal sealed class BackendTable
     }
 
     /// <summary>
-    /// Makes the configuration the backends'. When it returns, nothing begins on an endpoint that
-    /// is not active in it; requests that wait look again.
+    /// The backends of a configuration: those that are here, as they are, and new ones, which
+    /// nobody knows yet. What cannot be made ready is found here, and nothing is changed; by one
+    /// caller at a time.
     /// </summary>
-    public void Apply(ImmutableArray<BackendConfig> configs)
+    /// <exception cref="FormatException">A hash key that is no text with variables.</exception>
+    /// <exception cref="ArgumentException">A name that is there twice, or a short key.</exception>
+    public PreparedBackends Prepare(ImmutableArray<BackendConfig> configs)
     {
-        // What cannot be made ready is found before anything is changed.
+        var backends = new Dictionary<string, Backend>(StringComparer.Ordinal);
         foreach (BackendConfig config in configs)
         {
             Template.Parse(config.HashKey);
@@ -74,20 +81,28 @@ internal sealed class BackendTable
                 config.Sticky?.Key.Length ?? StickyCookies.MinKeyBytes,
                 StickyCookies.MinKeyBytes,
                 nameof(StickyConfig.Key));
+            backends.Add(config.Name, Find(config.Name) ?? new Backend(
+                config.Name, CreateSet(config, before: null), _shards.Length));
         }
 
+        return new PreparedBackends(configs, backends);
+    }
+
+    /// <summary>
+    /// Makes the configuration the backends'. When it returns, nothing begins on an endpoint that
+    /// is not active in it; requests that wait look again.
+    /// </summary>
+    public void Apply(PreparedBackends prepared)
+    {
         lock (_lock)
         {
             _leaving.RemoveAll(l => l.Endpoint.InFlight == 0);
-            var next = new Dictionary<string, Backend>(StringComparer.Ordinal);
             var changed = new List<Backend>();
-            foreach (BackendConfig config in configs)
+            foreach (BackendConfig config in prepared.Configs)
             {
-                _backends.Remove(config.Name, out Backend? backend);
-                if (backend is null)
+                Backend backend = prepared.Backends[config.Name];
+                if (!_backends.Remove(config.Name))
                 {
-                    backend = new Backend(
-                        config.Name, CreateSet(config, before: null), _shards.Length);
                     backend.Health.Apply(backend.Current, _shards);
                 }
                 else if (!HasSameContent(backend.Current.Config, config))
@@ -95,8 +110,6 @@ internal sealed class BackendTable
                     Update(backend, config);
                     changed.Add(backend);
                 }
-
-                next.Add(config.Name, backend);
             }
 
             // What is left is not in the configuration: nothing new, and nothing to wait for.
@@ -110,7 +123,7 @@ internal sealed class BackendTable
                 changed.Add(gone);
             }
 
-            _backends = next;
+            _backends = prepared.Backends;
             Announce(changed);
         }
     }

@@ -42,6 +42,20 @@ internal static partial class Balancer
     public static bool HasRoom(BackendSet set, List<Endpoint> tried) =>
         AnyLeft(set, tried, mustHaveRoom: true);
 
+    /// <summary>Whether the request would still go to one of them, full or not.</summary>
+    public static bool IsAnyLeft(BackendSet set, List<Endpoint> tried)
+    {
+        foreach (Endpoint endpoint in set.Active)
+        {
+            if (IsLeft(endpoint, tried))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     private static Endpoint? TryPickOnce(
         Backend backend, BackendSet set, in Selection selection) =>
         TryPickFrom(backend, set, set.Primary, selection)
@@ -72,9 +86,7 @@ internal static partial class Balancer
                 ? endpoint.HasRoom
                 : endpoint.Config.MaxConnections > 0;
 
-            // As in Selection.Excludes: what a request must not go to is nothing to wait for.
-            if (isCandidate && !tried.Contains(endpoint)
-                && !(tried.Count > 0 && endpoint.Health.IsShunned))
+            if (isCandidate && IsLeft(endpoint, tried))
             {
                 return true;
             }
@@ -82,4 +94,11 @@ internal static partial class Balancer
 
         return false;
     }
+
+    /// <summary>
+    /// As in <see cref="Selection.Excludes"/>: what a request must not go to is nothing to wait
+    /// for.
+    /// </summary>
+    private static bool IsLeft(Endpoint endpoint, List<Endpoint> tried) =>
+        !tried.Contains(endpoint) && !(tried.Count > 0 && endpoint.Health.IsShunned);
 }

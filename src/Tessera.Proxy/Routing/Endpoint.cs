@@ -146,6 +146,13 @@ internal sealed class Endpoint
         }
     }
 
+    /// <summary>As <see cref="End"/>, for a request that was counted in and never sent.</summary>
+    public void GiveBack()
+    {
+        Interlocked.Decrement(ref _requests);
+        End();
+    }
+
     /// <summary>A request failed here.</summary>
     public void CountFailure() => Interlocked.Increment(ref _failures);
 

@@ -10,22 +10,27 @@ namespace Tessera.Proxy.Routing;
 /// </summary>
 internal sealed class HoldQueue
 {
-    private readonly List<(long DeadlineMs, IoOperation Wait)> _waiting = [];
+    private readonly List<Waiter> _waiting = [];
+    private readonly Backend _backend;
     private readonly Action _releaseOne;
+    private readonly Action _releaseOneHere;
     private readonly Action _releaseAll;
     private Reactor? _reactor;
     private int _count;
 
     public HoldQueue(Backend backend)
     {
+        _backend = backend;
         _releaseOne = () =>
         {
-            // Whoever waited here may be gone meanwhile; others may wait elsewhere.
+            // Those who wait here may be gone meanwhile, or have no use for the room that came:
+            // others may wait elsewhere.
             if (!TryReleaseFirst())
             {
-                backend.ReleaseOne();
+                backend.ReleaseOneElsewhere(this);
             }
         };
+        _releaseOneHere = () => TryReleaseFirst();
         _releaseAll = () => Release(_reactor!);
     }
 
@@ -34,7 +39,12 @@ internal sealed class HoldQueue
     /// when it came first. The count is raised before the caller looks for room once more, and
     /// <see cref="Endpoint.End"/> makes room before it reads the count.
     /// </summary>
-    public void Add(Reactor reactor, IoOperation wait, long deadlineMs)
+    /// <param name="tried">
+    /// Endpoints that are no room for it, for one that waits for room; null for one that waits for
+    /// news. Read until it is removed.
+    /// </param>
+    public void Add(
+        Reactor reactor, IoOperation wait, long deadlineMs, List<Endpoint>? tried)
     {
         int index = _waiting.Count;
         while (index > 0 && _waiting[index - 1].DeadlineMs > deadlineMs)
@@ -42,30 +52,34 @@ internal sealed class HoldQueue
             index--;
         }
 
-        _waiting.Insert(index, (deadlineMs, wait));
+        _waiting.Insert(index, new Waiter(deadlineMs, wait, tried));
         Volatile.Write(ref _reactor, reactor);
         Interlocked.Exchange(ref _count, _waiting.Count);
     }
 
-    /// <summary>For one that waits no longer; unknown ones are ignored.</summary>
-    public void Remove(IoOperation wait)
+    /// <summary>
+    /// For one that waits no longer. False when it was let go: then it may have been the only one
+    /// that was told of some room.
+    /// </summary>
+    public bool Remove(IoOperation wait)
     {
         int index = _waiting.FindIndex(w => w.Wait == wait);
         if (index >= 0)
         {
-            _waiting.RemoveAt(index);
-            Interlocked.Exchange(ref _count, _waiting.Count);
+            RemoveAt(index);
         }
+
+        return index >= 0;
     }
 
     /// <summary>Lets all look again, first come first.</summary>
     public void Release(Reactor reactor)
     {
-        foreach ((_, IoOperation wait) in _waiting)
+        foreach (Waiter waiter in _waiting)
         {
-            if (wait.IsPending)
+            if (waiter.Wait.IsPending)
             {
-                reactor.Schedule(wait, SyscallResult.Success(0));
+                reactor.Schedule(waiter.Wait, SyscallResult.Success(0));
             }
         }
 
@@ -74,16 +88,18 @@ internal sealed class HoldQueue
     }
 
     /// <summary>
-    /// Has the first look again, soon. False when nobody waits here. Any thread; allocates nothing.
+    /// Has the first that can use it look for room, soon. False when nobody waits here. Any thread;
+    /// allocates nothing.
     /// </summary>
-    public bool TryPostRelease()
+    /// <param name="isHereOnly">When nobody here can, the other queues are not asked.</param>
+    public bool TryPostRelease(bool isHereOnly = false)
     {
         if (Volatile.Read(ref _count) == 0)
         {
             return false;
         }
 
-        Volatile.Read(ref _reactor)!.Post(_releaseOne);
+        Volatile.Read(ref _reactor)!.Post(isHereOnly ? _releaseOneHere : _releaseOne);
         return true;
     }
 
@@ -96,20 +112,34 @@ internal sealed class HoldQueue
         }
     }
 
+    /// <summary>
+    /// Passes over those who cannot go where the room is: one of them would take the news and leave
+    /// it unused, and from its old place the next news as well.
+    /// </summary>
     private bool TryReleaseFirst()
     {
-        while (_waiting.Count > 0)
+        BackendSet set = _backend.Current;
+        for (int i = 0; i < _waiting.Count; i++)
         {
-            IoOperation wait = _waiting[0].Wait;
-            _waiting.RemoveAt(0);
-            Interlocked.Exchange(ref _count, _waiting.Count);
-            if (wait.IsPending)
+            Waiter waiter = _waiting[i];
+            if (waiter.Wait.IsPending
+                && waiter.Tried is not null && Balancer.HasRoom(set, waiter.Tried))
             {
-                _reactor!.Schedule(wait, SyscallResult.Success(0));
+                RemoveAt(i);
+                _reactor!.Schedule(waiter.Wait, SyscallResult.Success(0));
                 return true;
             }
         }
 
         return false;
     }
+
+    private void RemoveAt(int index)
+    {
+        _waiting.RemoveAt(index);
+        Interlocked.Exchange(ref _count, _waiting.Count);
+    }
+
+    private readonly record struct Waiter(
+        long DeadlineMs, IoOperation Wait, List<Endpoint>? Tried);
 }

@@ -10,18 +10,14 @@ namespace Tessera.Proxy.Routing;
 internal sealed class RouteFactory
 {
     private readonly ZoneTable _zones = new();
-    private readonly BackendTable _backends;
-
     private readonly RouteSeriesTable _series;
 
-    public RouteFactory(BackendTable backends, RouteSeriesTable series)
-    {
-        _backends = backends;
-        _series = series;
-    }
+    public RouteFactory(RouteSeriesTable series) => _series = series;
 
-    public RouteTable CreateTable(IEnumerable<RouteConfig> routes) =>
-        new(routes.Select(TryCreate).OfType<Route>());
+    /// <param name="backends">Those that the routes may name.</param>
+    public RouteTable CreateTable(
+        IEnumerable<RouteConfig> routes, PreparedBackends backends) =>
+        new(routes.Select(route => TryCreate(route, backends)).OfType<Route>());
 
     /// <summary>What is wrong with a route, as a sentence; null when nothing is.</summary>
     public static string? ProblemOf(RouteConfig config)
@@ -38,9 +34,11 @@ internal sealed class RouteFactory
     }
 
     /// <summary>Null for a route to a backend that does not exist.</summary>
-    private Route? TryCreate(RouteConfig config)
+    private Route? TryCreate(RouteConfig config, PreparedBackends backends)
     {
-        Backend? backend = config.Backend is null ? null : _backends.Find(config.Backend);
+        Backend? backend = config.Backend is null
+            ? null
+            : backends.Backends.GetValueOrDefault(config.Backend);
         return config.Backend is not null && backend is null ? null : Create(config, backend);
     }
 

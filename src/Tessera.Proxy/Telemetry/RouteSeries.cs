@@ -48,6 +48,11 @@ internal sealed class RouteSeriesTable
         _others = new RouteSeries("(others)", "", reactors);
     }
 
+    /// <summary>
+    /// A configuration begins to be applied: what one asked for that failed is forgotten.
+    /// </summary>
+    public void BeginRound() => _next = [];
+
     /// <summary>The counters of a route in the configuration that is being applied.</summary>
     public RouteSeries SeriesOf(string route, string backend)
     {

@@ -106,7 +106,7 @@ internal sealed class ControlPlane : IAsyncDisposable
         {
             await predecessor.CommitAsync();
             _parts.Lock.Claim();
-            predecessor.BeginTelling();
+            predecessor.BeginTelling(_log);
             _ingress.Follow(predecessor.Tell);
         }
 

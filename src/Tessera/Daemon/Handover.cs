@@ -82,6 +82,7 @@ internal sealed class Handover(
 
         using (process)
         {
+            bool isSuccessors = false;
             try
             {
                 // (3) Instances are let go: they run, nobody watches them, output waits in pipes.
@@ -97,18 +98,24 @@ internal sealed class Handover(
                 {
                     // (5) From here on it is the successor's, come what may.
                     await successor.SendAsync(HandoverStep.Yours, CancellationToken.None);
-                    parts.Proxy.Leave();
-                    parts.Lock.Leave();
-                    _log($"handed over to pid {pid}");
-                    return HandoverEnd.Done;
+                    isSuccessors = true;
                 }
-
-                _log($"pid {pid} ended before it had taken over");
+                else
+                {
+                    _log($"pid {pid} ended before it had taken over");
+                }
             }
             catch (Exception fault)
             {
                 // Whatever it was: another control plane takes everything back.
                 _log($"pid {pid} did not take over: {fault.Message}");
+            }
+
+            if (isSuccessors)
+            {
+                LetGo([parts.Proxy.Leave, parts.Lock.Leave], _log);
+                _log($"handed over to pid {pid}");
+                return HandoverEnd.Done;
             }
 
             // (6) Taken back, but not from two sides: the successor must be gone first.
@@ -123,6 +130,25 @@ internal sealed class Handover(
     {
         _isTaken = end == HandoverEnd.Done;
         return _isTaken ? successor : null;
+    }
+
+    /// <summary>
+    /// What is the successor's by now is let go, each part whatever becomes of the others: a fault
+    /// here is told, and no reason to harm a successor that has everything.
+    /// </summary>
+    internal static void LetGo(Action[] parts, Action<string> log)
+    {
+        foreach (Action leave in parts)
+        {
+            try
+            {
+                leave();
+            }
+            catch (Exception fault)
+            {
+                log($"fault while letting go: {fault}");
+            }
+        }
     }
 
     public void Dispose()

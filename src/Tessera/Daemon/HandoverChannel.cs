@@ -33,16 +33,33 @@ internal sealed class HandoverChannel(Socket socket) : IDisposable
     public async Task SendAsync(
         HandoverMessage message, int[] descriptors, CancellationToken cancellation)
     {
+        if (!await TrySendAsync(message, descriptors, cancellation))
+        {
+            throw new IOException($"{message.Step} is longer than a message may be");
+        }
+    }
+
+    /// <summary>As <see cref="SendAsync(HandoverMessage, int[], CancellationToken)"/>.</summary>
+    /// <returns>False when it is longer than a message may be: nothing was sent.</returns>
+    /// <exception cref="IOException">The other side is gone, or does not read.</exception>
+    public async Task<bool> TrySendAsync(
+        HandoverMessage message, int[] descriptors, CancellationToken cancellation)
+    {
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(
             message, HandoverJson.Default.HandoverMessage);
+        if (json.Length > MaxMessageBytes)
+        {
+            return false;
+        }
+
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(SendLimit);
         while (true)
         {
             SyscallResult sent = DescriptorMessages.Send(Descriptor, json, descriptors);
-            if (sent.IsSuccess)
+            if (sent.IsSuccess || sent.Errno == Errno.MessageTooLong)
             {
-                return;
+                return sent.IsSuccess;
             }
 
             if (sent.Errno != Errno.TryAgain)

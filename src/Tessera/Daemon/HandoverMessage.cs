@@ -56,12 +56,30 @@ internal sealed record HandoverMessage(
         new(step, CurrentProtocol, ProgramVersion.Text, "", []);
 }
 
-/// <summary>One endpoint of a backend, as far as the one who lingers needs it.</summary>
+/// <summary>One endpoint of a backend: all of <see cref="EndpointConfig"/>.</summary>
 internal sealed record HandoverEndpoint(
-    string Id, string Address, int Weight, EndpointState State)
+    string Id,
+    string Address,
+    int Weight,
+    EndpointState State,
+    string? Place = null,
+    bool IsBackup = false,
+    int MaxConnections = 0,
+    int? MaxFails = null,
+    int FailTimeoutMs = 10_000,
+    int SlowStartMs = 0)
 {
     public static HandoverEndpoint Of(EndpointConfig endpoint) => new(
-        endpoint.Id, endpoint.Address.ToString(), endpoint.Weight, endpoint.State);
+        endpoint.Id,
+        endpoint.Address.ToString(),
+        endpoint.Weight,
+        endpoint.State,
+        endpoint.Place,
+        endpoint.IsBackup,
+        endpoint.MaxConnections,
+        endpoint.MaxFails,
+        endpoint.FailTimeoutMs,
+        endpoint.SlowStartMs);
 
     public EndpointConfig ToConfig() => new()
     {
@@ -69,6 +87,12 @@ internal sealed record HandoverEndpoint(
         Address = IPEndPoint.Parse(Address),
         Weight = Weight,
         State = State,
+        Place = Place,
+        IsBackup = IsBackup,
+        MaxConnections = MaxConnections,
+        MaxFails = MaxFails,
+        FailTimeoutMs = FailTimeoutMs,
+        SlowStartMs = SlowStartMs,
     };
 }
 

@@ -27,11 +27,17 @@ internal sealed class Predecessor : IAsyncDisposable
     private static readonly TimeSpan CommitLimit = TimeSpan.FromSeconds(10);
 
     private readonly HandoverChannel _channel;
+    private readonly Lock _lock = new();
 
-    /// <summary>Only the newest configuration is worth telling.</summary>
-    private readonly Channel<ProxyConfig> _news = Channel.CreateBounded<ProxyConfig>(
-        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
+    /// <summary>
+    /// Only the newest configuration is worth telling; with it come the names of all backends there
+    /// were up to it, those included that no told configuration had.
+    /// </summary>
+    private readonly Channel<(ProxyConfig Config, ImmutableHashSet<string> Names)> _news =
+        Channel.CreateBounded<(ProxyConfig, ImmutableHashSet<string>)>(
+            new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
 
+    private ImmutableHashSet<string> _names = [];
     private Task _telling = Task.CompletedTask;
 
     private Predecessor(HandoverChannel channel) => _channel = channel;
@@ -133,10 +139,17 @@ internal sealed class Predecessor : IAsyncDisposable
     /// <summary>
     /// Tells it where requests go, so that those it still has follow. Any thread; never waits.
     /// </summary>
-    public void Tell(ProxyConfig config) => _news.Writer.TryWrite(config);
+    public void Tell(ProxyConfig config)
+    {
+        lock (_lock)
+        {
+            _names = _names.Union(config.Backends.Select(b => b.Name));
+            _news.Writer.TryWrite((config, _names));
+        }
+    }
 
     /// <summary>Begins to tell; after <see cref="CommitAsync"/>.</summary>
-    public void BeginTelling() => _telling = TellAllAsync();
+    public void BeginTelling(Action<string> log) => _telling = TellAllAsync(log);
 
     public async ValueTask DisposeAsync()
     {
@@ -145,14 +158,23 @@ internal sealed class Predecessor : IAsyncDisposable
         _channel.Dispose();
     }
 
-    private async Task TellAllAsync()
+    private async Task TellAllAsync(Action<string> log)
     {
         try
         {
             var told = new Dictionary<string, BackendConfig>(StringComparer.Ordinal);
-            await foreach (ProxyConfig config in _news.Reader.ReadAllAsync())
+            await foreach ((ProxyConfig config, ImmutableHashSet<string> names)
+                in _news.Reader.ReadAllAsync())
             {
-                foreach (BackendConfig backend in config.Backends)
+                // What is gone is told of too: whoever waits for it there waits in vain.
+                IEnumerable<BackendConfig> gone = names
+                    .Except(config.Backends.Select(b => b.Name))
+                    .Select(name => new BackendConfig
+                    {
+                        Name = name,
+                        UnavailableReason = "the service was removed",
+                    });
+                foreach (BackendConfig backend in config.Backends.Concat(gone))
                 {
                     if (told.GetValueOrDefault(backend.Name) is { } before
                         && before.Endpoints.SequenceEqual(backend.Endpoints)
@@ -162,7 +184,12 @@ internal sealed class Predecessor : IAsyncDisposable
                     }
 
                     told[backend.Name] = backend;
-                    await _channel.SendAsync(Describe(backend), [], CancellationToken.None);
+                    if (!await _channel.TrySendAsync(
+                        Describe(backend), [], CancellationToken.None))
+                    {
+                        log($"{backend.Name} has too many endpoints to be told to the daemon that "
+                            + "handed over: requests that are still there do not follow");
+                    }
                 }
             }
         }
