@@ -156,6 +156,9 @@ internal sealed partial class Exchange
     /// </summary>
     public bool HasExcess { get; set; }
 
+    /// <summary>Of the interim responses (1xx) of endpoints.</summary>
+    public int InterimBytes { get; set; }
+
     /// <summary>Interim responses (1xx) of an endpoint were sent to the client.</summary>
     public bool HasPassedInterim { get; set; }
 
@@ -515,6 +518,7 @@ internal sealed partial class Exchange
         HasSent = false;
         HasContinued = false;
         HasPassedInterim = false;
+        InterimBytes = 0;
         Retries = default;
         ForgetPick();
         Rests = 0;

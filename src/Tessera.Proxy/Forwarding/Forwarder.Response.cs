@@ -20,6 +20,9 @@ internal sealed partial class Forwarder
     /// <summary>What one connection may move before others get their turn.</summary>
     private const int RelayBurstBytes = 1_024 * 1_024;
 
+    /// <summary>Of all interim responses to one request; each of them begins time-outs anew.</summary>
+    private const int MaxInterimBytes = 64 * 1_024;
+
     /// <summary>
     /// Takes over what was received first. <paramref name="isWhole"/> is false when the head of the
     /// final response is not complete yet.
@@ -129,6 +132,12 @@ internal sealed partial class Forwarder
         ResponseHead head = exchange.Response;
         int start = exchange.ReplyStart;
         int end = start + head.Length;
+        exchange.InterimBytes += head.Length;
+        if (exchange.InterimBytes > MaxInterimBytes)
+        {
+            return UpstreamFailed(exchange, ProxyErrorKind.InvalidResponse);
+        }
+
         bool isWanted = exchange.Request.MinorVersion == 1
             && !(head.StatusCode == 100 && exchange.HasContinued);
         if (isWanted)

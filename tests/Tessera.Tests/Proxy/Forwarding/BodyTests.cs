@@ -373,4 +373,25 @@ public sealed class BodyTests
 
         total.ShouldBe(Length);
     }
+
+    [Fact]
+    public async Task Refuses_a_flood_of_interim_responses()
+    {
+        string hints = string.Concat(Enumerable.Repeat(
+            "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", 100));
+        using ScriptedServer server = ScriptedServer.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            for (int i = 0; i < 1_000; i++)
+            {
+                await connection.SendAsync(hints);
+            }
+        });
+        await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
+        using ScriptedConnection client = await proxy.ConnectAsync();
+        await client.SendAsync("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        string answer = await client.ReadToEndAsync();
+        answer.Length.ShouldBeLessThan(70_000);
+        await Eventually.BecomesTrueAsync(() => proxy.Status("web-1").Failures == 1);
+    }
 }
