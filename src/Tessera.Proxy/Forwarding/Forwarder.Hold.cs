@@ -45,20 +45,10 @@ internal sealed partial class Forwarder
 
         // (2) Take a place in the queue.
         long nowMs = _reactor.NowMs;
-        if (exchange.HoldDeadlineMs == 0)
+        ProxyError refusal = EnterHold(exchange, set.Limits, nowMs, out long leftMs);
+        if (refusal.IsError)
         {
-            exchange.HoldDeadlineMs = nowMs + set.Limits.HoldTimeoutMs;
-        }
-
-        long leftMs = exchange.HoldDeadlineMs - nowMs;
-        if (leftMs <= 0)
-        {
-            return ProxyError.Of(ProxyErrorKind.HoldTimeout, ProxyErrorSource.Proxy);
-        }
-
-        if (!backend.TryEnterHold(set.Limits.HoldQueueLength))
-        {
-            return ProxyError.Of(ProxyErrorKind.HoldQueueFull, ProxyErrorSource.Proxy);
+            return refusal;
         }
 
         // (3) Wait for a new configuration, for room, or for an endpoint that passes its probe.
@@ -101,10 +91,7 @@ internal sealed partial class Forwarder
             exchange.ForgetTried();
         }
 
-        ProxyError error = result.Errno == Errno.Canceled
-            ? ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client)
-            : exchange.Retries.IsOver(_reactor.NowMs) ? Final(exchange, reason)
-            : ProxyError.None;
+        ProxyError error = AfterHold(exchange, reason, result);
         if (error.IsError && wasReleased)
         {
             // The room that it was told of is another's.
@@ -113,6 +100,32 @@ internal sealed partial class Forwarder
 
         return error;
     }
+
+    /// <summary>Without an error <see cref="Backend.LeaveHold"/> must follow.</summary>
+    private static ProxyError EnterHold(
+        Exchange exchange, BackendLimits limits, long nowMs, out long leftMs)
+    {
+        if (exchange.HoldDeadlineMs == 0)
+        {
+            exchange.HoldDeadlineMs = nowMs + limits.HoldTimeoutMs;
+        }
+
+        leftMs = exchange.HoldDeadlineMs - nowMs;
+        if (leftMs <= 0)
+        {
+            return ProxyError.Of(ProxyErrorKind.HoldTimeout, ProxyErrorSource.Proxy);
+        }
+
+        return exchange.Backend.TryEnterHold(limits.HoldQueueLength)
+            ? ProxyError.None
+            : ProxyError.Of(ProxyErrorKind.HoldQueueFull, ProxyErrorSource.Proxy);
+    }
+
+    private ProxyError AfterHold(Exchange exchange, ProxyError reason, SyscallResult waited) =>
+        waited.Errno == Errno.Canceled
+            ? ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client)
+            : exchange.Retries.IsOver(_reactor.NowMs) ? Final(exchange, reason)
+            : ProxyError.None;
 
     /// <summary>
     /// What the last try met may pass: an endpoint that is gone is replaced. One that was silent or
