@@ -18,7 +18,7 @@ internal sealed class PeersCommand : IDisposable
     private const int FirstWarmUpMs = 15_000;
 
     /// <summary>The same for what a scenario alone needs, in its first round.</summary>
-    private const int ScenarioWarmUpMs = 4_000;
+    private const int ScenarioWarmUpMs = 2_000;
 
     private const int WarmUpMs = 500;
 
@@ -120,7 +120,7 @@ internal sealed class PeersCommand : IDisposable
     /// <summary>0, or 3 when something got slower than it was recorded.</summary>
     private int Execute()
     {
-        _peers.ForEach(StartWarm);
+        _peers.ForEach(peer => StartWarm(peer, FirstWarmUpMs));
         foreach (Scenario scenario in _options.Scenarios)
         {
             Peer[] peers = [.. _peers.Where(peer => peer.CanTake(scenario))];
@@ -149,10 +149,10 @@ internal sealed class PeersCommand : IDisposable
         return losses.Length == 0 ? 0 : 3;
     }
 
-    private void StartWarm(Peer peer)
+    private void StartWarm(Peer peer, int milliseconds)
     {
         peer.Start();
-        PutUnderLoad(peer, Scenario.WarmUp, FirstWarmUpMs);
+        PutUnderLoad(peer, Scenario.WarmUp, milliseconds);
         _load.Stop();
     }
 
@@ -193,7 +193,7 @@ internal sealed class PeersCommand : IDisposable
         {
             // Memory that an earlier round has left behind would be used again.
             peer.Dispose();
-            StartWarm(peer);
+            StartWarm(peer, ScenarioWarmUpMs);
         }
 
         peer.TruncateLog();

@@ -20,7 +20,7 @@ internal sealed partial class Forwarder
     /// <summary>What one connection may move before others get their turn.</summary>
     private const int RelayBurstBytes = 1_024 * 1_024;
 
-    /// <summary>Of all interim responses to one request; each of them begins time-outs anew.</summary>
+    /// <summary>Of all interim responses to a request: each begins the time-out anew.</summary>
     private const int MaxInterimBytes = 64 * 1_024;
 
     /// <summary>

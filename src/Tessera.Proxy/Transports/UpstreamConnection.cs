@@ -24,8 +24,8 @@ internal sealed class UpstreamConnection : Sleeper
     internal UpstreamConnection? Older { get; set; }
 
     /// <summary>False when the idleness has ended already.</summary>
-    internal bool TrySleep(int timeoutMs) =>
-        !Transport.HasInput() && Transport.Handle.TrySleep(this, timeoutMs);
+    internal bool TrySleep() =>
+        !Transport.HasInput() && Transport.Handle.TrySleep(this, _pool.IdleTimeoutMs);
 
     /// <summary>It is in use again.</summary>
     internal void EndSleep()
@@ -41,7 +41,14 @@ internal sealed class UpstreamConnection : Sleeper
         Transport.Handle.Reactor.Timers.Remove(this);
     }
 
-    protected internal override void WakeUp() => _pool.Evict(this);
+    /// <summary>What io_uring tells of may be bytes that were received since.</summary>
+    protected internal override void WakeUp()
+    {
+        if (!TrySleep())
+        {
+            _pool.Evict(this);
+        }
+    }
 
     protected internal override void Expire() => _pool.Evict(this);
 }

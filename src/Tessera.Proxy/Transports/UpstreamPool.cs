@@ -7,7 +7,6 @@ namespace Tessera.Proxy.Transports;
 internal sealed class UpstreamPool
 {
     private readonly int _limit;
-    private readonly int _idleTimeoutMs;
     private UpstreamConnection? _newest;
     private UpstreamConnection? _oldest;
     private int _count;
@@ -15,10 +14,13 @@ internal sealed class UpstreamPool
     public UpstreamPool(int limit, int idleTimeoutMs)
     {
         _limit = limit;
-        _idleTimeoutMs = idleTimeoutMs;
+        IdleTimeoutMs = idleTimeoutMs;
     }
 
     public int Count => _count;
+
+    /// <summary>Of its connections; 0 is no limit.</summary>
+    public int IdleTimeoutMs { get; }
 
     /// <summary>An idle connection that nothing is known against, or null.</summary>
     public UpstreamConnection? TryTake()
@@ -38,7 +40,7 @@ internal sealed class UpstreamPool
     {
         if (_limit <= 0
             || connection.Transport.HasPeerClosed
-            || !connection.TrySleep(_idleTimeoutMs))
+            || !connection.TrySleep())
         {
             connection.Close();
             return;

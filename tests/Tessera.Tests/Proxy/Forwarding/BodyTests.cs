@@ -389,7 +389,7 @@ public sealed class BodyTests
         });
         await using ProxyFixture proxy = ProxyFixture.Start([server.Address]);
         using ScriptedConnection client = await proxy.ConnectAsync();
-        await client.SendAsync("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        await client.SendAsync("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
         string answer = await client.ReadToEndAsync();
         answer.Length.ShouldBeLessThan(70_000);
         await Eventually.BecomesTrueAsync(() => proxy.Status("web-1").Failures == 1);

@@ -23,7 +23,7 @@ public sealed class KeepAliveTests
 
         server.ConnectionCount.ShouldBe(1);
         proxy.Status("web-1").Requests.ShouldBe(20);
-        proxy.Status("web-1").InFlight.ShouldBe(0);
+        await Eventually.BecomesTrueAsync(() => proxy.Status("web-1").InFlight == 0);
     }
 
     [Fact]

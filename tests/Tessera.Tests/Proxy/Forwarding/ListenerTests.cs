@@ -187,7 +187,7 @@ public sealed class ListenerTests
     {
         await using ProxyFixture proxy = ProxyFixture.Start(
             [],
-            new ProxyOptions { Reactors = 1, HeadTimeoutMs = 150, IdleTimeoutMs = 200 });
+            new ProxyOptions { Reactors = 1, HeadTimeoutMs = 150, IdleTimeoutMs = 1_000 });
         (await proxy.ExchangeAsync("GET / HTTP/1.1\r\nHo")).ShouldStartWith("HTTP/1.1 408 ");
         (await proxy.ExchangeAsync("")).ShouldBeEmpty();
     }
