@@ -51,7 +51,7 @@ public sealed record ProxyOptions
     /// <summary>
     /// Bytes a second at which a client must take its response, on average over
     /// <see cref="SendTimeoutMs"/> of waiting for it; 0 sets no rate. A slower one is cut off. Has
-    /// no effect above <see cref="RelayBufferBytes"/> in that time.
+    /// no effect above <see cref="RelayBufferBytes"/> in that time, and none on tunnels.
     /// </summary>
     public int MinSendBytesPerSecond { get; init; } = 240;
 

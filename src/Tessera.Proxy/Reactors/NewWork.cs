@@ -3,10 +3,11 @@ using System.Diagnostics.CodeAnalysis;
 namespace Tessera.Proxy.Reactors;
 
 /// <summary>
-/// Ready sockets that bring new work, in the order in which they became ready. A poller goes on
-/// with the work that is under way first and then takes up a little of this, so that under load few
-/// requests are under way at a time: what belongs to them, in the kernel too, is still in the
-/// processor's cache when they end. Each socket waits in it once. Owned by one reactor.
+/// Ready sockets that bring new work (<see cref="IoHandle.BringsWork"/>), in the order in which
+/// they became ready. A poller goes on with the work that is under way first and then takes up a
+/// little of this, so that under load few requests are under way at a time: what belongs to them,
+/// in the kernel too, is still in the processor's cache when they end. Each socket waits in it
+/// once. Owned by one reactor.
 /// </summary>
 internal sealed class NewWork
 {

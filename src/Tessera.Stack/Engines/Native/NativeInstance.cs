@@ -292,7 +292,8 @@ internal sealed partial class NativeInstance : IDisposable
         bool hasExited;
         lock (_lock)
         {
-            hasExited = _handle is not null && !_isReaped && _handle.HasExited();
+            // Reaped is not yet told: the catalog learns of it right after.
+            hasExited = _isReaped || (_handle?.HasExited() ?? false);
         }
 
         if (hasExited)
