@@ -120,7 +120,7 @@ internal sealed class PeersCommand : IDisposable
     /// <summary>0, or 3 when something got slower than it was recorded.</summary>
     private int Execute()
     {
-        _peers.ForEach(peer => StartWarm(peer, FirstWarmUpMs));
+        _peers.ForEach(StartWarm);
         foreach (Scenario scenario in _options.Scenarios)
         {
             Peer[] peers = [.. _peers.Where(peer => peer.CanTake(scenario))];
@@ -149,10 +149,10 @@ internal sealed class PeersCommand : IDisposable
         return losses.Length == 0 ? 0 : 3;
     }
 
-    private void StartWarm(Peer peer, int milliseconds)
+    private void StartWarm(Peer peer)
     {
         peer.Start();
-        PutUnderLoad(peer, Scenario.WarmUp, milliseconds);
+        PutUnderLoad(peer, Scenario.WarmUp, FirstWarmUpMs);
         _load.Stop();
     }
 
@@ -191,9 +191,10 @@ internal sealed class PeersCommand : IDisposable
     {
         if (scenario.Kind == LoadKind.Idle)
         {
-            // Memory that an earlier round has left behind would be used again.
+            // Memory that an earlier round has left behind would be used again, and what the
+            // runtime still compiles would count.
             peer.Dispose();
-            StartWarm(peer, ScenarioWarmUpMs);
+            StartWarm(peer);
         }
 
         peer.TruncateLog();
