@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using Tessera.Linux.Processes;
 
 namespace Tessera.Linux.Net;
 
@@ -6,9 +6,8 @@ namespace Tessera.Linux.Net;
 /// A pipe through which bytes go from one socket to another without being read: pages change hands
 /// inside the kernel (splice(2)). EINTR is handled here. Not thread-safe.
 /// </summary>
-public sealed unsafe partial class SplicePipe : IDisposable
+public sealed unsafe class SplicePipe : IDisposable
 {
-    private const string Libc = "libc";
     private const int NonBlocking = 0x800;
     private const int CloseOnExec = 0x80000;
     private const int SetPipeSize = 1031;
@@ -35,13 +34,15 @@ public sealed unsafe partial class SplicePipe : IDisposable
     {
         pipe = null;
         int* ends = stackalloc int[2];
-        SyscallResult created = From(pipe2(ends, NonBlocking | CloseOnExec));
+        SyscallResult created = ProcessCalls.Result(
+            ProcessCalls.pipe2(ends, NonBlocking | CloseOnExec));
         if (!created.IsSuccess)
         {
             return created;
         }
 
-        SyscallResult sized = From(fcntl(ends[1], SetPipeSize, bytes));
+        SyscallResult sized = ProcessCalls.Result(
+            ProcessCalls.fcntl(ends[1], SetPipeSize, bytes));
         if (!sized.IsSuccess)
         {
             SocketCalls.Close(ends[0]);
@@ -82,7 +83,7 @@ public sealed unsafe partial class SplicePipe : IDisposable
     {
         while (true)
         {
-            SyscallResult moved = From(splice(
+            SyscallResult moved = ProcessCalls.Result(ProcessCalls.splice(
                 source, null, target, null, (nuint)length, SpliceMove | SpliceNonBlocking));
             if (moved.Errno != Errno.Interrupted)
             {
@@ -90,18 +91,4 @@ public sealed unsafe partial class SplicePipe : IDisposable
             }
         }
     }
-
-    private static SyscallResult From(long returned) => returned >= 0
-        ? SyscallResult.Success(returned)
-        : SyscallResult.Failure(Marshal.GetLastSystemError());
-
-    [LibraryImport(Libc)]
-    private static partial int pipe2(int* descriptors, int flags);
-
-    [LibraryImport(Libc)]
-    private static partial int fcntl(int descriptor, int command, nint argument);
-
-    [LibraryImport(Libc)]
-    private static partial nint splice(
-        int source, long* sourceOffset, int target, long* targetOffset, nuint length, uint flags);
 }

@@ -103,7 +103,12 @@ internal sealed partial class Forwarder
                     return UpstreamFailed(exchange, ProxyErrorKind.InvalidResponse);
                 }
 
-                client.Watch(IoWatch.Broken, upstream.Handle.Read);
+                error = ProxyError.None;
+                if (!TryWatchClient(exchange, ref error))
+                {
+                    return error;
+                }
+
                 SyscallResult received = await upstream.ReceiveAsync(
                     exchange.Reply, exchange.ReplyEnd, room, exchange.Limits.ReadTimeoutMs);
                 client.Unwatch();
@@ -382,7 +387,12 @@ internal sealed partial class Forwarder
             }
 
             start = 0;
-            client.Handle.Watch(IoWatch.Broken, upstream.Handle.Read);
+            ProxyError error = ProxyError.None;
+            if (!TryWatchClient(exchange, ref error))
+            {
+                return error;
+            }
+
             SyscallResult received = await upstream.ReceiveAsync(
                 exchange.Reply, 0, exchange.Reply.Length, exchange.Limits.ReadTimeoutMs);
             client.Handle.Unwatch();

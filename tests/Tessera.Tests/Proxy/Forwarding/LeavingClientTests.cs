@@ -29,7 +29,7 @@ public sealed class LeavingClientTests
     {
         using ScriptedServer server = ScriptedServer.Named("x");
         await using ProxyFixture proxy = ProxyFixture.Start(
-            [server.Address], new ProxyOptions { Reactors = 1, IdleTimeoutMs = 300 });
+            [server.Address], new ProxyOptions { Reactors = 1, IdleTimeoutMs = 1_500 });
         using ScriptedConnection idle = await proxy.ConnectAsync();
         await idle.SendAsync("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
         (await idle.ReadResponseAsync()).Body.ShouldBe("x");
