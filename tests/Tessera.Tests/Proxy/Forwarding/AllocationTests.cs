@@ -53,11 +53,7 @@ public sealed class AllocationTests
             });
         using var client = new TcpClient { NoDelay = true };
         await client.ConnectAsync(proxy.Address, TestContext.Current.CancellationToken);
-        await RepeatAsync(client.Client, request, 1_000);
-        long before = await AllocatedAsync(proxy);
-        await RepeatAsync(client.Client, request, 400);
-        long allocated = await AllocatedAsync(proxy) - before;
-        allocated.ShouldBeLessThan(AllowedBytes);
+        await ShouldNotAllocateAsync(proxy, client.Client, request);
         await proxy.DisposeAsync();
         File.Delete(log);
     }
@@ -151,10 +147,7 @@ public sealed class AllocationTests
         using var client = new TcpClient { NoDelay = true };
         await client.ConnectAsync(proxy.Address, TestContext.Current.CancellationToken);
         string request = head + new string('x', bodyBytes);
-        await RepeatAsync(client.Client, request, 1_000);
-        long before = await AllocatedAsync(proxy);
-        await RepeatAsync(client.Client, request, 400);
-        (await AllocatedAsync(proxy) - before).ShouldBeLessThan(AllowedBytes);
+        await ShouldNotAllocateAsync(proxy, client.Client, request);
     }
 
     [Fact]
@@ -191,10 +184,7 @@ public sealed class AllocationTests
         using var client = new TcpClient { NoDelay = true };
         await client.ConnectAsync(proxy.Address, TestContext.Current.CancellationToken);
         const string Request = "GET / HTTP/1.1\r\nHost: test\r\nUser-Agent: t\r\n\r\n";
-        await RepeatAsync(client.Client, Request, 1_000);
-        long before = await AllocatedAsync(proxy);
-        await RepeatAsync(client.Client, Request, 400);
-        (await AllocatedAsync(proxy) - before).ShouldBeLessThan(AllowedBytes);
+        await ShouldNotAllocateAsync(proxy, client.Client, Request);
     }
 
     [Theory]
@@ -211,10 +201,26 @@ public sealed class AllocationTests
         using var client = new TcpClient { NoDelay = true };
         await client.ConnectAsync(site.Proxy.Address, TestContext.Current.CancellationToken);
         string request = $"GET / HTTP/1.1\r\nHost: test\r\n{fields}\r\n";
-        await RepeatAsync(client.Client, request, 1_000);
-        long before = await AllocatedAsync(site.Proxy);
-        await RepeatAsync(client.Client, request, 400);
-        (await AllocatedAsync(site.Proxy) - before).ShouldBeLessThan(AllowedBytes);
+        await ShouldNotAllocateAsync(site.Proxy, client.Client, request);
+    }
+
+    /// <summary>
+    /// What each request allocates is seen in every batch; a turn of the clock, or a garbage
+    /// collection that gives the thread a new piece of memory, only in some.
+    /// </summary>
+    private static async Task ShouldNotAllocateAsync(
+        ProxyFixture proxy, Socket client, string request)
+    {
+        await RepeatAsync(client, request, 1_000);
+        long least = long.MaxValue;
+        for (int batch = 0; batch < 5 && least >= AllowedBytes; batch++)
+        {
+            long before = await AllocatedAsync(proxy);
+            await RepeatAsync(client, request, 400);
+            least = Math.Min(least, await AllocatedAsync(proxy) - before);
+        }
+
+        least.ShouldBeLessThan(AllowedBytes);
     }
 
     private static async Task RepeatAsync(Socket client, string request, int times)
