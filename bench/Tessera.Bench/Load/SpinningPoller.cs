@@ -25,7 +25,7 @@ internal sealed class SpinningPoller : IPoller
 
     public void Abandon(IoOperation operation) => _poller.Abandon(operation);
 
-    public void Wait(int timeoutMs) => _poller.Wait(0);
+    public bool Wait(int timeoutMs) => _poller.Wait(0);
 
     public void Dispatch() => _poller.Dispatch();
 

@@ -261,6 +261,9 @@ public sealed unsafe partial class IoUring : IDisposable
             : SyscallResult.Failure(errno);
     }
 
+    /// <summary>Whether <see cref="TryTake"/> would find one.</summary>
+    public bool HasCompletions => *_completionHead != Volatile.Read(ref *_completionTail);
+
     /// <summary>The oldest completion that was not taken yet.</summary>
     public bool TryTake(out Completion completion)
     {

@@ -97,12 +97,13 @@ internal sealed class EpollPoller : IPoller
         // Nothing to take back: readiness is remembered by the handle, not by the operation.
     }
 
-    public void Wait(int timeoutMs)
+    public bool Wait(int timeoutMs)
     {
         SyscallResult result = Epoll.Wait(_epoll, _events, _newWork.IsEmpty ? timeoutMs : 0);
         _eventCount = Require(result, "epoll_wait");
         _eventIndex = 0;
         _newWork.BeginTurn();
+        return _eventCount > 0 || !_newWork.IsEmpty;
     }
 
     public void Dispatch()

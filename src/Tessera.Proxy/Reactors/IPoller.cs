@@ -33,9 +33,10 @@ internal interface IPoller : IDisposable
     void Abandon(IoOperation operation);
 
     /// <summary>
-    /// Waits until something happens, at most <paramref name="timeoutMs"/>; -1 is for ever.
+    /// Waits until something happens, at most <paramref name="timeoutMs"/>; -1 is for ever. False
+    /// when there is nothing to dispatch.
     /// </summary>
-    void Wait(int timeoutMs);
+    bool Wait(int timeoutMs);
 
     /// <summary>
     /// Completes the operations that the last <see cref="Wait"/> found to be possible.

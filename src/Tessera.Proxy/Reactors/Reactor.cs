@@ -20,6 +20,7 @@ internal sealed class Reactor : IDisposable
     private readonly Queue<IoOperation> _scheduled = new();
     private readonly Stack<IoOperation> _spareOperations = new();
     private readonly Action<Exception> _onFault;
+    private readonly BusyPolling _busyPolling = new();
     private readonly Thread _thread;
     private readonly long _startTicks;
     private long _idleTicks;
@@ -189,12 +190,16 @@ internal sealed class Reactor : IDisposable
         Timers.Advance(NowMs);
 
         // (2) Wait, unless something is known to be due.
-        bool isBusy = _scheduled.Count > 0 || HasMail;
-        long waitTicks = isBusy ? 0 : Stopwatch.GetTimestamp();
-        Poller.Wait(isBusy ? 0 : Timers.DelayMs(NowMs));
-        long nowTicks = Stopwatch.GetTimestamp();
-        NowMs = nowTicks / TicksPerMs;
-        _idleTicks += isBusy ? 0 : nowTicks - waitTicks;
+        if (_scheduled.Count > 0 || HasMail)
+        {
+            Poller.Wait(0);
+        }
+        else
+        {
+            _idleTicks += _busyPolling.Wait(Poller, Timers.DelayMs(NowMs));
+        }
+
+        NowMs = ClockMs();
         Turns++;
 
         // (3) Complete what became possible, expire what is due.

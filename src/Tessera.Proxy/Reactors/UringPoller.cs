@@ -149,7 +149,7 @@ internal sealed unsafe class UringPoller : IPoller
         }
     }
 
-    public void Wait(int timeoutMs)
+    public bool Wait(int timeoutMs)
     {
         SyscallResult entered = _ring.Enter(1, _newWork.IsEmpty ? timeoutMs : 0);
         _newWork.BeginTurn();
@@ -158,6 +158,8 @@ internal sealed unsafe class UringPoller : IPoller
             throw new InvalidOperationException(
                 $"io_uring_enter: {Errno.Describe(entered.Errno)}");
         }
+
+        return _ring.HasCompletions || !_newWork.IsEmpty || _finished.Count > 0;
     }
 
     public void Dispatch()

@@ -97,14 +97,14 @@ internal sealed class FaultyPoller : IPoller
         _inner.Abandon(operation);
     }
 
-    public void Wait(int timeoutMs)
+    public bool Wait(int timeoutMs)
     {
         if (Happens(_faults.SpuriousWakes))
         {
             _inner.Wake();
         }
 
-        _inner.Wait(_delayed.Count > 0 ? 0 : timeoutMs);
+        return _inner.Wait(_delayed.Count > 0 ? 0 : timeoutMs) || _delayed.Count > 0;
     }
 
     public void Dispatch()
