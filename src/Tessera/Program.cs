@@ -1,3 +1,7 @@
 using Tessera.Cli;
+using Tessera.Nginx;
 
-return await CommandLine.RunAsync(args, Caller.FromProcess());
+Caller caller = Caller.FromProcess();
+return NginxCommand.IsMeant(args, out string[] rest)
+    ? await NginxCommand.RunAsync(rest, caller)
+    : await CommandLine.RunAsync(args, caller);

@@ -1,0 +1,46 @@
+using System.Collections.Immutable;
+
+namespace Tessera.Proxy.Nginx;
+
+/// <summary>Reads nginx's configuration files. Stateless.</summary>
+public static class NginxReader
+{
+    /// <exception cref="NginxConfigException">The first thing that is wrong.</exception>
+    public static NginxConfig Read(NginxSource source)
+    {
+        // (1) Text to directives, includes in their places.
+        var files = new NginxFiles(source.Prefix, source.File);
+        var parser = new NginxParser(files);
+        ImmutableArray<NginxDirective> directives =
+        [
+            .. parser.Parse("command line", source.Globals),
+            .. parser.Parse(files.MainFile, files.ReadMain()),
+        ];
+
+        // (2) What is wrong is told from the top: of the directives before the syntax broke first.
+        var warnings = ImmutableArray.CreateBuilder<string>();
+        directives = DirectiveTable.Check(
+            directives, NginxContext.Main, source.IsLenient ? warnings.Add : null);
+        if (parser.Failure is { } failure)
+        {
+            throw failure;
+        }
+
+        // (3) Directives to the model of the data plane.
+        var main = new NginxScope(NginxContext.Main, directives, outer: null);
+        if (main.FindHere("events") is null)
+        {
+            throw new NginxConfigException(
+                "no \"events\" section in configuration");
+        }
+
+        return new NginxConfig
+        {
+            Proxy = HttpModule.Read(main, files),
+            Options = CoreModule.ReadOptions(main),
+            Process = CoreModule.ReadProcess(main, files),
+            Warnings = warnings.ToImmutable(),
+            Files = [.. files.Dump],
+        };
+    }
+}

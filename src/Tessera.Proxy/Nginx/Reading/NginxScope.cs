@@ -1,0 +1,80 @@
+using System.Collections.Immutable;
+
+namespace Tessera.Proxy.Nginx;
+
+/// <summary>
+/// A block and those around it. A setting is looked for from the inside out; of directives that may
+/// repeat, the innermost block that has any has them all. That is all of nginx's inheritance.
+/// </summary>
+internal sealed class NginxScope
+{
+    public NginxScope(
+        NginxContext context, ImmutableArray<NginxDirective> directives, NginxScope? outer)
+    {
+        Context = context;
+        Directives = directives;
+        Outer = outer;
+    }
+
+    public NginxContext Context { get; }
+
+    public ImmutableArray<NginxDirective> Directives { get; }
+
+    public NginxScope? Outer { get; }
+
+    /// <summary>The scope of one of its directives' block.</summary>
+    public NginxScope Within(NginxDirective directive, NginxContext context) =>
+        new(context, directive.Block ?? [], this);
+
+    /// <summary>Null where nothing sets it, here or further out.</summary>
+    public NginxDirective? Find(string name)
+    {
+        for (NginxScope? scope = this; scope is not null; scope = scope.Outer)
+        {
+            if (scope.FindHere(name) is { } directive)
+            {
+                return directive;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Null where this block does not set it.</summary>
+    public NginxDirective? FindHere(string name) =>
+        Directives.FirstOrDefault(directive => directive.Name == name);
+
+    /// <summary>Those of the innermost block that has any.</summary>
+    public IEnumerable<NginxDirective> All(string name)
+    {
+        for (NginxScope? scope = this; scope is not null; scope = scope.Outer)
+        {
+            if (scope.FindHere(name) is not null)
+            {
+                return scope.AllHere(name);
+            }
+        }
+
+        return [];
+    }
+
+    /// <summary>Those of this block, in their order.</summary>
+    public IEnumerable<NginxDirective> AllHere(string name) =>
+        Directives.Where(directive => directive.Name == name);
+
+    public bool Flag(string name, bool otherwise) =>
+        Find(name) is { } directive ? directive.Value == "on" : otherwise;
+
+    public int Number(string name, int otherwise) =>
+        Find(name) is { } directive ? NginxValue.Number(directive, directive.Value) : otherwise;
+
+    public long Size(string name, long otherwise) =>
+        Find(name) is { } directive ? NginxValue.Size(directive, directive.Value) : otherwise;
+
+    public int Milliseconds(string name, int otherwise) =>
+        Find(name) is { } directive
+            ? NginxValue.Milliseconds(directive, directive.Value)
+            : otherwise;
+
+    public string Text(string name, string otherwise) => Find(name)?.Value ?? otherwise;
+}

@@ -1,0 +1,23 @@
+using System.Collections.Immutable;
+
+namespace Tessera.Proxy.Nginx;
+
+/// <summary>
+/// One directive as it was written: its name, its arguments without their quotes, and its block,
+/// if it has one. Includes are in the place where they were.
+/// </summary>
+/// <param name="Position">Where it ends, which is what nginx's errors name.</param>
+internal sealed record NginxDirective(
+    string Name,
+    ImmutableArray<string> Arguments,
+    NginxPosition Position)
+{
+    /// <summary>Null for a directive that ends with ";".</summary>
+    public ImmutableArray<NginxDirective>? Block { get; init; }
+
+    /// <summary>Its first argument.</summary>
+    public string Value => Arguments[0];
+
+    /// <summary>An error about it.</summary>
+    public NginxConfigException Error(string message) => new(message, Position);
+}
