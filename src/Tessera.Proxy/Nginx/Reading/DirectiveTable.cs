@@ -13,9 +13,13 @@ internal static class DirectiveTable
         new[]
         {
             CoreModule.Directives,
+            ContentModule.Directives,
             HttpModule.Directives,
+            ListenModule.Directives,
+            LocationModule.Directives,
             LogModule.Directives,
             ProxyModule.Directives,
+            RedirectionModule.Directives,
             RewriteModule.Directives,
             UpstreamModule.Directives,
         }
