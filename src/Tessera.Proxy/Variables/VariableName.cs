@@ -13,6 +13,10 @@ internal enum Variable : byte
     RemoteAddr,
     RemotePort,
     BinaryRemoteAddr,
+
+    /// <summary>Who is connected, whomever a proxy names.</summary>
+    RealipRemoteAddr,
+    RealipRemotePort,
     ServerAddr,
     ServerPort,
     Connection,

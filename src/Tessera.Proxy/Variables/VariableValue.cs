@@ -25,7 +25,7 @@ internal static class VariableValue
         switch (name.Variable)
         {
             case >= Variable.RemoteAddr and <= Variable.TcpinfoRcvSpace:
-                ConnectionValue.Write(name.Variable, ref writer, exchange.Client);
+                ConnectionValue.Write(name.Variable, ref writer, exchange);
                 break;
             case >= Variable.Request and <= Variable.ProxyHost:
                 WriteRequest(name.Variable, ref writer, exchange);

@@ -14,10 +14,12 @@ internal static class DirectiveTable
         {
             CoreModule.Directives,
             ContentModule.Directives,
+            GeoModule.Directives,
             HttpModule.Directives,
             ListenModule.Directives,
             LocationModule.Directives,
             LogModule.Directives,
+            MapModule.Directives,
             ProxyModule.Directives,
             RedirectionModule.Directives,
             RewriteModule.Directives,
