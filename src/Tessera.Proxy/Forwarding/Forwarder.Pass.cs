@@ -34,8 +34,10 @@ internal sealed partial class Forwarder
         exchange.SkipsBody = !rule.PassesBody;
         bool isChunked = exchange.Request.IsChunked;
         return exchange.SkipsBody ? DiscardBodyAsync(exchange)
-            : isChunked && (rule.Config.BuffersRequest || !rule.Config.UsesHttp11)
+            : isChunked && (rule.Config.BuffersRequest || !rule.Config.UsesHttp11
+                || exchange.RequestBody.IsComplete)
                 ? KeepChunkedBodyAsync(exchange)
+            : exchange.RequestBody.IsComplete ? SendContinueAsync(exchange)
             : BufferBodyAsync(exchange);
     }
 

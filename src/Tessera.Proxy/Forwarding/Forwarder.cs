@@ -152,19 +152,28 @@ internal sealed partial class Forwarder
     }
 
     /// <summary>
-    /// From now on the client's reset ends what is received from the endpoint. A reset that came
+    /// From now on the client's reset ends what is received from the endpoint, and with nginx's
+    /// rules the end of its stream (proxy_ignore_client_abort). A reset that came
     /// before it was watched for is an error here: no event would tell of it again.
     /// </summary>
     private static bool TryWatchClient(Exchange exchange, ref ProxyError error)
     {
         IoHandle client = exchange.Client.Transport.Handle;
-        if (client.IsBroken)
+        PassRule? pass = exchange.Route?.Pass;
+        if (pass is { Config.OutlastsClient: true })
+        {
+            return true;
+        }
+
+        if (client.IsBroken || (pass is not null && client.HasPeerClosed))
         {
             error = ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client);
             return false;
         }
 
-        client.Watch(IoWatch.Broken, exchange.Upstream!.Transport.Handle.Read);
+        client.Watch(
+            pass is null ? IoWatch.Broken : IoWatch.PeerClosed,
+            exchange.Upstream!.Transport.Handle.Read);
         return true;
     }
 

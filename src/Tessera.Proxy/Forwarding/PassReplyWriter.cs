@@ -46,17 +46,15 @@ internal static class PassReplyWriter
         ref ByteWriter writer, Exchange exchange, PassRule rule, scoped ReadOnlySpan<byte> reply)
     {
         ResponseHead head = exchange.Response;
-        int server = IndexOf(head, HeaderKind.Server);
-        int date = IndexOf(head, HeaderKind.Date);
         int type = IndexOf(head, HeaderKind.ContentType);
-        if (server < 0 || rule.Hides("Server"u8))
+        if (rule.Hides("Server"u8))
         {
             writer.Write("Server: "u8);
             writer.Write(ServerName.Text);
             writer.Write("\r\n"u8);
         }
 
-        if (date < 0 || rule.Hides("Date"u8))
+        if (rule.Hides("Date"u8))
         {
             writer.Write("Date: "u8);
             writer.Write(exchange.Client.Shard.Clock.HttpDate);
