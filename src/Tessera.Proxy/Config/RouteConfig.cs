@@ -81,6 +81,11 @@ public sealed record RouteConfig
 
     public FilesConfig? Files { get; init; }
 
+    /// <summary>
+    /// How requests are made anew for <see cref="Backend"/>; null passes them as they are.
+    /// </summary>
+    public ProxyPassConfig? Pass { get; init; }
+
     /// <summary>What the path becomes before it goes to the backend; null leaves it.</summary>
     public RewriteConfig? Rewrite { get; init; }
 
