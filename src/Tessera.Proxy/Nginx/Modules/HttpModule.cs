@@ -69,7 +69,7 @@ internal static class HttpModule
                     Address = listener.Key,
                     Protocol = ListenerProtocol.Http,
                     Routes = listener.Value.ToImmutable(),
-                    AccessLog = LogModule.ReadAccessLog(http, files),
+                    AccessLogs = LogModule.ReadAccessLogs(http, files),
                 }),
             ],
             Backends = upstreams.Backends,
@@ -123,7 +123,7 @@ internal static class HttpModule
     private static RouteConfig ReadRoute(
         NginxScope scope, PathMatch path, UpstreamModule upstreams, NginxFiles files)
     {
-        var route = new RouteConfig { Path = path };
+        RouteConfig route = LogModule.Apply(scope, new RouteConfig { Path = path }, files);
         return RewriteModule.TryReadReturn(scope, route)
             ?? ProxyModule.TryRead(scope, route, upstreams)
             ?? route with
