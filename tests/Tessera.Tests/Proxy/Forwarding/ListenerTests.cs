@@ -21,7 +21,9 @@ public sealed class ListenerTests
         {
             Listeners = [new ListenerConfig { Address = proxy.Address }],
         });
-        failures.ShouldBe([new ListenFailure(proxy.Address, "address already in use")]);
+        ListenFailure failure = failures.ShouldHaveSingleItem();
+        failure.Address.ShouldBe(proxy.Address);
+        failure.Reason.ShouldBe("address already in use");
     }
 
     [Fact]
