@@ -147,13 +147,14 @@ public sealed partial class ProxyServer : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_disposal is not null, this);
 
             // (0) Whatever cannot be made ready throws here, and changes nothing.
+            using VariableScope.Entered scope = new VariableScope(config.Variables).Enter();
             PreparedBackends backends = _backends.Prepare(config.Backends);
             _logs.BeginRound();
             AccessLog[][] logs = [.. config.Listeners.Select(l => _logs.Of(l.AccessLogs))];
             _series.BeginRound();
             RouteTable[] tables =
             [
-                .. config.Listeners.Select(l => _routes.CreateTable(l.Routes, backends)),
+                .. config.Listeners.Select(l => _routes.CreateTable(l, backends)),
             ];
 
             // (1) Backends first: routes point at them.

@@ -139,7 +139,7 @@ internal sealed partial class Exchange
         }
     }
 
-    private BufferPool Buffers => Client.Shard.Reactor.Buffers;
+    internal BufferPool Buffers => Client.Shard.Reactor.Buffers;
 
     private void BeginCounting()
     {
