@@ -136,7 +136,11 @@ public sealed record RedirectConfig(string Location, int Status = 302);
 /// <param name="Status">200 to 599.</param>
 /// <param name="Body">A text with variables.</param>
 public sealed record ReplyConfig(
-    int Status, string Body = "", string ContentType = "text/plain; charset=utf-8");
+    int Status, string Body = "", string ContentType = "text/plain; charset=utf-8")
+{
+    /// <summary>Stand in the place of <see cref="Body"/> as they are; default for a text.</summary>
+    public ImmutableArray<byte> Bytes { get; init; }
+}
 
 /// <summary>Changes the path on its way to the backend, in the order of the properties.</summary>
 public sealed record RewriteConfig
