@@ -96,6 +96,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
         for (int i = 0; i < _shards.Length; i++)
         {
             _shards[i] = CreateShard(i);
+            _shards[i].All = _shards;
         }
 
         _reactors = Array.ConvertAll(_shards, w => w.Reactor);

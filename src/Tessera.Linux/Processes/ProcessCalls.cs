@@ -65,6 +65,9 @@ internal static unsafe partial class ProcessCalls
     internal static partial int kill(int pid, int signal);
 
     [LibraryImport(Libc, SetLastError = true)]
+    internal static partial nint signal(int number, nint handler);
+
+    [LibraryImport(Libc, SetLastError = true)]
     internal static partial int prctl(
         int option, nuint argument2, nuint argument3, nuint argument4, nuint argument5);
 

@@ -46,6 +46,12 @@ public static class Signals
         _ => $"signal {signal}",
     };
 
+    /// <summary>
+    /// Ends the ignoring of a signal that this process was started with, as shells do for what runs
+    /// in the background. Before .NET is told to handle it: it keeps what is ignored ignored.
+    /// </summary>
+    public static void ResetToDefault(int signal) => ProcessCalls.signal(signal, 0);
+
     private static FrozenDictionary<string, int> CreateTable()
     {
         var table = new Dictionary<string, int> { ["CLD"] = 17, ["POLL"] = 29, ["IOT"] = 6 };

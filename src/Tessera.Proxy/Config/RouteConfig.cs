@@ -115,9 +115,6 @@ public sealed record RouteConfig
     /// <summary>Compresses responses on the way; null leaves them as they are.</summary>
     public CompressionConfig? Compression { get; init; }
 
-    /// <summary>Null for a route that is no location of a <see cref="ServerConfig"/>.</summary>
-    public LocationConfig? Location { get; init; }
-
     /// <summary>Instead of the listener's; default leaves them, empty writes nothing.</summary>
     public ImmutableArray<AccessLogConfig> AccessLogs { get; init; }
 
@@ -126,6 +123,9 @@ public sealed record RouteConfig
 
     /// <summary>A file that does not exist is an error; nginx's log_not_found.</summary>
     public bool TellsMissingFiles { get; init; } = true;
+
+    /// <summary>Null for a route that is no location of a <see cref="ServerConfig"/>.</summary>
+    public LocationConfig? Location { get; init; }
 }
 
 /// <param name="Value">A text with variables.</param>
@@ -141,7 +141,11 @@ public sealed record RedirectConfig(string Location, int Status = 302);
 /// <param name="Status">200 to 599.</param>
 /// <param name="Body">A text with variables.</param>
 public sealed record ReplyConfig(
-    int Status, string Body = "", string ContentType = "text/plain; charset=utf-8");
+    int Status, string Body = "", string ContentType = "text/plain; charset=utf-8")
+{
+    /// <summary>Stand in the place of <see cref="Body"/> as they are; default for a text.</summary>
+    public ImmutableArray<byte> Bytes { get; init; }
+}
 
 /// <summary>Changes the path on its way to the backend, in the order of the properties.</summary>
 public sealed record RewriteConfig

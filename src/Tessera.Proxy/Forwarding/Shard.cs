@@ -58,6 +58,9 @@ internal sealed class Shard
             new FileCache(Math.Max(1, MaxOpenFiles / reactors), MaxFileBytes / reactors));
     }
 
+    /// <summary>Those of the server, this one included; set before any of them runs.</summary>
+    public Shard[] All { get; set; } = [];
+
     /// <summary>0 for the first reactor.</summary>
     public int Number { get; }
 

@@ -46,8 +46,6 @@ public sealed record NginxProcess
     /// </summary>
     public int ShutdownTimeoutMs { get; init; }
 
-    /// <summary>The log of requests that nobody asked for; null where all were.</summary>
-    public string? DefaultAccessLog { get; init; }
 }
 
 /// <summary>A configuration as it is run.</summary>
@@ -61,6 +59,9 @@ public sealed record NginxConfig
 
     /// <inheritdoc cref="NginxProcess"/>
     public required NginxProcess Process { get; init; }
+
+    /// <summary>Every file that is logged to; they are made before anything is served.</summary>
+    public ImmutableArray<string> LogFiles { get; init; } = [];
 
     /// <summary>What was overlooked because the reading was lenient.</summary>
     public ImmutableArray<string> Warnings { get; init; } = [];

@@ -30,8 +30,10 @@ public static class NginxReader
         var main = new NginxScope(NginxContext.Main, directives, outer: null);
         if (main.FindHere("events") is null)
         {
-            throw new NginxConfigException(
-                "no \"events\" section in configuration");
+            throw new NginxConfigException("no \"events\" section in configuration")
+            {
+                IsBehindSyntax = true,
+            };
         }
 
         CoreModule.Warn(main, warnings.Add);
@@ -45,6 +47,7 @@ public static class NginxReader
             },
             Options = CoreModule.ReadOptions(main),
             Process = CoreModule.ReadProcess(main, files),
+            LogFiles = [.. files.Logs],
             Warnings = warnings.ToImmutable(),
             Files = [.. files.Dump],
         };

@@ -50,7 +50,9 @@ internal sealed class Route
             _ => null,
         };
         Location = config.Redirect is { } redirect ? Template.Parse(redirect.Location) : null;
-        ReplyBody = config.Reply is { } reply ? Template.Parse(reply.Body) : null;
+        ReplyBody = config.Reply is not { } reply ? null
+            : reply.Bytes.IsDefault ? Template.Parse(reply.Body)
+            : Template.Of(reply.Bytes.AsSpan());
         ReplyType = Encoding.ASCII.GetBytes(config.Reply?.ContentType ?? "");
         Rewrite = config.Rewrite is { } rewrite ? new PathRewrite(rewrite) : null;
         Pass = config.Pass is { } pass ? new PassRule(pass) : null;

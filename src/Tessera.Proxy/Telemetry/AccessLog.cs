@@ -39,11 +39,9 @@ internal sealed class AccessLog
     /// <exception cref="FormatException">As for the constructor.</exception>
     public void Update(AccessLogConfig config)
     {
-        if (config != _config)
-        {
-            Volatile.Write(ref _format, AccessLogFormat.Parse(config));
-            _config = config;
-        }
+        // The same text may name other variables by now.
+        Volatile.Write(ref _format, AccessLogFormat.Parse(config));
+        _config = config;
     }
 
     public void Retire() => _isRetired = true;

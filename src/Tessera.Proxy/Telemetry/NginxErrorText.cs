@@ -17,7 +17,9 @@ internal static class NginxErrorText
         var text = new StringBuilder();
         text.Append('*').Append(exchange.Client.Serial).Append(' ').Append(message);
         text.Append(", client: ").Append(LogEscape.ToText(exchange.Client.PeerText));
-        text.Append(", server: ").Append(exchange.Route?.Config.Host);
+        text.Append(", server: ").Append(exchange.Server is { } server
+            ? Encoding.UTF8.GetString(server.Name)
+            : exchange.Route?.Config.Host);
         RequestHead head = exchange.Request;
         if (head.TargetLength > 0)
         {

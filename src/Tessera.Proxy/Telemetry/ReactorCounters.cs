@@ -17,6 +17,9 @@ internal sealed class ReactorCounters
 
     public long Tunnels => Volatile.Read(ref _tunnels);
 
+    /// <summary>Requests and tunnels so far.</summary>
+    public long Begun => Volatile.Read(ref _begun);
+
     /// <summary>Requests and tunnels at this moment.</summary>
     public long Active => Volatile.Read(ref _begun) - Volatile.Read(ref _ended);
 

@@ -89,6 +89,17 @@ internal enum Variable : byte
     TimeIso8601,
     TesseraVersion,
 
+    // All connections of the server at this moment (ngx_http_stub_status_module).
+    ConnectionsActive,
+    ConnectionsReading,
+    ConnectionsWriting,
+    ConnectionsWaiting,
+
+    /// <summary>Since the server's start, as the rest of nginx's status page.</summary>
+    ConnectionsAccepted,
+    ConnectionsHandled,
+    RequestsTotal,
+
     // Of this program alone.
     Route,
     Backend,

@@ -64,6 +64,9 @@ internal static class VariableValue
                     ? groups[name.Member[0]].ValueSpan
                     : default);
                 break;
+            case >= Variable.ConnectionsActive and <= Variable.RequestsTotal:
+                ServerValue.Write(name.Variable, ref writer, exchange.Client.Shard);
+                break;
             default:
                 WriteOther(name.Variable, ref writer, exchange);
                 break;

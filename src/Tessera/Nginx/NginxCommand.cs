@@ -63,16 +63,15 @@ internal static class NginxCommand
                 return NginxSignal.Send(signal, config.Process.PidFile, log);
             }
 
-            if (parsed.IsTest && !parsed.IsQuiet)
-            {
-                await caller.Error.WriteAsync(
-                    $"nginx: the configuration file {source.MainFile} syntax is ok\n");
-            }
-
-            config = config.WithLogsOpened();
+            NginxLogFiles.Open(config);
         }
         catch (NginxConfigException error)
         {
+            if (error.IsBehindSyntax)
+            {
+                await TellSyntaxAsync(parsed, source, caller);
+            }
+
             log.Write(ErrorLevel.Emergency, error.Message);
             if (parsed.IsTest)
             {
@@ -100,6 +99,7 @@ internal static class NginxCommand
     {
         if (!parsed.IsQuiet)
         {
+            await TellSyntaxAsync(parsed, source, caller);
             await caller.Error.WriteAsync(
                 $"nginx: configuration file {source.MainFile} test is successful\n");
         }
@@ -112,6 +112,16 @@ internal static class NginxCommand
             }
 
             await caller.Output.FlushAsync();
+        }
+    }
+
+    private static async Task TellSyntaxAsync(
+        NginxArguments parsed, NginxSource source, Caller caller)
+    {
+        if (parsed is { IsTest: true, IsQuiet: false })
+        {
+            await caller.Error.WriteAsync(
+                $"nginx: the configuration file {source.MainFile} syntax is ok\n");
         }
     }
 

@@ -99,7 +99,8 @@ internal sealed class NginxServer
     {
         try
         {
-            NginxConfig next = NginxReader.Read(_source).WithLogsOpened();
+            NginxConfig next = NginxReader.Read(_source);
+            NginxLogFiles.Open(next);
             foreach (string warning in next.Warnings)
             {
                 server.Log(ErrorLevel.Warning, warning);

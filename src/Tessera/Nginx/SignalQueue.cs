@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Threading.Channels;
+using Tessera.Linux.Processes;
 
 namespace Tessera.Nginx;
 
@@ -25,12 +26,15 @@ internal sealed class SignalQueue : IDisposable
 
     private readonly PosixSignalRegistration[] _registrations;
 
-    public SignalQueue() => _registrations =
-    [
-        // .NET passes numbers that it has no name for on as they are.
-        .. from signal in (int[])[HangUp, Interrupt, Quit, User1, User2, Terminate, WindowChange]
-           select PosixSignalRegistration.Create(NameOf(signal), Take),
-    ];
+    public SignalQueue()
+    {
+        int[] signals = [HangUp, Interrupt, Quit, User1, User2, Terminate, WindowChange];
+
+        // A shell that starts it in the background lets it ignore two of them; nginx does not.
+        Array.ForEach(signals, Signals.ResetToDefault);
+        _registrations = Array.ConvertAll(
+            signals, signal => PosixSignalRegistration.Create(NameOf(signal), Take));
+    }
 
     public async Task<int> NextAsync() => await _waiting.Reader.ReadAsync();
 
@@ -45,6 +49,7 @@ internal sealed class SignalQueue : IDisposable
         _waiting.Writer.TryWrite(NumberOf(context.Signal));
     }
 
+    /// <summary>.NET passes numbers that it has no name for on as they are.</summary>
     private static PosixSignal NameOf(int number) => number switch
     {
         HangUp => PosixSignal.SIGHUP,

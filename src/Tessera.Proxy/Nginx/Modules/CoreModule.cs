@@ -1,3 +1,5 @@
+using Tessera.Linux.Processes;
+
 namespace Tessera.Proxy.Nginx;
 
 /// <summary>What concerns the process as a whole: main and events. Stateless.</summary>
@@ -28,7 +30,7 @@ internal static class CoreModule
         new("worker_rlimit_nofile", NginxContext.Main) { Kind = ValueKind.Number },
         new("worker_shutdown_timeout", NginxContext.Main) { Kind = ValueKind.Milliseconds },
         new("events", NginxContext.Main, 0, 0) { Block = NginxContext.Events },
-        new("worker_connections", NginxContext.Events) { Kind = ValueKind.Number },
+        new("worker_connections", NginxContext.Events),
         new("worker_aio_requests", NginxContext.Events) { Kind = ValueKind.Number },
         new("use", NginxContext.Events),
         new("multi_accept", NginxContext.Events) { Kind = ValueKind.Flag },
@@ -45,8 +47,20 @@ internal static class CoreModule
             CheckMethod(method);
         }
 
+        if (main.FindHere("worker_priority") is { } priority
+            && !int.TryParse(priority.Value, out _))
+        {
+            throw priority.Error("\"worker_priority\" directive invalid number");
+        }
+
         int reactors = Math.Clamp(ReadWorkers(main), 1, 256);
-        int connections = events.Number("worker_connections", 512);
+        int connections = 512;
+        if (events.FindHere("worker_connections") is { } limit
+            && !int.TryParse(limit.Value, out connections))
+        {
+            throw limit.Error($"invalid number \"{limit.Value}\"");
+        }
+
         return new ProxyOptions
         {
             Reactors = reactors,
@@ -66,7 +80,6 @@ internal static class CoreModule
             PidFile = files.Resolve(main.Text("pid", files.Source.PidFile)),
             IsDaemon = main.Flag("daemon", true),
             ShutdownTimeoutMs = main.Milliseconds("worker_shutdown_timeout", 0),
-            DefaultAccessLog = files.Resolve(files.Source.AccessLog),
         };
     }
 
@@ -78,11 +91,30 @@ internal static class CoreModule
             return;
         }
 
+        if (Environment.IsPrivilegedProcess)
+        {
+            CheckUser(user);
+        }
+
         warn(Environment.IsPrivilegedProcess
             ? $"the \"user\" directive is ignored: all runs as the user who starts it in "
                 + user.Position
             : "the \"user\" directive makes sense only if the master process runs with "
                 + $"super-user privileges, ignored in {user.Position}");
+    }
+
+    private static void CheckUser(NginxDirective user)
+    {
+        if (Accounts.FindUser(user.Value) is null)
+        {
+            throw user.Error($"getpwnam(\"{user.Value}\") failed");
+        }
+
+        string group = user.Arguments[^1];
+        if (Accounts.FindGroup(group) is null)
+        {
+            throw user.Error($"getgrnam(\"{group}\") failed");
+        }
     }
 
     private static int ReadWorkers(NginxScope main)
@@ -99,7 +131,7 @@ internal static class CoreModule
 
         return int.TryParse(workers.Value, out int number) && number >= 0
             ? number
-            : throw workers.Error("invalid number");
+            : throw workers.Error("\"worker_processes\" directive invalid value");
     }
 
     private static void CheckMethod(NginxDirective method)

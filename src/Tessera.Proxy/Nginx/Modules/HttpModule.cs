@@ -39,6 +39,7 @@ internal static class HttpModule
             Variables = new NginxVariables(),
             Warn = warn,
         };
+        LogModule.CheckFormats(http);
         MapModule.Read(http, reading.Variables);
         GeoModule.Read(http, reading);
         var listeners = new Dictionary<IPEndPoint, ListenerReading>();
@@ -66,15 +67,19 @@ internal static class HttpModule
                     Address = listener.Address,
                     Protocol = ListenerProtocol.Http,
                     Servers = listener.Servers,
-                    AccessLogs = LogModule.ReadAccessLogs(http, files),
+                    AccessLogs = LogsOf(listener.Servers),
                 }),
             ],
             Backends = reading.Upstreams.Backends,
             Variables = reading.Variables.All,
         };
-        CheckVariables(config);
+        CheckVariables(config, http);
         return config;
     }
+
+    /// <summary>Of requests that no server is found for: the default one's.</summary>
+    private static ImmutableArray<AccessLogConfig> LogsOf(ImmutableArray<ServerConfig> servers) =>
+        (servers.FirstOrDefault(server => server.IsDefault) ?? servers[0]).Fallback.AccessLogs;
 
     private static ServerConfig ReadServer(NginxScope scope, HttpReading reading)
     {
@@ -134,11 +139,12 @@ internal static class HttpModule
     }
 
     /// <summary>nginx looks for them at the end, and names no line.</summary>
-    private static void CheckVariables(ProxyConfig config)
+    private static void CheckVariables(ProxyConfig config, NginxScope http)
     {
         try
         {
             using VariableScope.Entered scope = new VariableScope(config.Variables).Enter();
+            LogModule.CheckVariables(http);
             foreach (ServerConfig server in config.Listeners.SelectMany(l => l.Servers).Distinct())
             {
                 RouteFactory.Check(server);

@@ -21,6 +21,7 @@ internal static class LocationModule
         LogModule.Apply,
         RedirectionModule.Apply,
         ContentModule.Apply,
+        StatusModule.Apply,
     ];
 
     public static DirectiveRule[] Directives { get; } =

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Nginx;
 
@@ -32,26 +33,61 @@ internal static class LogModule
     ];
 
     /// <summary>The logs of a location: those of the innermost block that names any.</summary>
-    public static RouteConfig Apply(
-        NginxScope scope, RouteConfig route, HttpReading reading) =>
-        route with
+    public static RouteConfig Apply(NginxScope scope, RouteConfig route, HttpReading reading)
+    {
+        if (scope.Find("open_log_file_cache") is { } cache)
+        {
+            CheckCache(cache);
+        }
+
+        return route with
         {
             AccessLogs = ReadAccessLogs(scope, reading.Files),
             ErrorLogs = ReadErrorLogs(scope, reading.Files),
             TellsMissingFiles = scope.Flag("log_not_found", true),
         };
+    }
 
-    public static ImmutableArray<AccessLogConfig> ReadAccessLogs(
+    /// <exception cref="NginxConfigException">A format's name or escaping is wrong.</exception>
+    public static void CheckFormats(NginxScope http)
+    {
+        var known = new HashSet<string>(StringComparer.Ordinal) { "combined" };
+        foreach (NginxDirective format in http.AllHere("log_format"))
+        {
+            if (!known.Add(format.Value))
+            {
+                throw format.Error($"duplicate \"log_format\" name \"{format.Value}\"");
+            }
+
+            ReadFormat(format);
+        }
+    }
+
+    /// <summary>Formats are held against the variables that there are, used or not.</summary>
+    /// <exception cref="UnknownVariableException">There is no such variable.</exception>
+    public static void CheckVariables(NginxScope http)
+    {
+        foreach (NginxDirective format in http.AllHere("log_format"))
+        {
+            Template.Parse(ReadFormat(format).Format);
+        }
+
+        CheckConditions(http.Directives);
+    }
+
+    private static ImmutableArray<AccessLogConfig> ReadAccessLogs(
         NginxScope scope, NginxFiles files)
     {
         NginxDirective[] logs = [.. scope.All("access_log")];
         if (logs.Length == 0)
         {
-            return
+            // What nobody asked for is done without where there is no place for it.
+            string usual = files.Resolve(files.Source.AccessLog);
+            return !Directory.Exists(Path.GetDirectoryName(usual)) ? [] :
             [
                 new AccessLogConfig
                 {
-                    Path = files.Resolve(files.Source.AccessLog),
+                    Path = files.ResolveLog(files.Source.AccessLog),
                     Format = Combined,
                     IsApart = true,
                     FlushMs = 0,
@@ -88,7 +124,7 @@ internal static class LogModule
             var text when text.StartsWith(SyslogParameters.Prefix, StringComparison.Ordinal) =>
                 new ErrorLogConfig(text, level, SyslogParameters.Read(log, text)),
             var text when text.StartsWith(Memory, StringComparison.Ordinal) => null,
-            var text => new ErrorLogConfig(files.Resolve(text), level),
+            var text => new ErrorLogConfig(files.ResolveLog(text), level),
         };
     }
 
@@ -127,15 +163,18 @@ internal static class LogModule
         }
 
         bool isSyslog = log.Value.StartsWith(SyslogParameters.Prefix, StringComparison.Ordinal);
-        (string format, LogEscaping escaping) = ReadFormat(log, scope);
+        bool hasVariables = !isSyslog && log.Value.Contains('$');
+        (string format, LogEscaping escaping) = FormatOf(log, scope);
         var config = new AccessLogConfig
         {
-            Path = isSyslog ? log.Value : files.Resolve(log.Value),
+            Path = isSyslog ? log.Value
+                : hasVariables ? files.Resolve(log.Value)
+                : files.ResolveLog(log.Value),
             Format = format,
             Escaping = escaping,
             IsApart = true,
             FlushMs = 0,
-            HasVariablePath = !isSyslog && log.Value.Contains('$'),
+            HasVariablePath = hasVariables,
             Syslog = isSyslog ? SyslogParameters.Read(log, log.Value) : null,
         };
         bool hasBuffer = false;
@@ -195,7 +234,7 @@ internal static class LogModule
         }
     }
 
-    private static (string Format, LogEscaping Escaping) ReadFormat(
+    private static (string Format, LogEscaping Escaping) FormatOf(
         NginxDirective log, NginxScope scope)
     {
         string name = log.Arguments.ElementAtOrDefault(1) ?? "combined";
@@ -206,13 +245,13 @@ internal static class LogModule
         }
 
         NginxDirective? format = top.AllHere("log_format").FirstOrDefault(f => f.Value == name);
-        if (format is null)
-        {
-            return name == "combined"
-                ? (Combined, LogEscaping.Text)
-                : throw log.Error($"unknown log format \"{name}\"");
-        }
+        return format is not null ? ReadFormat(format)
+            : name == "combined" ? (Combined, LogEscaping.Text)
+            : throw log.Error($"unknown log format \"{name}\"");
+    }
 
+    private static (string Format, LogEscaping Escaping) ReadFormat(NginxDirective format)
+    {
         const string Escape = "escape=";
         string[] texts = [.. format.Arguments.Skip(1)];
         var escaping = LogEscaping.Text;
@@ -229,5 +268,49 @@ internal static class LogModule
         }
 
         return (string.Concat(texts), escaping);
+    }
+
+    private static void CheckConditions(ImmutableArray<NginxDirective> directives)
+    {
+        const string If = "if=";
+        foreach (NginxDirective directive in directives)
+        {
+            if (directive.Name == "access_log")
+            {
+                foreach (string parameter in directive.Arguments.Skip(2)
+                    .Where(p => p.StartsWith(If, StringComparison.Ordinal)))
+                {
+                    Template.Parse(parameter[If.Length..]);
+                }
+            }
+
+            CheckConditions(directive.Block ?? []);
+        }
+    }
+
+    /// <summary>Files stay open anyway: it is only read.</summary>
+    private static void CheckCache(NginxDirective cache)
+    {
+        bool hasMax = false;
+        foreach (string parameter in cache.Arguments)
+        {
+            bool isRight = parameter.Split('=', 2) switch
+            {
+                ["off"] => hasMax = true,
+                ["max", var number] => hasMax = int.TryParse(number, out int max) && max > 0,
+                ["min_uses", var number] => int.TryParse(number, out int uses) && uses > 0,
+                ["inactive" or "valid", var time] => NginxValue.TryMilliseconds(time, out _),
+                _ => false,
+            };
+            if (!isRight)
+            {
+                throw cache.Error($"invalid \"open_log_file_cache\" parameter \"{parameter}\"");
+            }
+        }
+
+        if (!hasMax)
+        {
+            throw cache.Error("\"open_log_file_cache\" must have \"max\" parameter");
+        }
     }
 }

@@ -78,7 +78,6 @@ internal static class SyslogParameters
         : !tag.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '_')
             ? throw directive.Error(
                 "syslog \"tag\" only allows alphanumeric characters and underscore")
-        : tag.Length == 0 ? throw directive.Error("empty syslog \"tag\"")
         : tag;
 
     private static EndPoint ReadServer(NginxDirective directive, string text)
@@ -93,6 +92,11 @@ internal static class SyslogParameters
         {
             return new IPEndPoint(
                 address.Address, address.Port == 0 ? DefaultPort : address.Port);
+        }
+
+        if (text.Length == 0)
+        {
+            throw directive.Error("no host in syslog server \"\"");
         }
 
         int colon = text.LastIndexOf(':');

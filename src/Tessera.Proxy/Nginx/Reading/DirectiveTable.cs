@@ -23,6 +23,7 @@ internal static class DirectiveTable
             ProxyModule.Directives,
             RedirectionModule.Directives,
             RewriteModule.Directives,
+            StatusModule.Directives,
             UpstreamModule.Directives,
         }
         .SelectMany(directives => directives)

@@ -12,6 +12,9 @@ public sealed class NginxConfigException : Exception
     {
     }
 
+    /// <summary>The syntax is well, and nginx's test says so before it says this.</summary>
+    public bool IsBehindSyntax { get; init; }
+
     /// <param name="message">What is wrong, where no line is to blame.</param>
     public NginxConfigException(string message)
         : base(message)

@@ -11,6 +11,7 @@ internal sealed class NginxFiles
     private readonly string _prefix;
     private readonly string _folder;
     private readonly List<(string File, string Text)> _read = [];
+    private readonly HashSet<string> _logs = new(StringComparer.Ordinal);
 
     public NginxFiles(NginxSource source)
     {
@@ -26,6 +27,17 @@ internal sealed class NginxFiles
 
     /// <summary>Every file that was read, once, in that order: what -T prints.</summary>
     public IReadOnlyList<(string File, string Text)> Dump => _read;
+
+    /// <summary>Files that are logged to.</summary>
+    public IReadOnlyCollection<string> Logs => _logs;
+
+    /// <summary>The whole name of a file that will be logged to.</summary>
+    public string ResolveLog(string name)
+    {
+        string file = Resolve(name);
+        _logs.Add(file);
+        return file;
+    }
 
     /// <summary>The whole name of a file that a directive names.</summary>
     public string Resolve(string name) => Path.Combine(_prefix, name);

@@ -76,10 +76,15 @@ internal sealed class NginxParser
     private void ReadSimple(
         NginxDirective directive, ImmutableArray<NginxDirective>.Builder into)
     {
-        if (directive.Name != "include" || directive.Arguments.Length != 1)
+        if (directive.Name != "include")
         {
             into.Add(directive);
             return;
+        }
+
+        if (directive.Arguments.Length != 1)
+        {
+            throw directive.Error("invalid number of arguments in \"include\" directive");
         }
 
         Descend(directive);
