@@ -104,7 +104,11 @@ public sealed record MethodLimitConfig(ImmutableArray<string> Methods, RouteConf
 /// <summary>nginx's auth_request.</summary>
 /// <param name="Uri">A text with variables.</param>
 /// <param name="Variables">Set from its answer, in this order.</param>
-public sealed record AuthRequestConfig(string Uri, ImmutableArray<SetStep> Variables);
+/// <param name="IsAlternative">
+/// Either it or the address or the password is enough: nginx's satisfy any.
+/// </param>
+public sealed record AuthRequestConfig(
+    string Uri, ImmutableArray<SetStep> Variables, bool IsAlternative = false);
 
 /// <summary>nginx's valid_referers.</summary>
 /// <param name="AllowsNone">A request without the field is valid.</param>
@@ -123,7 +127,7 @@ public sealed record SecureLinkConfig(string Link, string Text, string? Secret =
 
 /// <summary>nginx's realip module.</summary>
 /// <param name="Trusted">Who may name a client.</param>
-/// <param name="Field">The header field in lower case, or <c>proxy_protocol</c>.</param>
+/// <param name="Field">The header field in lower case, with "_" for "-".</param>
 /// <param name="IsRecursive">The last address that is not trusted counts.</param>
 public sealed record RealIpConfig(
     ImmutableArray<AddressRule> Trusted, string Field, bool IsRecursive);

@@ -72,6 +72,8 @@ internal sealed partial class Exchange
     /// <summary>The client: who is connected, or whom a trusted proxy names.</summary>
     public InternetAddress Peer => _namedPeer.Family != 0 ? _namedPeer : Client.Peer;
 
+    public bool HasNamedPeer => _namedPeer.Family != 0;
+
     /// <summary>Without port.</summary>
     public ReadOnlySpan<byte> PeerText => _namedPeer.Family != 0
         ? _namedPeerText

@@ -496,6 +496,7 @@ internal sealed partial class Exchange
         ResetTelemetry();
         ResetLimits();
         ResetLocation();
+        ResetAsking();
         Request.Reset();
         Response.Reset();
         _tried.Clear();

@@ -52,6 +52,9 @@ internal enum ProxyErrorKind : byte
 
     /// <summary>The request's body is larger than its route takes.</summary>
     BodyTooLarge,
+
+    /// <summary>The answer was for the proxy, which has read what it wanted to know.</summary>
+    Asked,
 }
 
 /// <summary>On which side it went wrong.</summary>
