@@ -27,8 +27,8 @@ public sealed record BasicAuthConfig
     public string Realm { get; init; } = "restricted";
 
     /// <summary>
-    /// The realm is a text with variables, and goes to the client alone; one that becomes "off" lets
-    /// everyone in: nginx's auth_basic.
+    /// The realm is a text with variables, and goes to the client alone; one that becomes "off"
+    /// lets everyone in: nginx's auth_basic.
     /// </summary>
     public bool HasVariables { get; init; }
 

@@ -17,6 +17,9 @@ public sealed record ServerConfig
     /// <summary>Serves hosts that no name fits; else the first server does.</summary>
     public bool IsDefault { get; init; }
 
+    /// <summary>Repeated slashes of a path count as one: nginx's merge_slashes.</summary>
+    public bool MergesSlashes { get; init; } = true;
+
     /// <summary>Run before a location is looked for.</summary>
     public ImmutableArray<ScriptStep> Script { get; init; } = [];
 
@@ -50,7 +53,7 @@ public sealed record LocationConfig
     /// <summary>Files that are looked for before the content; null looks for none.</summary>
     public TryFilesConfig? TryFiles { get; init; }
 
-    /// <summary>Where files are, for the variables that say so and for what looks for them.</summary>
+    /// <summary>Where files are, for variables and for whatever looks for them.</summary>
     public DocumentRootConfig? Root { get; init; }
 
     /// <summary>Other settings for other methods than those named; null treats all alike.</summary>
