@@ -2,6 +2,7 @@ using System.Text;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Http;
+using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Access;
 
@@ -27,6 +28,8 @@ internal sealed class AccessGate
     private readonly PasswordList? _passwords;
     private readonly bool _isAnyEnough;
     private readonly byte[] _challenge;
+    private readonly Template? _realm;
+    private readonly bool _isUnreadable;
 
     /// <exception cref="FormatException">A user's line cannot be understood.</exception>
     public AccessGate(AccessConfig config)
@@ -35,17 +38,49 @@ internal sealed class AccessGate
         _passwords = config.BasicAuth is { } auth ? new PasswordList(auth.Users) : null;
         _isAnyEnough = config.IsAnyEnough;
         string realm = config.BasicAuth?.Realm ?? "";
+        _realm = config.BasicAuth is { HasVariables: true } ? Template.Parse(realm) : null;
+        _isUnreadable = config.BasicAuth is { IsUnreadable: true };
         _challenge = Encoding.UTF8.GetBytes(
             $"Basic realm=\"{Quote(realm)}\", charset=\"UTF-8\"");
     }
 
     /// <summary>Value of WWW-Authenticate (RFC 7617 section 2).</summary>
-    public ReadOnlySpan<byte> Challenge => _challenge;
+    public void WriteChallenge(ref ByteWriter writer, Exchange exchange)
+    {
+        if (_realm is null)
+        {
+            writer.Write(_challenge);
+            return;
+        }
+
+        writer.Write("Basic realm=\""u8);
+        _realm.Write(ref writer, exchange);
+        writer.Write((byte)'"');
+    }
 
     public GateVerdict Check(Exchange exchange)
     {
-        GateVerdict verdict = CheckAddress(exchange.Client.Peer, out bool needsPassword);
-        return needsPassword ? _passwords!.Check(Credentials(exchange)) : verdict;
+        GateVerdict verdict = CheckAddress(exchange.Peer, out bool needsPassword);
+        if (!needsPassword || IsOff(exchange))
+        {
+            return verdict;
+        }
+
+        ReadOnlySpan<byte> credentials = Credentials(exchange);
+        return _isUnreadable && PasswordList.HasCredentials(credentials)
+            ? GateVerdict.Forbidden
+            : _passwords!.Check(credentials);
+    }
+
+    private bool IsOff(Exchange exchange)
+    {
+        if (_realm is null)
+        {
+            return false;
+        }
+
+        using var realm = EvaluatedText.Of(_realm, exchange);
+        return realm.Text.SequenceEqual("off"u8);
     }
 
     /// <summary>

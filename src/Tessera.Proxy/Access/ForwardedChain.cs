@@ -14,7 +14,9 @@ internal static class ForwardedChain
     /// <summary>All lines of the field together; more is not looked at.</summary>
     private const int MaxBytes = 4 * 1_024;
 
-    /// <summary>The client's address as a number; <paramref name="peer"/> if nobody is named.</summary>
+    /// <summary>
+    /// The client's address as a number; <paramref name="peer"/> if nobody is named.
+    /// </summary>
     /// <param name="name">The field's, in lower case with "_" for "-".</param>
     public static UInt128 Find(
         Exchange exchange, ReadOnlySpan<byte> name, AddressRules trusted, bool isRecursive,

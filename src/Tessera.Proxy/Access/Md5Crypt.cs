@@ -4,18 +4,21 @@ namespace Tessera.Proxy.Access;
 
 /// <summary>
 /// Apache's MD5 password hash, $apr1$: a thousand rounds of MD5, as FreeBSD's $1$ under another
-/// name. Stateless.
+/// name; either of them. Stateless.
 /// </summary>
 internal static class Md5Crypt
 {
     public const string Prefix = "$apr1$";
+    public const string UnixPrefix = "$1$";
     public const int HashLength = 22;
 
     private const int Rounds = 1_000;
 
     /// <summary>The text behind the salt.</summary>
     /// <param name="salt">At most 8 bytes.</param>
-    public static byte[] Hash(ReadOnlySpan<byte> password, ReadOnlySpan<byte> salt)
+    /// <param name="isUnix">$1$ in place of $apr1$.</param>
+    public static byte[] Hash(
+        ReadOnlySpan<byte> password, ReadOnlySpan<byte> salt, bool isUnix = false)
     {
         using var md5 = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
         byte[] digest = new byte[MD5.HashSizeInBytes];
@@ -29,7 +32,7 @@ internal static class Md5Crypt
         // (2) The same with the name of the scheme, stretched to the password's length, and a byte
         // for each bit of that length.
         md5.AppendData(password);
-        md5.AppendData("$apr1$"u8);
+        md5.AppendData(isUnix ? "$1$"u8 : "$apr1$"u8);
         md5.AppendData(salt);
         for (int left = password.Length; left > 0; left -= digest.Length)
         {

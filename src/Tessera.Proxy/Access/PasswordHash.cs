@@ -10,6 +10,7 @@ internal enum PasswordScheme : byte
     Sha1,
     SaltedSha1,
     Md5Crypt,
+    Md5UnixCrypt,
     Sha256Crypt,
     Sha512Crypt,
     Bcrypt,
@@ -70,6 +71,11 @@ internal sealed class PasswordHash
             return ParseCrypt(PasswordScheme.Md5Crypt, rest, Md5Crypt.HashLength, 0);
         }
 
+        if (TryCut(text, Md5Crypt.UnixPrefix, out rest))
+        {
+            return ParseCrypt(PasswordScheme.Md5UnixCrypt, rest, Md5Crypt.HashLength, 0);
+        }
+
         if (TryCut(text, "$5$", out rest))
         {
             return ParseShaCrypt(PasswordScheme.Sha256Crypt, rest, ShaCrypt.Hash256Length);
@@ -107,6 +113,8 @@ internal sealed class PasswordHash
 #pragma warning restore CA5350
             case PasswordScheme.Md5Crypt:
                 return IsEqual(Md5Crypt.Hash(password, _salt), _expected);
+            case PasswordScheme.Md5UnixCrypt:
+                return IsEqual(Md5Crypt.Hash(password, _salt, isUnix: true), _expected);
             case PasswordScheme.Sha256Crypt:
                 return IsEqual(
                     ShaCrypt.Hash(HashAlgorithmName.SHA256, password, _salt, _cost), _expected);
@@ -141,7 +149,7 @@ internal sealed class PasswordHash
     private static PasswordHash ParseCrypt(
         PasswordScheme scheme, string rest, int hashLength, int cost)
     {
-        int maxSalt = scheme == PasswordScheme.Md5Crypt ? 8 : 16;
+        int maxSalt = scheme <= PasswordScheme.Md5UnixCrypt ? 8 : 16;
         int end = rest.IndexOf('$', StringComparison.Ordinal);
         bool isWhole = end >= 0 && rest.Length - end - 1 == hashLength
             && CryptText.IsValid(rest.AsSpan(end + 1));

@@ -27,6 +27,15 @@ public sealed record BasicAuthConfig
     public string Realm { get; init; } = "restricted";
 
     /// <summary>
+    /// The realm is a text with variables, and goes to the client alone; one that becomes "off"
+    /// lets everyone in: nginx's auth_basic.
+    /// </summary>
+    public bool HasVariables { get; init; }
+
+    /// <summary>Whoever has a name and a password gets 403: their list could not be read.</summary>
+    public bool IsUnreadable { get; init; }
+
+    /// <summary>
     /// Lines of an htpasswd file: <c>name:hash</c> with {SHA}, {SSHA}, $apr1$, $5$, $6$ or $2y$, or
     /// {PLAIN} and the password itself.
     /// </summary>

@@ -17,6 +17,9 @@ public sealed record ServerConfig
     /// <summary>Serves hosts that no name fits; else the first server does.</summary>
     public bool IsDefault { get; init; }
 
+    /// <summary>Repeated slashes of a path count as one: nginx's merge_slashes.</summary>
+    public bool MergesSlashes { get; init; } = true;
+
     /// <summary>Run before a location is looked for.</summary>
     public ImmutableArray<ScriptStep> Script { get; init; } = [];
 
@@ -50,7 +53,7 @@ public sealed record LocationConfig
     /// <summary>Files that are looked for before the content; null looks for none.</summary>
     public TryFilesConfig? TryFiles { get; init; }
 
-    /// <summary>Where files are, for the variables that say so and for what looks for them.</summary>
+    /// <summary>Where files are, for variables and for whatever looks for them.</summary>
     public DocumentRootConfig? Root { get; init; }
 
     /// <summary>Other settings for other methods than those named; null treats all alike.</summary>
@@ -104,7 +107,11 @@ public sealed record MethodLimitConfig(ImmutableArray<string> Methods, RouteConf
 /// <summary>nginx's auth_request.</summary>
 /// <param name="Uri">A text with variables.</param>
 /// <param name="Variables">Set from its answer, in this order.</param>
-public sealed record AuthRequestConfig(string Uri, ImmutableArray<SetStep> Variables);
+/// <param name="IsAlternative">
+/// Either it or the address or the password is enough: nginx's satisfy any.
+/// </param>
+public sealed record AuthRequestConfig(
+    string Uri, ImmutableArray<SetStep> Variables, bool IsAlternative = false);
 
 /// <summary>nginx's valid_referers.</summary>
 /// <param name="AllowsNone">A request without the field is valid.</param>
@@ -123,7 +130,7 @@ public sealed record SecureLinkConfig(string Link, string Text, string? Secret =
 
 /// <summary>nginx's realip module.</summary>
 /// <param name="Trusted">Who may name a client.</param>
-/// <param name="Field">The header field in lower case, or <c>proxy_protocol</c>.</param>
+/// <param name="Field">The header field in lower case, with "_" for "-".</param>
 /// <param name="IsRecursive">The last address that is not trusted counts.</param>
 public sealed record RealIpConfig(
     ImmutableArray<AddressRule> Trusted, string Field, bool IsRecursive);

@@ -25,7 +25,7 @@ public sealed record MapConfig(
 
 /// <param name="Key">Without a backslash that only kept it from being special.</param>
 /// <param name="Value">A text with variables.</param>
-/// <param name="IsLiteral">A key that is no expression and no mask, whatever it begins with.</param>
+/// <param name="IsLiteral">No expression and no mask, whatever the key begins with.</param>
 public sealed record MapEntry(string Key, string Value, bool IsLiteral = false);
 
 /// <summary>nginx's geo.</summary>

@@ -104,6 +104,12 @@ internal sealed partial class FileServer
         }
 
         exchange.Status = reply.Status;
+        if (exchange.IsAsking)
+        {
+            exchange.NoteAsked(reply.Status);
+            return ProxyError.None;
+        }
+
         exchange.AddRouteFields();
         ConnectionOption option = exchange.Client.DecideConnection(exchange, isDelimited: true);
         bool hasBody = reply.Status != 304 && exchange.Request.Method != HttpMethod.Head;

@@ -129,6 +129,12 @@ internal sealed partial class ClientConnection
             return true;
         }
 
+        if (exchange.IsAsking)
+        {
+            exchange.NoteAsked(exchange.Status);
+            return true;
+        }
+
         exchange.AddRouteFields();
         byte[] buffer = Reactor.Buffers.Rent(ErrorReplyBytes + exchange.AddedFields.Length);
         int length = ErrorReply.Write(

@@ -16,6 +16,9 @@ internal sealed partial class ClientConnection
     /// <summary>How long a client that is turned away may take to say what it speaks.</summary>
     private const int TurnAwayMs = 1_000;
 
+    /// <summary>Of a realm and its scheme; more is cut.</summary>
+    private const int MaxChallengeBytes = 1_024;
+
     /// <summary>
     /// The whole life of a connection beyond the limit: 503 if it speaks HTTP, within limits of
     /// time and bytes, and no look at what it asks for.
@@ -108,8 +111,10 @@ internal sealed partial class ClientConnection
             verdict = await CheckPasswordAsync(exchange, route.Gate!);
         }
 
-        return verdict == GateVerdict.Pass
-            || await DenyAsync(exchange, route.Gate!, verdict);
+        // (5) Who says so?
+        return route.AuthRequest is { } question
+            ? await TryAskAsync(exchange, route, question, verdict)
+            : verdict == GateVerdict.Pass || await DenyAsync(exchange, route.Gate!, verdict);
     }
 
     /// <summary>False, always: the request goes no further.</summary>
@@ -120,7 +125,7 @@ internal sealed partial class ClientConnection
         {
             case GateVerdict.Unauthorized:
                 NoteUnauthorized(exchange, gate);
-                exchange.TryAddField("WWW-Authenticate"u8, gate.Challenge);
+                AddChallenge(exchange, gate);
                 return await RefuseAsync(exchange, 401, "a name and a password are needed");
             case GateVerdict.Undecided:
                 exchange.Counters.Add(LimitKind.PasswordUnchecked);
@@ -134,6 +139,13 @@ internal sealed partial class ClientConnection
                     ErrorLevel.Error, exchange, $"403, access is not allowed");
                 return await RefuseAsync(exchange, 403, "access is not allowed");
         }
+    }
+
+    private static void AddChallenge(Exchange exchange, AccessGate gate)
+    {
+        var challenge = new ByteWriter(stackalloc byte[MaxChallengeBytes]);
+        gate.WriteChallenge(ref challenge, exchange);
+        exchange.TryAddField("WWW-Authenticate"u8, challenge.Written);
     }
 
     private void NoteRate(Exchange exchange, RateRule rule, in RateVerdict rate)

@@ -1,4 +1,5 @@
 using Tessera.Linux.Files;
+using Tessera.Proxy.Access;
 using Tessera.Proxy.Files;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
@@ -24,6 +25,7 @@ internal sealed partial class ClientConnection
             return await ServeRouteAsync(exchange);
         }
 
+        exchange.Server.Fallback.RealIp?.Apply(exchange);
         do
         {
             ProxyError error = await TakeRoundAsync(exchange, exchange.Server);
@@ -182,13 +184,63 @@ internal sealed partial class ClientConnection
         return ProxyError.None;
     }
 
+    /// <summary>
+    /// Asks another location whether the request may pass (ngx_http_auth_request_module): 2xx says
+    /// yes, 401 and 403 say no, anything else is a fault.
+    /// </summary>
+    /// <param name="verdict">What the route's own gate says.</param>
+    private async ReactorTask<bool> TryAskAsync(
+        Exchange exchange, Route route, AuthRequestRoute question, GateVerdict verdict)
+    {
+        bool isDecided = question.IsAlternative
+            ? route.Gate is not null && verdict == GateVerdict.Pass
+            : verdict != GateVerdict.Pass;
+        if (isDecided)
+        {
+            return verdict == GateVerdict.Pass
+                || await DenyAsync(exchange, route.Gate!, verdict);
+        }
+
+        exchange.BeginAsking(question);
+        do
+        {
+            ProxyError error = await TakeRoundAsync(exchange, exchange.Server!);
+            if (error.IsError && exchange.AskedStatus == 0)
+            {
+                await AnswerErrorAsync(exchange, error);
+            }
+        }
+        while (exchange.Jump != Jump.None);
+
+        int status = exchange.EndAsking();
+        if (status is >= 200 and < 300)
+        {
+            return true;
+        }
+
+        if (question.IsAlternative && verdict == GateVerdict.Unauthorized)
+        {
+            return await DenyAsync(exchange, route.Gate!, verdict);
+        }
+
+        if (status == 401 && !exchange.AskedChallenge.IsEmpty)
+        {
+            exchange.TryAddField("WWW-Authenticate"u8, exchange.AskedChallenge);
+        }
+
+        return status == 0
+            ? Leave(exchange)
+            : await RefuseAsync(
+                exchange, status is 401 or 403 ? status : 500, "access is not allowed");
+    }
+
     private static void NoteTarget(Exchange exchange, Template target)
     {
         using var text = EvaluatedText.Of(target, exchange);
         exchange.SetAway(text.Text);
     }
 
-    /// <summary>To where the exchange has noted, unless a page takes the redirect's place.</summary>
+    /// <summary>To where the exchange has noted, unless a page takes its place.</summary>
     private async ReactorTask<bool> RedirectAwayAsync(Exchange exchange, int status)
     {
         exchange.Status = status;

@@ -20,8 +20,10 @@ internal sealed partial class ClientConnection
     {
         Route route = exchange.Route!;
 
+        route.RealIp?.Apply(exchange);
+
         // (1) Is there room for it, and may it?
-        if ((route.Flow is not null || route.Gate is not null)
+        if (route.IsGuarded && !exchange.IsAsking
             && !await TryAdmitAsync(exchange, route))
         {
             return ProxyError.None;
@@ -92,6 +94,12 @@ internal sealed partial class ClientConnection
         Exchange exchange, int status, Template template, ReadOnlyMemory<byte> type)
     {
         exchange.Status = exchange.StatusOverride > 0 ? exchange.StatusOverride : status;
+        if (exchange.IsAsking)
+        {
+            exchange.NoteAsked(exchange.Status);
+            return true;
+        }
+
         exchange.AddRouteFields();
         ConnectionOption option = DecideConnection(exchange, isDelimited: true);
         byte[] buffer = Reactor.Buffers.Rent(

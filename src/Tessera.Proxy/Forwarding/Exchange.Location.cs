@@ -28,7 +28,9 @@ internal enum Jump : byte
 /// </summary>
 internal sealed partial class Exchange
 {
-    /// <summary>Changes of the path, and redirects within the proxy: nginx's 10, and one that is too many.</summary>
+    /// <summary>
+    /// Changes of the path, and redirects within the proxy: nginx's 10, and one too many.
+    /// </summary>
     private const int MaxChanges = 11;
 
     private byte[] _query = [];
@@ -72,6 +74,8 @@ internal sealed partial class Exchange
     /// <summary>The client: who is connected, or whom a trusted proxy names.</summary>
     public InternetAddress Peer => _namedPeer.Family != 0 ? _namedPeer : Client.Peer;
 
+    public bool HasNamedPeer => _namedPeer.Family != 0;
+
     /// <summary>Without port.</summary>
     public ReadOnlySpan<byte> PeerText => _namedPeer.Family != 0
         ? _namedPeerText
@@ -95,6 +99,11 @@ internal sealed partial class Exchange
     public void Enter(VirtualServer server)
     {
         Server = server;
+        if (!server.MergesSlashes)
+        {
+            NormalizePath(mergesSlashes: false);
+        }
+
         if (Path.IsEmpty)
         {
             SetPath("/"u8);
@@ -264,7 +273,7 @@ internal sealed partial class Exchange
         return true;
     }
 
-    /// <summary>Another location, perhaps another backend: none of its endpoints was tried.</summary>
+    /// <summary>Another location, whose endpoints were not tried yet.</summary>
     private void BeginAnew()
     {
         IsInternal = true;

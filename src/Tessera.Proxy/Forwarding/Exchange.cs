@@ -245,6 +245,11 @@ internal sealed partial class Exchange
     {
         RequestBody = new BodyReader(Request.Body, Request.ContentLength);
         BodyInBuffer = RequestBody.Take(Received[Request.Length..]);
+        return NormalizePath(mergesSlashes: true);
+    }
+
+    private bool NormalizePath(bool mergesSlashes)
+    {
         ReadOnlySpan<byte> path = Received.Slice(Request.PathStart, Request.PathLength);
         if (PathNormalizer.IsNormal(path))
         {
@@ -256,7 +261,7 @@ internal sealed partial class Exchange
             _path = new byte[path.Length];
         }
 
-        return PathNormalizer.TryNormalize(path, _path, out _pathLength);
+        return PathNormalizer.TryNormalize(path, _path, out _pathLength, mergesSlashes);
     }
 
     /// <summary>The route that serves the request, to its end.</summary>
@@ -264,7 +269,9 @@ internal sealed partial class Exchange
     {
         Route = route;
         Backend = route.Backend!;
-        Groups = route.NeedsGroups && Server is null ? route.PathPattern!.Match(Path)?.Groups : null;
+        Groups = route.NeedsGroups && Server is null
+            ? route.PathPattern!.Match(Path)?.Groups
+            : null;
         Counters = route.Series?.CountersOf(Client.Shard.Number) ?? Counters;
     }
 
@@ -495,6 +502,7 @@ internal sealed partial class Exchange
         ResetLimits();
         ResetLocation();
         ResetPass();
+        ResetAsking();
         Request.Reset();
         Response.Reset();
         _tried.Clear();

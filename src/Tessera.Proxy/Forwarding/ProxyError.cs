@@ -64,6 +64,9 @@ internal enum ProxyErrorKind : byte
 
     /// <summary>The name in proxy_pass has no address, or nobody can be asked for it.</summary>
     UnknownHost,
+
+    /// <summary>The answer was for the proxy, which has read what it wanted to know.</summary>
+    Asked,
 }
 
 /// <summary>On which side it went wrong.</summary>

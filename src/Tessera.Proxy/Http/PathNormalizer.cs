@@ -15,8 +15,10 @@ internal static class PathNormalizer
     /// Writes the normal form, which is never longer. False for a broken escape, for %00, and for
     /// a path that climbs out of its root.
     /// </summary>
+    /// <param name="mergesSlashes">False keeps repeated slashes.</param>
     public static bool TryNormalize(
-        ReadOnlySpan<byte> path, Span<byte> destination, out int length)
+        ReadOnlySpan<byte> path, Span<byte> destination, out int length,
+        bool mergesSlashes = true)
     {
         length = 0;
         int segment = 0;
@@ -56,7 +58,7 @@ internal static class PathNormalizer
             {
                 length = segment;
             }
-            else if (!isEnd && (last.Length > 0 || length == 0))
+            else if (!isEnd && (last.Length > 0 || length == 0 || !mergesSlashes))
             {
                 destination[length++] = (byte)'/';
             }

@@ -63,4 +63,16 @@ internal sealed class DocumentRoot(DocumentRootConfig config)
 
     private ReadOnlySpan<byte> WithoutAlias(ReadOnlySpan<byte> text) =>
         _alias is { Length: > 0 } && text.StartsWith(_alias) ? text[_alias.Length..] : text;
+
+    /// <summary>The path, where its links lead to; nothing when there is no such folder.</summary>
+    public void WriteRealPath(ref ByteWriter writer, Exchange exchange)
+    {
+        using var path = EvaluatedText.Of(_path, exchange);
+        var folder = new DirectoryInfo(Encoding.UTF8.GetString(path.Text));
+        if (folder.Exists)
+        {
+            writer.WriteText(folder.ResolveLinkTarget(returnFinalTarget: true)?.FullName
+                ?? folder.FullName);
+        }
+    }
 }

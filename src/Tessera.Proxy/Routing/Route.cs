@@ -41,6 +41,12 @@ internal sealed class Route
                 : null;
         ErrorPages = config.Location?.ErrorPages is { } pages ? new ErrorPageRoutes(pages) : null;
         TryFiles = config.Location?.TryFiles is { } tries ? new TryFilesRoute(tries) : null;
+        RealIp = config.Location?.RealIp is { } realIp ? new RealIpRule(realIp) : null;
+        Referers = config.Location?.Referers is { } referers ? new RefererRule(referers) : null;
+        SecureLink = config.Location?.SecureLink is { } link ? new SecureLinkRule(link) : null;
+        AuthRequest = config.Location?.AuthRequest is { } auth
+            ? new AuthRequestRoute(auth)
+            : null;
         Root = config.Location?.Root is { } root ? new DocumentRoot(root) : null;
         PathPattern = config.Path.Kind switch
         {
@@ -153,7 +159,19 @@ internal sealed class Route
     public bool IsPlain { get; }
 
     /// <summary>Whose word on the client's address counts; null for nobody's.</summary>
-    public RealIpConfig? RealIp => Config.Location?.RealIp;
+    public RealIpRule? RealIp { get; }
+
+    /// <summary>Whom referers may name; null for anyone.</summary>
+    public RefererRule? Referers { get; }
+
+    /// <summary>How links are proven; null where they are not.</summary>
+    public SecureLinkRule? SecureLink { get; }
+
+    /// <summary>A location that is asked whether the request may pass; null for none.</summary>
+    public AuthRequestRoute? AuthRequest { get; }
+
+    /// <summary>Not every request may pass.</summary>
+    public bool IsGuarded => Flow is not null || Gate is not null || AuthRequest is not null;
 
     /// <summary>Clients do not come here by themselves.</summary>
     public bool IsInternal => Config.Location is { IsInternal: true };

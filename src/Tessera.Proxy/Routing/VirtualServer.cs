@@ -25,6 +25,7 @@ internal sealed class VirtualServer
                where route.Config.Path.Kind == PathMatchKind.Named
                select (Encoding.UTF8.GetBytes(route.Config.Path.Text), route),
         ];
+        MergesSlashes = config.MergesSlashes;
         Name = Encoding.UTF8.GetBytes(config.Names.FirstOrDefault() ?? "");
     }
 
@@ -38,6 +39,9 @@ internal sealed class VirtualServer
     public Script? Script { get; }
 
     public LocationTree Locations { get; }
+
+    /// <inheritdoc cref="ServerConfig.MergesSlashes"/>
+    public bool MergesSlashes { get; }
 
     /// <summary>It begins with something else than looking for a location.</summary>
     public bool HasPrologue => Script is not null || Fallback.RealIp is not null;

@@ -15,7 +15,11 @@ internal static class ConnectionValue
                 writer.Write(exchange.PeerText);
                 break;
             case Variable.RemotePort:
-                writer.WriteNumber(exchange.Peer.Port);
+                if (exchange.Peer.Port > 0)
+                {
+                    writer.WriteNumber(exchange.Peer.Port);
+                }
+
                 break;
             case Variable.RealipRemoteAddr:
                 writer.Write(client.PeerText);

@@ -14,7 +14,7 @@ internal sealed class GeoVariable : OwnVariable, IPreparedVariable
     private readonly byte[] _default;
     private readonly AddressRules? _proxies;
 
-    /// <summary>Where a value begins to hold, in ascending order; it holds up to the next.</summary>
+    /// <summary>Where a value begins to hold, in ascending order, up to the next.</summary>
     private readonly UInt128[] _starts;
     private readonly byte[][] _values;
     private Template? _source;

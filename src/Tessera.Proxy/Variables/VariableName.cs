@@ -54,6 +54,14 @@ internal enum Variable : byte
     ContentLength,
     ContentType,
     DocumentRoot,
+
+    /// <summary>As <see cref="DocumentRoot"/>, where its links lead to.</summary>
+    RealpathRoot,
+
+    /// <summary>"1" when the field Referer names somebody else; empty otherwise.</summary>
+    InvalidReferer,
+    SecureLink,
+    SecureLinkExpires,
     LimitRate,
     ProxyAddXForwardedFor,
 
@@ -201,7 +209,7 @@ internal readonly record struct VariableName(
         plain.Add("nginx_version", Variable.TesseraVersion);
         foreach (string name in (string[])["upstream_cache_status", "proxy_protocol_addr",
             "proxy_protocol_port", "proxy_protocol_server_addr", "proxy_protocol_server_port",
-            "realpath_root", "request_body_file"])
+            "request_body_file"])
         {
             plain.Add(name, Variable.Nothing);
         }

@@ -126,7 +126,11 @@ internal static class VariableValue
                 writer.Write(exchange.Query.IsEmpty ? default : "?"u8);
                 break;
             case Variable.Host:
-                WriteHost(ref writer, exchange.Host);
+                WriteHost(
+                    ref writer,
+                    exchange.Host.IsEmpty && exchange.Server is { } server
+                        ? server.Name
+                        : exchange.Host);
                 break;
             case Variable.Scheme:
                 writer.Write("http"u8);
@@ -163,11 +167,32 @@ internal static class VariableValue
 
         switch (variable)
         {
+            case Variable.ServerName when exchange.Server is { } server:
+                writer.Write(server.Name);
+                break;
             case Variable.ServerName:
                 writer.WriteText(route.Host);
                 break;
+            case Variable.DocumentRoot when exchange.Route.Root is { } root:
+                root.WritePath(ref writer, exchange);
+                break;
             case Variable.DocumentRoot:
                 writer.WriteText(route.Files?.Root);
+                break;
+            case Variable.RealpathRoot:
+                exchange.Route.Root?.WriteRealPath(ref writer, exchange);
+                break;
+            case Variable.InvalidReferer when exchange.Route.Referers is { } referers:
+                writer.Write(referers.IsInvalid(exchange) ? "1"u8 : default);
+                break;
+            case Variable.SecureLink:
+                exchange.Route.SecureLink?.Write(ref writer, exchange);
+                break;
+            case Variable.SecureLinkExpires:
+                exchange.Route.SecureLink?.WriteExpires(ref writer, exchange);
+                break;
+            case Variable.RequestFilename when exchange.Route.Root is { } root:
+                root.WriteFile(ref writer, exchange.Path, exchange);
                 break;
             case Variable.RequestFilename when route.Files is { } files:
                 writer.WriteText(files.Root);
@@ -176,7 +201,9 @@ internal static class VariableValue
                 writer.Write(path[Math.Min(stripped, path.Length)..]);
                 break;
             case Variable.LimitRate:
-                writer.WriteNumber(route.Flow?.BytesPerSecond ?? 0);
+                writer.WriteNumber(exchange.RateOverride >= 0
+                    ? exchange.RateOverride
+                    : route.Flow?.BytesPerSecond ?? 0);
                 break;
             case Variable.ProxyHost when exchange.Route.Pass is not null:
                 writer.Write(exchange.PassHost);

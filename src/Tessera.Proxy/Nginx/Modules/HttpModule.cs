@@ -17,6 +17,7 @@ internal static class HttpModule
         new("server_names_hash_bucket_size", NginxContext.Http) { Kind = ValueKind.Number },
         new("variables_hash_max_size", NginxContext.Http) { Kind = ValueKind.Number },
         new("variables_hash_bucket_size", NginxContext.Http) { Kind = ValueKind.Number },
+        new("merge_slashes", NginxContext.Http | NginxContext.Server) { Kind = ValueKind.Flag },
         new("sendfile", NginxContext.HttpServerLocationIf) { Kind = ValueKind.Flag },
         new("tcp_nodelay", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
         new("tcp_nopush", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
@@ -87,6 +88,7 @@ internal static class HttpModule
         return new ServerConfig
         {
             Names = names.IsEmpty ? [""] : names,
+            MergesSlashes = scope.Flag("merge_slashes", true),
             Script = RewriteModule.ReadScript(scope, reading, readLocation: null),
             Locations = LocationModule.ReadAll(scope, outer: null, reading),
             Fallback = LocationModule.ReadRoute(

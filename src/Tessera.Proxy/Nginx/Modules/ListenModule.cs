@@ -26,7 +26,7 @@ internal static class ListenModule
         new("listen", NginxContext.Server, 1, -1) { MayRepeat = true },
     ];
 
-    /// <summary>A server that names no address listens on port 80, or 8000 without rights.</summary>
+    /// <summary>Without any, a server listens on port 80, or 8000 without rights.</summary>
     public static IEnumerable<ListenAddress> ReadAll(
         NginxScope server, NginxDirective serverDirective)
     {

@@ -19,6 +19,9 @@ internal static class LocationModule
     private static readonly Func<NginxScope, RouteConfig, HttpReading, RouteConfig>[] Parts =
     [
         LogModule.Apply,
+        RealIpModule.Apply,
+        AccessModule.Apply,
+        LinkModule.Apply,
         RedirectionModule.Apply,
         ContentModule.Apply,
         StatusModule.Apply,

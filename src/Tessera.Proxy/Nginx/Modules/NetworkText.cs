@@ -7,7 +7,7 @@ namespace Tessera.Proxy.Nginx;
 /// <summary>Networks as nginx writes them. Stateless.</summary>
 internal static class NetworkText
 {
-    /// <summary>An address, or one with the length of its prefix; what is behind that is cut.</summary>
+    /// <summary>An address, or one with the length of its prefix.</summary>
     /// <exception cref="NginxConfigException">It is neither.</exception>
     public static IPNetwork Read(NginxDirective directive, string text)
     {

@@ -68,7 +68,7 @@ internal sealed class NginxVariables
         }
     }
 
-    /// <summary>Checks how the variables of a text are written, not whether there are such.</summary>
+    /// <summary>Checks how the variables of a text are written, not which they are.</summary>
     /// <exception cref="NginxConfigException">One has no name, or no end.</exception>
     public static void CheckText(NginxDirective directive, string text)
     {

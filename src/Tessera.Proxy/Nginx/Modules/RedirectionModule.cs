@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace Tessera.Proxy.Nginx;
 
-/// <summary>What is served in the place of something else: error_page, try_files. Stateless.</summary>
+/// <summary>
+/// What is served in the place of something else: error_page and try_files. Stateless.
+/// </summary>
 internal static class RedirectionModule
 {
     public static DirectiveRule[] Directives { get; } =

@@ -13,14 +13,17 @@ internal static class DirectiveTable
         new[]
         {
             CoreModule.Directives,
+            AccessModule.Directives,
             ContentModule.Directives,
             GeoModule.Directives,
             HttpModule.Directives,
             ListenModule.Directives,
             LocationModule.Directives,
             LogModule.Directives,
+            LinkModule.Directives,
             MapModule.Directives,
             ProxyModule.Directives,
+            RealIpModule.Directives,
             RedirectionModule.Directives,
             RewriteModule.Directives,
             StatusModule.Directives,

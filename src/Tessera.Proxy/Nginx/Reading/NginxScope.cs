@@ -68,6 +68,25 @@ internal sealed class NginxScope
         return [];
     }
 
+    /// <summary>
+    /// Those of several names that make one list, of the innermost block that has any, in their
+    /// order.
+    /// </summary>
+    public IEnumerable<NginxDirective> AllOf(params string[] names)
+    {
+        for (NginxScope? scope = this; scope is not null; scope = scope.Outer)
+        {
+            NginxDirective[] here =
+                [.. scope.Directives.Where(directive => names.Contains(directive.Name))];
+            if (here.Length > 0)
+            {
+                return here;
+            }
+        }
+
+        return [];
+    }
+
     /// <summary>Those of this block, in their order.</summary>
     public IEnumerable<NginxDirective> AllHere(string name) =>
         Directives.Where(directive => directive.Name == name);

@@ -45,6 +45,22 @@ internal sealed class NginxFiles
     /// <summary>The whole name of a file that belongs to the configuration.</summary>
     public string ResolveConfig(string name) => Path.Combine(_folder, name);
 
+    /// <summary>
+    /// The lines of a file beside the configuration, which -T does not print; null when it cannot
+    /// be read.
+    /// </summary>
+    public string[]? TryReadLines(string name)
+    {
+        try
+        {
+            return File.ReadAllText(ResolveConfig(name)).Split(['\n', '\r']);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     /// <exception cref="NginxConfigException">It cannot be read.</exception>
     public string ReadMain() => Read(MainFile, position: null);
 

@@ -1,0 +1,31 @@
+namespace Tessera.Proxy.Nginx;
+
+/// <summary>ngx_http_realip_module: who speaks through a proxy in front. Stateless.</summary>
+internal static class RealIpModule
+{
+    public static DirectiveRule[] Directives { get; } =
+    [
+        new("set_real_ip_from", NginxContext.HttpServerLocation) { MayRepeat = true },
+        new("real_ip_header", NginxContext.HttpServerLocation),
+        new("real_ip_recursive", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
+    ];
+
+    public static RouteConfig Apply(NginxScope scope, RouteConfig route, HttpReading reading)
+    {
+        NginxDirective[] trusted = [.. scope.All("set_real_ip_from")];
+        return trusted.Length == 0 ? route : route with
+        {
+            Location = route.Location! with
+            {
+                RealIp = new RealIpConfig(
+                    [
+                        .. trusted.Where(from => from.Value != "unix:").Select(from =>
+                            new AddressRule(true, NetworkText.Read(from, from.Value))),
+                    ],
+                    scope.Text("real_ip_header", "X-Real-IP").ToLowerInvariant()
+                        .Replace('-', '_'),
+                    scope.Flag("real_ip_recursive", false)),
+            },
+        };
+    }
+}
