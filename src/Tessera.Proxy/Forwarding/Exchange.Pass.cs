@@ -25,16 +25,6 @@ internal sealed partial class Exchange
     public bool SkipsBody { get; set; }
 
     /// <summary>
-    /// The path is no longer the client's: rewritten, or of an internal redirect.
-    /// </summary>
-    public bool HasChangedUri { get; set; }
-
-    /// <summary>
-    /// It was rewritten within the location, whose prefix says nothing of it any more.
-    /// </summary>
-    public bool LeftLocation { get; set; }
-
-    /// <summary>
     /// The client asked for the protocol that the endpoint goes over to. Where the request is made
     /// anew, whoever wrote Upgrade into it meant it.
     /// </summary>
@@ -120,8 +110,6 @@ internal sealed partial class Exchange
 
     private void ResetPass()
     {
-        HasChangedUri = false;
-        LeftLocation = false;
         _passUrl = _passUrl.Length > MaxSpareBytes ? [] : _passUrl;
         _passUrlLength = 0;
         _passHostStart = 0;

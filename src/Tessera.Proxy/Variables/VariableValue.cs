@@ -25,7 +25,7 @@ internal static class VariableValue
         switch (name.Variable)
         {
             case >= Variable.RemoteAddr and <= Variable.TcpinfoRcvSpace:
-                ConnectionValue.Write(name.Variable, ref writer, exchange.Client);
+                ConnectionValue.Write(name.Variable, ref writer, exchange);
                 break;
             case >= Variable.Request and <= Variable.ProxyPort:
                 WriteRequest(name.Variable, ref writer, exchange);
@@ -52,6 +52,12 @@ internal static class VariableValue
                 break;
             case Variable.UpstreamCookie:
                 writer.Write(FieldText.FindSetCookie(exchange.UpstreamHead, name.Member));
+                break;
+            case Variable.Own:
+                writer.Write(exchange.OwnValueOf(name.Own!));
+                break;
+            case Variable.Group when exchange.Server is not null:
+                writer.Write(exchange.CaptureOf(name.Member[0]));
                 break;
             case Variable.Group:
                 writer.Write(exchange.Groups is { } groups
@@ -87,7 +93,7 @@ internal static class VariableValue
                 writer.Write(ProtocolOf(head));
                 break;
             case Variable.RequestMethod:
-                writer.Write(received.Slice(head.MethodStart, head.MethodLength));
+                writer.Write(exchange.MethodText);
                 break;
             case Variable.RequestUri:
                 writer.Write(received.Slice(head.OriginFormStart, head.OriginFormLength));

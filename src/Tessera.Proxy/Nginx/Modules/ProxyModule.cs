@@ -61,7 +61,7 @@ internal static class ProxyModule
     /// <summary>Null where requests are not passed on.</summary>
     public static RouteConfig? TryRead(
         NginxScope scope, RouteConfig route, UpstreamModule upstreams) =>
-        scope.FindHere("proxy_pass") is not { } pass
+        scope.FindInLocation("proxy_pass") is not { } pass
             ? null
             : Apply(scope, route, PassAddress.Read(pass, scope, route.Path), upstreams);
 
