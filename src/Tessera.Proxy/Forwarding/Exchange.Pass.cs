@@ -9,6 +9,8 @@ namespace Tessera.Proxy.Forwarding;
 /// <summary>What a request is that is made anew for its backend.</summary>
 internal sealed partial class Exchange
 {
+    private static readonly VariableName HostName = VariableName.Parse("host");
+
     private byte[] _passUrl = [];
     private int _passUrlLength;
     private int _passHostStart;
@@ -114,6 +116,25 @@ internal sealed partial class Exchange
         };
     }
 
+    /// <summary>
+    /// Of <see cref="AddedFields"/>, those that an answer left behind which sent the request
+    /// elsewhere.
+    /// </summary>
+    public int CarriedBytes { get; private set; }
+
+    /// <summary>Scheme, host and port under which the client asked.</summary>
+    public void WriteOwnAddress(ref ByteWriter writer)
+    {
+        writer.Write("http://"u8);
+        VariableValue.Write(HostName, ref writer, this);
+        int port = Client.Listener.Address.Port;
+        if (port != 80)
+        {
+            writer.Write((byte)':');
+            writer.WriteNumber(port);
+        }
+    }
+
     /// <summary>It comes to a backend, perhaps after it has been to another.</summary>
     public void BeginForwarding()
     {
@@ -208,6 +229,7 @@ internal sealed partial class Exchange
         if (!value.IsEmpty)
         {
             TryAddField(name, value);
+            CarriedBytes = AddedFields.Length;
         }
     }
 
@@ -225,6 +247,8 @@ internal sealed partial class Exchange
         _passHostStart = 0;
         _passHostLength = 0;
         _passUriStart = 0;
+        CarriedBytes = 0;
+        _isElsewhere = false;
         HasWholeBody = false;
         SkipsBody = false;
         AddsChunks = false;

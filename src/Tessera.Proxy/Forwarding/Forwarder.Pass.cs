@@ -246,7 +246,7 @@ internal sealed partial class Forwarder
         BodyFraming framing = head.BodyFor(request.Method);
         int headEnd = exchange.ReplyStart + head.Length;
         exchange.ReplyBodyStart = headEnd;
-        exchange.Status = head.StatusCode;
+        exchange.Status = exchange.StatusOverride > 0 ? exchange.StatusOverride : head.StatusCode;
         exchange.AddRouteFields();
         exchange.ReplyBody = new BodyReader(framing, head.ContentLength);
         if (exchange.Route?.Compression is { } compression)

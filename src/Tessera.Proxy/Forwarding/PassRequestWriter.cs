@@ -70,10 +70,10 @@ internal static class PassRequestWriter
         }
 
         ReadOnlySpan<byte> path = exchange.Path;
-        if (rule.Uri is not null)
+        if (rule.Uri is not null && !exchange.LeftLocation)
         {
             writer.Write(rule.Uri);
-            path = path[Math.Min(exchange.LeftLocation ? 0 : rule.MatchedLength, path.Length)..];
+            path = path[Math.Min(rule.MatchedLength, path.Length)..];
         }
 
         if (exchange.IsInternal || exchange.IsPathEncoded)
