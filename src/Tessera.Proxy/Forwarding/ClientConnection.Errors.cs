@@ -50,7 +50,7 @@ internal sealed partial class ClientConnection
         exchange.Status = error.Status;
         ConnectionOption option = DecideConnection(
             exchange, isDelimited: error.Source != ProxyErrorSource.Client);
-        string reason = exchange.Backend.Current.Config.UnavailableReason is { } why
+        string reason = exchange.Backend?.Current.Config.UnavailableReason is { } why
             && error.Kind == ProxyErrorKind.Unavailable ? why : error.Describe();
         return await AnswerAsync(exchange, reason, option);
     }

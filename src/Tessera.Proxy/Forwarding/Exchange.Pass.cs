@@ -1,16 +1,23 @@
 using System.Text.RegularExpressions;
+using Tessera.Proxy.Http;
+using Tessera.Proxy.Routing;
 using Tessera.Proxy.Variables;
+using HttpMethod = Tessera.Proxy.Http.HttpMethod;
 
 namespace Tessera.Proxy.Forwarding;
 
 /// <summary>What a request is that is made anew for its backend.</summary>
 internal sealed partial class Exchange
 {
+    private static readonly VariableName HostName = VariableName.Parse("host");
+
     private byte[] _passUrl = [];
     private int _passUrlLength;
     private int _passHostStart;
     private int _passHostLength;
     private int _passUriStart;
+    private int _leftWith;
+    private bool _isElsewhere;
 
     /// <summary>The groups of an expression that matched: $1 …</summary>
     public GroupCollection? Groups { get; internal set; }
@@ -100,12 +107,137 @@ internal sealed partial class Exchange
         _tries[TryCount++] = new Try
         {
             AddressText = Backend.NameText,
+            IsElsewhere = TakeElsewhere(),
             StartMs = nowMs,
             ConnectedMs = -1,
             HeadMs = -1,
             EndMs = nowMs,
             Status = error.Status,
         };
+    }
+
+    /// <summary>
+    /// Of <see cref="AddedFields"/>, those that an answer left behind which sent the request
+    /// elsewhere.
+    /// </summary>
+    public int CarriedBytes { get; private set; }
+
+    /// <summary>Scheme, host and port under which the client asked.</summary>
+    public void WriteOwnAddress(ref ByteWriter writer)
+    {
+        writer.Write("http://"u8);
+        VariableValue.Write(HostName, ref writer, this);
+        int port = Client.Listener.Address.Port;
+        if (port != 80)
+        {
+            writer.Write((byte)':');
+            writer.WriteNumber(port);
+        }
+    }
+
+    /// <summary>It comes to a backend, perhaps after it has been to another.</summary>
+    public void BeginForwarding()
+    {
+        _isElsewhere = TryCount > 0;
+        LastError = default;
+    }
+
+    /// <summary>
+    /// The answer is not the client's: error_page has another (proxy_intercept_errors), or it names
+    /// a location that has (X-Accel-Redirect).
+    /// </summary>
+    public bool IsToLeave(PassRule rule, out ProxyErrorKind kind)
+    {
+        kind = ProxyErrorKind.None;
+        int status = Response.StatusCode;
+        ReadOnlySpan<byte> head = Reply.AsSpan(ReplyStart, Response.Length);
+        if (rule.Config.InterceptsErrors && status >= 300
+            && Route?.ErrorPages?.Find(status) is not null)
+        {
+            kind = ProxyErrorKind.Intercepted;
+            _leftWith = status;
+            if (status == 401)
+            {
+                CopyField(head, "WWW-Authenticate"u8, "www_authenticate"u8);
+            }
+
+            return true;
+        }
+
+        if (rule.Ignores("X-Accel-Redirect") || Server is null)
+        {
+            return false;
+        }
+
+        ReadOnlySpan<byte> location = FieldText.Find(head, "x_accel_redirect"u8);
+        if (location.IsEmpty)
+        {
+            return false;
+        }
+
+        kind = ProxyErrorKind.RedirectedWithin;
+        SetAway(location);
+        CopyField(head, "Set-Cookie"u8, "set_cookie"u8);
+        CopyField(head, "Content-Disposition"u8, "content_disposition"u8);
+        CopyField(head, "Cache-Control"u8, "cache_control"u8);
+        CopyField(head, "Expires"u8, "expires"u8);
+        return true;
+    }
+
+    /// <summary>Goes where <see cref="IsToLeave"/> said, now that the try has ended.</summary>
+    public ProxyError LeaveFor(ProxyError error)
+    {
+        if (error.Kind == ProxyErrorKind.Intercepted)
+        {
+            return TryIntercept(_leftWith) ? ProxyError.None : error;
+        }
+
+        if (error.Kind != ProxyErrorKind.RedirectedWithin)
+        {
+            return error;
+        }
+
+        if (Away[0] == '@')
+        {
+            GoTo(Away);
+            return ProxyError.None;
+        }
+
+        if (Request.Method != HttpMethod.Head)
+        {
+            IsTurnedToGet = true;
+            Request.TurnToGet();
+        }
+
+        int mark = Away.IndexOf((byte)'?');
+        ReadOnlySpan<byte> path = mark < 0 ? Away : Away[..mark];
+        byte[] normal = new byte[path.Length];
+        if (!PathNormalizer.TryNormalize(path, normal, out int length))
+        {
+            return error;
+        }
+
+        RedirectInternally(
+            normal.AsSpan(0, length), mark < 0 ? default : Away[(mark + 1)..]);
+        return ProxyError.None;
+    }
+
+    private void CopyField(
+        ReadOnlySpan<byte> head, ReadOnlySpan<byte> name, ReadOnlySpan<byte> wanted)
+    {
+        ReadOnlySpan<byte> value = FieldText.Find(head, wanted);
+        if (!value.IsEmpty)
+        {
+            TryAddField(name, value);
+            CarriedBytes = AddedFields.Length;
+        }
+    }
+
+    private bool TakeElsewhere()
+    {
+        bool isElsewhere = _isElsewhere;
+        _isElsewhere = false;
+        return isElsewhere;
     }
 
     private void ResetPass()
@@ -115,6 +247,8 @@ internal sealed partial class Exchange
         _passHostStart = 0;
         _passHostLength = 0;
         _passUriStart = 0;
+        CarriedBytes = 0;
+        _isElsewhere = false;
         HasWholeBody = false;
         SkipsBody = false;
         AddsChunks = false;

@@ -581,6 +581,7 @@ internal sealed partial class Exchange
         {
             Endpoint = Endpoint!,
             AddressText = Endpoint!.AddressText,
+            IsElsewhere = TakeElsewhere(),
             StartMs = nowMs,
             ConnectedMs = -1,
             HeadMs = -1,

@@ -29,9 +29,53 @@ internal sealed partial class Forwarder
     /// What has to be known and here before an endpoint is taken: where it goes, and as with nginx
     /// all of a body that is buffered, without its chunks, and of one that goes nowhere.
     /// </summary>
-    private ReactorTask<ProxyError> PreparePassAsync(Exchange exchange, PassRule rule)
+    private ReactorTask<ProxyError> PreparePassAsync(Exchange exchange, PassRule rule) =>
+        rule.Url is null
+            ? PreparePassBodyAsync(exchange, rule)
+            : PrepareTargetAsync(exchange, rule, rule.Url);
+
+    private async ReactorTask<ProxyError> PrepareTargetAsync(
+        Exchange exchange, PassRule rule, Template url)
+    {
+        // (1) What does it come to? It may be a backend of the configuration.
+        if (!TryNoteUrl(exchange, url))
+        {
+            return ProxyError.Of(ProxyErrorKind.InvalidAddress, ProxyErrorSource.Proxy);
+        }
+
+        string host = Encoding.UTF8.GetString(exchange.PassHost);
+        Backend? backend = exchange.Route!.Backends?.GetValueOrDefault(host)
+            ?? _shard.Targets.TryFind(host);
+
+        // (2) A name has to be asked for.
+        if (backend is null && rule.Config.Resolver is { } resolver)
+        {
+            backend = await _shard.Targets.ResolveAsync(host, resolver, exchange.Wait);
+        }
+
+        if (backend is null)
+        {
+            return ProxyError.Of(ProxyErrorKind.UnknownHost, ProxyErrorSource.Proxy);
+        }
+
+        exchange.Backend = backend;
+        return await PreparePassBodyAsync(exchange, rule);
+    }
+
+    private static bool TryNoteUrl(Exchange exchange, Template template)
+    {
+        using var url = EvaluatedText.Of(template, exchange);
+        return exchange.TryNotePassUrl(url.Text);
+    }
+
+    private ReactorTask<ProxyError> PreparePassBodyAsync(Exchange exchange, PassRule rule)
     {
         exchange.SkipsBody = !rule.PassesBody;
+        if (exchange.HasWholeBody)
+        {
+            return new ReactorTask<ProxyError>(ProxyError.None);
+        }
+
         bool isChunked = exchange.Request.IsChunked;
         return exchange.SkipsBody ? DiscardBodyAsync(exchange)
             : isChunked && (rule.Config.BuffersRequest || !rule.Config.UsesHttp11
@@ -202,7 +246,7 @@ internal sealed partial class Forwarder
         BodyFraming framing = head.BodyFor(request.Method);
         int headEnd = exchange.ReplyStart + head.Length;
         exchange.ReplyBodyStart = headEnd;
-        exchange.Status = head.StatusCode;
+        exchange.Status = exchange.StatusOverride > 0 ? exchange.StatusOverride : head.StatusCode;
         exchange.AddRouteFields();
         exchange.ReplyBody = new BodyReader(framing, head.ContentLength);
         if (exchange.Route?.Compression is { } compression)

@@ -33,6 +33,7 @@ internal sealed partial class Forwarder
     public async ReactorTask<ProxyError> ForwardAsync(Exchange exchange)
     {
         // (0) Of a slow client's body, as much as the route wants to have before it takes anyone.
+        exchange.BeginForwarding();
         PassRule? pass = exchange.Route?.Pass;
         ProxyError error =
             pass is not null ? await PreparePassAsync(exchange, pass)
@@ -109,7 +110,7 @@ internal sealed partial class Forwarder
             // (7) Done; or another try, or an error reply.
             if (EndTry(exchange, ref error))
             {
-                return error;
+                return pass is null ? error : exchange.LeaveFor(error);
             }
         }
 

@@ -20,24 +20,38 @@ internal static class PassReplyWriter
         ResponseHead head = exchange.Response;
         int lineEnd = head.HeaderCount > 0 ? head.Headers[0].Start : head.Length - 2;
         writer.Write("HTTP/1.1 "u8);
-        writer.Write(reply["HTTP/1.1 ".Length..lineEnd]);
+        if (exchange.StatusOverride > 0)
+        {
+            writer.WriteNumber(exchange.StatusOverride);
+            writer.Write((byte)' ');
+            writer.Write(HttpStatus.ReasonOf(exchange.StatusOverride));
+            writer.Write("\r\n"u8);
+        }
+        else
+        {
+            writer.Write(reply["HTTP/1.1 ".Length..lineEnd]);
+        }
+
         WriteOwnFields(ref writer, exchange, rule, reply);
         WriteLength(ref writer, exchange);
+        int location = WriteLocation(ref writer, exchange, rule, reply);
         writer.Write(option switch
         {
             ConnectionOption.Close => "Connection: close\r\n"u8,
             ConnectionOption.Upgrade => "Connection: upgrade\r\n"u8,
             _ => "Connection: keep-alive\r\n"u8,
         });
-        foreach (ref readonly HeaderField field in head.Headers.AsSpan(0, head.HeaderCount))
+        writer.Write(exchange.AddedFields[..exchange.CarriedBytes]);
+        for (int i = 0; i < head.HeaderCount; i++)
         {
-            if (Passes(field, rule, reply, exchange.ReplyCoding))
+            ref readonly HeaderField field = ref head.Headers[i];
+            if (i != location && Passes(field, rule, reply, exchange.ReplyCoding))
             {
                 WriteField(ref writer, exchange, rule, field, reply);
             }
         }
 
-        writer.Write(exchange.AddedFields);
+        writer.Write(exchange.AddedFields[exchange.CarriedBytes..]);
         writer.Write("\r\n"u8);
     }
 
@@ -84,6 +98,41 @@ internal static class PassReplyWriter
             || (isAsItWas && exchange.ReplyBody.Framing == BodyFraming.Chunked
                 && exchange.Request.MinorVersion == 1);
         writer.Write(isChunked ? "Transfer-Encoding: chunked\r\n"u8 : default);
+    }
+
+    /// <summary>
+    /// A Location that proxy_redirect has made one of this server's own: nginx writes it in full,
+    /// and further up (absolute_redirect). Returns its index, or -1 when there is none.
+    /// </summary>
+    private static int WriteLocation(
+        ref ByteWriter writer, Exchange exchange, PassRule rule, scoped ReadOnlySpan<byte> reply)
+    {
+        int location = rule.Redirects.Length == 0 || rule.Hides("Location"u8)
+            ? -1
+            : IndexOf(exchange.Response, HeaderKind.Location);
+        if (location < 0)
+        {
+            return -1;
+        }
+
+        int start = writer.Length;
+        writer.Write("Location: "u8);
+        int value = writer.Length;
+        if (!ReplyRewrite.TryRedirect(
+                ref writer, exchange, rule, exchange.Response.Headers[location].Value(reply))
+            || writer.Length == value || writer.Written[value] != '/')
+        {
+            writer.Truncate(start);
+            return -1;
+        }
+
+        exchange.SetAway(writer.Written[value..]);
+        writer.Truncate(value);
+        exchange.WriteOwnAddress(ref writer);
+        writer.Write(exchange.Away);
+        writer.RemoveControls(value);
+        writer.Write("\r\n"u8);
+        return location;
     }
 
     /// <summary>What was written already, or is for the backend's own hop, does not.</summary>

@@ -35,12 +35,11 @@ internal static class PassRequestWriter
 
     private static void WriteRequestLine(ref ByteWriter writer, Exchange exchange, PassRule rule)
     {
-        RequestHead head = exchange.Request;
         int start = writer.Length;
         rule.Method?.Write(ref writer, exchange);
         if (writer.Length == start)
         {
-            writer.Write(exchange.Received.Slice(head.MethodStart, head.MethodLength));
+            writer.Write(exchange.MethodText);
         }
 
         writer.Write((byte)' ');
@@ -71,15 +70,13 @@ internal static class PassRequestWriter
         }
 
         ReadOnlySpan<byte> path = exchange.Path;
-        if (rule.Uri is not null)
+        if (rule.Uri is not null && !exchange.LeftLocation)
         {
             writer.Write(rule.Uri);
-            path = path[Math.Min(exchange.LeftLocation ? 0 : rule.MatchedLength, path.Length)..];
+            path = path[Math.Min(rule.MatchedLength, path.Length)..];
         }
 
-        bool wasEscaped = exchange.HasChangedUri
-            || received.Slice(head.PathStart, head.PathLength).Contains((byte)'%');
-        if (wasEscaped)
+        if (exchange.IsInternal || exchange.IsPathEncoded)
         {
             UriText.WriteChangedPath(ref writer, path);
         }

@@ -5,6 +5,7 @@ using Tessera.Proxy.Compression;
 using Tessera.Proxy.Files;
 using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Resolving;
 using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Transports;
 
@@ -53,6 +54,7 @@ internal sealed class Shard
         Forwarder = new Forwarder(this);
         int reactors = Math.Max(1, options.Reactors);
         Pipes = new PipeStock(reactors);
+        Targets = new PassTargets(this);
         Files = new FileServer(
             this,
             new FileCache(Math.Max(1, MaxOpenFiles / reactors), MaxFileBytes / reactors));
@@ -94,6 +96,9 @@ internal sealed class Shard
     public CompressorStock Compressors { get; } = new();
 
     public FileServer Files { get; }
+
+    /// <summary>Backends that requests name by themselves.</summary>
+    public PassTargets Targets { get; }
 
     /// <summary>The server ends: each connection is closed after its current request.</summary>
     public bool IsClosing { get; private set; }

@@ -13,6 +13,9 @@ internal struct Try
 
     /// <summary>"address:port", or the backend's name when there was none to try.</summary>
     public byte[] AddressText;
+
+    /// <summary>Something sent the request to another location in between.</summary>
+    public bool IsElsewhere;
     public long StartMs;
 
     /// <summary>-1 until there was a connection.</summary>

@@ -94,6 +94,9 @@ internal sealed class Route
 
     public Backend? Backend { get; }
 
+    /// <summary>By name, where requests name theirs; null for other routes.</summary>
+    public IReadOnlyDictionary<string, Backend>? Backends { get; set; }
+
     public AccessGate? Gate { get; }
 
     /// <summary>Null when the route serves no files.</summary>

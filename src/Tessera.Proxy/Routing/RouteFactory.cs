@@ -83,6 +83,7 @@ internal sealed class RouteFactory
         Route route = Create(
             config,
             config.Backend is null ? null : backends.Backends.GetValueOrDefault(config.Backend));
+        route.Backends = backends.Backends;
         route.Complete(inner => CreateLocation(inner, backends));
         return route;
     }

@@ -55,7 +55,8 @@ internal sealed record PassAddress(NginxDirective Directive, string Text, string
         }
 
         PassAddress read = address.Split(text[Scheme.Length..]);
-        bool mayHaveUri = isPrefix && scope.Context == NginxContext.Location;
+        bool mayHaveUri = isPrefix
+            && (scope.Context == NginxContext.Location || scope.FindHere(pass.Name) is null);
         return read.Uri is null || mayHaveUri
             ? read
             : throw pass.Error(

@@ -119,6 +119,7 @@ internal static class ProxyModule
         IsTransparent = isTransparent,
         ProbesIdleSockets = scope.Flag("proxy_socket_keepalive", false),
         BytesPerSecond = scope.Find("proxy_limit_rate")?.Value,
+        Resolver = ResolverSetting.Read(scope),
     };
 
     private static RetryConfig ReadRetry(NginxScope scope)
