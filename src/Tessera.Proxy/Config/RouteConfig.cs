@@ -106,6 +106,9 @@ public sealed record RouteConfig
 
     /// <summary>Compresses responses on the way; null leaves them as they are.</summary>
     public CompressionConfig? Compression { get; init; }
+
+    /// <summary>Of a TCP listener's route; null passes bytes through and does nothing else.</summary>
+    public StreamConfig? Stream { get; init; }
 }
 
 /// <param name="Value">A text with variables.</param>

@@ -490,6 +490,7 @@ internal sealed partial class Exchange
     {
         ResetTelemetry();
         ResetLimits();
+        ResetStream();
         Request.Reset();
         Response.Reset();
         _tried.Clear();

@@ -5,6 +5,7 @@ using Tessera.Proxy.Compression;
 using Tessera.Proxy.Files;
 using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Routing;
 using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Transports;
 
@@ -53,6 +54,7 @@ internal sealed class Shard
         Forwarder = new Forwarder(this);
         int reactors = Math.Max(1, options.Reactors);
         Pipes = new PipeStock(reactors);
+        LiteralBackends = new LiteralBackends(reactors);
         Files = new FileServer(
             this,
             new FileCache(Math.Max(1, MaxOpenFiles / reactors), MaxFileBytes / reactors));
@@ -87,6 +89,8 @@ internal sealed class Shard
     public int ProbeCount { get; set; }
 
     public PipeStock Pipes { get; }
+
+    public LiteralBackends LiteralBackends { get; }
 
     public CompressorStock Compressors { get; } = new();
 

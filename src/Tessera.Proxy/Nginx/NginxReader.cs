@@ -34,9 +34,15 @@ public static class NginxReader
                 "no \"events\" section in configuration");
         }
 
+        ProxyConfig http = HttpModule.Read(main, files);
+        ProxyConfig stream = StreamModule.Read(main, files);
         return new NginxConfig
         {
-            Proxy = HttpModule.Read(main, files),
+            Proxy = http with
+            {
+                Listeners = [.. http.Listeners, .. stream.Listeners],
+                Backends = [.. http.Backends, .. stream.Backends],
+            },
             Options = CoreModule.ReadOptions(main),
             Process = CoreModule.ReadProcess(main, files),
             Warnings = warnings.ToImmutable(),

@@ -66,6 +66,9 @@ internal sealed class Route
 
     public Backend? Backend { get; }
 
+    /// <summary>Null for a route that serves no streams, or passes them through.</summary>
+    public StreamRule? Stream { get; init; }
+
     public AccessGate? Gate { get; }
 
     /// <summary>Null when the route serves no files.</summary>

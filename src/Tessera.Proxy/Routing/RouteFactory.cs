@@ -25,6 +25,9 @@ internal sealed class RouteFactory
         try
         {
             _ = new Route(config, backend: null);
+            _ = config.Stream is null
+                ? null
+                : new StreamRule(config.Stream, new Dictionary<string, Backend>());
             return config.Flow?.FindFault() ?? config.Access?.BasicAuth?.FindFault();
         }
         catch (Exception e) when (e is FormatException or ArgumentException)
@@ -39,13 +42,20 @@ internal sealed class RouteFactory
         Backend? backend = config.Backend is null
             ? null
             : backends.Backends.GetValueOrDefault(config.Backend);
-        return config.Backend is not null && backend is null ? null : Create(config, backend);
+        return config.Backend is not null && backend is null
+            ? null
+            : Create(config, backend, backends);
     }
 
-    private Route Create(RouteConfig config, Backend? backend)
+    private Route Create(RouteConfig config, Backend? backend, PreparedBackends backends)
     {
         RouteFlow? flow = config.Flow is null ? null : new RouteFlow(config.Flow, _zones);
-        var route = new Route(config, backend, flow);
+        var route = new Route(config, backend, flow)
+        {
+            Stream = config.Stream is null
+                ? null
+                : new StreamRule(config.Stream, backends.Backends),
+        };
         route.Series = _series.SeriesOf(route.Name, config.Backend ?? "");
         return route;
     }

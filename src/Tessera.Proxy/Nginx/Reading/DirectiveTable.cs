@@ -17,6 +17,9 @@ internal static class DirectiveTable
             LogModule.Directives,
             ProxyModule.Directives,
             RewriteModule.Directives,
+            StreamModule.Directives,
+            StreamProxyModule.Directives,
+            StreamUpstreams.Directives,
             UpstreamModule.Directives,
         }
         .SelectMany(directives => directives)

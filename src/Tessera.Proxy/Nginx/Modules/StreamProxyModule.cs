@@ -1,0 +1,81 @@
+namespace Tessera.Proxy.Nginx;
+
+/// <summary>Connections that are passed on: ngx_stream_proxy_module. Stateless.</summary>
+internal static class StreamProxyModule
+{
+    private const NginxContext Any = NginxContext.Stream | NginxContext.StreamServer;
+
+    public static DirectiveRule[] Directives { get; } =
+    [
+        new("proxy_pass", NginxContext.StreamServer),
+        new("proxy_bind", Any, 1, 2),
+        new("proxy_buffer_size", Any) { Kind = ValueKind.Size },
+        new("proxy_downstream_buffer", Any) { Kind = ValueKind.Size },
+        new("proxy_upstream_buffer", Any) { Kind = ValueKind.Size },
+        new("proxy_connect_timeout", Any) { Kind = ValueKind.Milliseconds },
+        new("proxy_timeout", Any) { Kind = ValueKind.Milliseconds },
+        new("proxy_upload_rate", Any),
+        new("proxy_download_rate", Any),
+        new("proxy_half_close", Any) { Kind = ValueKind.Flag },
+        new("proxy_next_upstream", Any) { Kind = ValueKind.Flag },
+        new("proxy_next_upstream_tries", Any) { Kind = ValueKind.Number },
+        new("proxy_next_upstream_timeout", Any) { Kind = ValueKind.Milliseconds },
+        new("proxy_protocol", Any) { Kind = ValueKind.Flag },
+        new("proxy_socket_keepalive", Any) { Kind = ValueKind.Flag },
+        new("proxy_requests", Any) { Kind = ValueKind.Number },
+        new("proxy_responses", Any) { Kind = ValueKind.Number },
+    ];
+
+    /// <summary>Null where connections are not passed on.</summary>
+    public static RouteConfig? TryRead(
+        NginxScope server, RouteConfig route, StreamUpstreams upstreams)
+    {
+        if (server.FindHere("proxy_pass") is not { } pass)
+        {
+            return null;
+        }
+
+        bool hasVariables = pass.Value.Contains('$');
+        return route with
+        {
+            Backend = hasVariables ? null : upstreams.BackendOf(pass),
+            Limits = new BackendLimits
+            {
+                ConnectTimeoutMs = server.Milliseconds("proxy_connect_timeout", 60_000),
+            },
+            Retry = new RetryConfig
+            {
+                On = server.Flag("proxy_next_upstream", true)
+                    ? RetryConditions.Error | RetryConditions.Timeout
+                    : RetryConditions.None,
+                Tries = server.Number("proxy_next_upstream_tries", 0),
+                TimeoutMs = server.Milliseconds("proxy_next_upstream_timeout", 0),
+                BudgetPercent = 1_000,
+            },
+            Stream = route.Stream! with
+            {
+                Pass = hasVariables ? pass.Value : null,
+                Choices = hasVariables ? upstreams.Choices : [],
+                SendsProxyProtocol = server.Flag("proxy_protocol", false),
+                UploadRate = ReadRate(server, "proxy_upload_rate"),
+                DownloadRate = ReadRate(server, "proxy_download_rate"),
+                HalfCloses = server.Flag("proxy_half_close", false),
+                BufferBytes = (int)Math.Clamp(
+                    server.Size("proxy_buffer_size", 16_384), 1, int.MaxValue),
+                IdleTimeoutMs = server.Milliseconds("proxy_timeout", 600_000),
+            },
+        };
+    }
+
+    private static string? ReadRate(NginxScope server, string name)
+    {
+        if (server.Find(name) is not { } rate)
+        {
+            return null;
+        }
+
+        return rate.Value.Contains('$') || NginxValue.TrySize(rate.Value, out _)
+            ? rate.Value
+            : throw rate.Error($"\"{name}\" directive invalid value");
+    }
+}
