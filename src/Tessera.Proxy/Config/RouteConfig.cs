@@ -22,6 +22,9 @@ public enum PathMatchKind
 
     /// <summary>The same without regard to letter case: nginx's ~*.</summary>
     RegexIgnoreCase,
+
+    /// <summary>No path leads here, only the proxy itself does: nginx's @name.</summary>
+    Named,
 }
 
 /// <param name="Text">
@@ -78,6 +81,11 @@ public sealed record RouteConfig
 
     public FilesConfig? Files { get; init; }
 
+    /// <summary>
+    /// How requests are made anew for <see cref="Backend"/>; null passes them as they are.
+    /// </summary>
+    public ProxyPassConfig? Pass { get; init; }
+
     /// <summary>What the path becomes before it goes to the backend; null leaves it.</summary>
     public RewriteConfig? Rewrite { get; init; }
 
@@ -109,6 +117,9 @@ public sealed record RouteConfig
 
     /// <summary>Of a TCP listener's route; null passes bytes through and does nothing else.</summary>
     public StreamConfig? Stream { get; init; }
+
+    /// <summary>Null for a route that is no location of a <see cref="ServerConfig"/>.</summary>
+    public LocationConfig? Location { get; init; }
 }
 
 /// <param name="Value">A text with variables.</param>

@@ -40,6 +40,9 @@ internal sealed partial class ClientConnection
             exchange.Status = exchange.Status == 0
                 ? HttpStatus.ClientClosedRequest
                 : exchange.Status;
+
+            // nginx leaves it to the client to count.
+            isCutShort &= exchange.Route?.Pass is null;
             _closing = isCutShort ? Closing.Reset : _closing;
             return false;
         }
@@ -114,10 +117,18 @@ internal sealed partial class ClientConnection
         _ => null,
     };
 
-    /// <summary>The exchange's status and a line of words; false when the client is gone.</summary>
+    /// <summary>
+    /// The exchange's status and a line of words; false when the client is gone. Where the location
+    /// has a page for the status, the exchange goes there instead.
+    /// </summary>
     public async ReactorTask<bool> AnswerAsync(
         Exchange exchange, string reason, ConnectionOption option)
     {
+        if (exchange.TryIntercept(exchange.Status))
+        {
+            return true;
+        }
+
         exchange.AddRouteFields();
         byte[] buffer = Reactor.Buffers.Rent(ErrorReplyBytes + exchange.AddedFields.Length);
         int length = ErrorReply.Write(

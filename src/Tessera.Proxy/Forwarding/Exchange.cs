@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text.RegularExpressions;
 using Tessera.Linux;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Compression;
@@ -118,7 +117,8 @@ internal sealed partial class Exchange
 
     /// <summary>The endpoint was given all of the request.</summary>
     public bool IsRequestSent =>
-        RequestBody.IsComplete && PieceStart == PieceEnd && Stored is not { IsSent: false };
+        RequestBody.IsComplete && PieceStart == PieceEnd
+        && (SkipsBody || Stored is not { IsSent: false });
 
     /// <summary>Bytes of the request may have reached the endpoint of this try.</summary>
     public bool HasSent { get; set; }
@@ -195,19 +195,21 @@ internal sealed partial class Exchange
         ? Received.Slice(Request.PathStart, Request.PathLength)
         : _path.AsSpan(0, _pathLength);
 
-    /// <summary>Without "?"; as the client sent it.</summary>
+    /// <summary>Without "?"; as the client sent it, unless it was changed on the way.</summary>
     public ReadOnlySpan<byte> Query
     {
         get
         {
+            if (_queryLength >= 0)
+            {
+                return _query.AsSpan(0, _queryLength);
+            }
+
             int start = Request.PathStart + Request.PathLength + 1;
             int end = Request.OriginFormStart + Request.OriginFormLength;
             return start < end ? Received[start..end] : default;
         }
     }
-
-    /// <summary>The groups of the route's expression, where the route names them.</summary>
-    public GroupCollection? Groups { get; private set; }
 
     /// <summary>
     /// Path and query that go to the endpoint in the place of the client's; empty when the route
@@ -262,7 +264,7 @@ internal sealed partial class Exchange
     {
         Route = route;
         Backend = route.Backend!;
-        Groups = route.NeedsGroups ? route.PathPattern!.Match(Path)?.Groups : null;
+        Groups = route.NeedsGroups && Server is null ? route.PathPattern!.Match(Path)?.Groups : null;
         Counters = route.Series?.CountersOf(Client.Shard.Number) ?? Counters;
     }
 
@@ -431,8 +433,9 @@ internal sealed partial class Exchange
         NoteTryEnd(ref _tries[TryCount - 1], nowMs, error);
         if (Upstream is { } upstream)
         {
+            bool isKept = !error.IsError && CanKeepUpstream;
             Upstream = null;
-            if (!error.IsError && CanKeepUpstream)
+            if (isKept)
             {
                 Endpoint!.PoolOf(reactor).Put(upstream);
             }
@@ -491,6 +494,8 @@ internal sealed partial class Exchange
         ResetTelemetry();
         ResetLimits();
         ResetStream();
+        ResetPass();
+        ResetLocation();
         Request.Reset();
         Response.Reset();
         _tried.Clear();
@@ -543,6 +548,7 @@ internal sealed partial class Exchange
         && IsReplyComplete
         && ReplyBody.Framing != BodyFraming.UntilClose
         && !HasExcess
+        && Upstream!.MayServeOn(_reactor.NowMs)
         && Endpoint!.State == EndpointState.Active;
 
     /// <summary>The request goes out once more, from its first byte.</summary>
@@ -567,6 +573,8 @@ internal sealed partial class Exchange
         _tries[TryCount++] = new Try
         {
             Endpoint = Endpoint!,
+            AddressText = Endpoint!.AddressText,
+            IsElsewhere = TakeElsewhere(),
             StartMs = nowMs,
             ConnectedMs = -1,
             HeadMs = -1,

@@ -37,6 +37,12 @@ internal sealed partial class Forwarder
             return false;
         }
 
+        if (exchange.Route?.Pass is { } pass && exchange.IsToLeave(pass, out ProxyErrorKind kind))
+        {
+            error = ProxyError.Of(kind, ProxyErrorSource.Proxy);
+            return false;
+        }
+
         // Nothing is sent again after this. What was not sent yet shows that the connection is of
         // no further use, and stays until the end for that.
         if (exchange.Stored is { Length: > 0 } stored && exchange.IsRequestSent)

@@ -5,6 +5,7 @@ using Tessera.Proxy.Compression;
 using Tessera.Proxy.Files;
 using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Resolving;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Transports;
@@ -55,6 +56,7 @@ internal sealed class Shard
         int reactors = Math.Max(1, options.Reactors);
         Pipes = new PipeStock(reactors);
         LiteralBackends = new LiteralBackends(reactors);
+        Targets = new PassTargets(this);
         Files = new FileServer(
             this,
             new FileCache(Math.Max(1, MaxOpenFiles / reactors), MaxFileBytes / reactors));
@@ -95,6 +97,9 @@ internal sealed class Shard
     public CompressorStock Compressors { get; } = new();
 
     public FileServer Files { get; }
+
+    /// <summary>Backends that requests name by themselves.</summary>
+    public PassTargets Targets { get; }
 
     /// <summary>The server ends: each connection is closed after its current request.</summary>
     public bool IsClosing { get; private set; }

@@ -8,7 +8,14 @@ namespace Tessera.Proxy.Forwarding;
 /// </summary>
 internal struct Try
 {
-    public Endpoint Endpoint;
+    /// <summary>Null when there was none to try: nginx's "no live upstreams".</summary>
+    public Endpoint? Endpoint;
+
+    /// <summary>"address:port", or the backend's name when there was none to try.</summary>
+    public byte[] AddressText;
+
+    /// <summary>Something sent the request to another location in between.</summary>
+    public bool IsElsewhere;
     public long StartMs;
 
     /// <summary>-1 until there was a connection.</summary>

@@ -34,7 +34,7 @@ public static class NginxReader
                 "no \"events\" section in configuration");
         }
 
-        ProxyConfig http = HttpModule.Read(main, files);
+        ProxyConfig http = HttpModule.Read(main, files, warnings.Add);
         ProxyConfig stream = StreamModule.Read(main, files);
         return new NginxConfig
         {

@@ -19,6 +19,10 @@ internal sealed class RouteTable
     private readonly Route? _only;
     private readonly bool _hasMethods;
 
+    /// <summary>A table of servers, which have the routes.</summary>
+    public RouteTable(ServerTable servers)
+        : this([]) => Servers = servers;
+
     public RouteTable(IEnumerable<Route> routes)
     {
         Route[] all = [.. routes];
@@ -46,6 +50,12 @@ internal sealed class RouteTable
 
     /// <summary>Null when there is none.</summary>
     public Route? FirstRoute { get; }
+
+    /// <summary>
+    /// Null when routes are looked for by host and path at once, which is what
+    /// <see cref="Find"/> does.
+    /// </summary>
+    public ServerTable? Servers { get; }
 
     /// <summary>Null when no route fits.</summary>
     public Route? Find(in RouteRequest request)

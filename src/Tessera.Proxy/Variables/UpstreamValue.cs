@@ -23,7 +23,7 @@ internal static class UpstreamValue
         tries = tries[..Math.Min(tries.Length, MaxTries)];
         for (int i = 0; i < tries.Length; i++)
         {
-            writer.Write(i > 0 ? ", "u8 : default);
+            writer.Write(i == 0 ? default : tries[i].IsElsewhere ? " : "u8 : ", "u8);
             Write(variable, ref writer, exchange, in tries[i]);
         }
     }
@@ -34,7 +34,7 @@ internal static class UpstreamValue
         switch (variable)
         {
             case Variable.UpstreamAddr:
-                writer.Write(one.Endpoint.AddressText);
+                writer.Write(one.AddressText);
                 break;
             case Variable.UpstreamStatus when one.Status != 0:
                 writer.WriteNumber(one.Status);

@@ -13,6 +13,10 @@ internal enum Variable : byte
     RemoteAddr,
     RemotePort,
     BinaryRemoteAddr,
+
+    /// <summary>Who is connected, whomever a proxy names.</summary>
+    RealipRemoteAddr,
+    RealipRemotePort,
     ServerAddr,
     ServerPort,
     Connection,
@@ -55,6 +59,9 @@ internal enum Variable : byte
 
     /// <summary>The backend's name; nginx has the name in proxy_pass.</summary>
     ProxyHost,
+
+    /// <summary>The port in proxy_pass; without one the listener's.</summary>
+    ProxyPort,
 
     // The answer.
     Status,
@@ -113,11 +120,16 @@ internal enum Variable : byte
 
     /// <summary>A group of the route's expression; its number is the only byte.</summary>
     Group,
+
+    /// <summary>One that the configuration defines.</summary>
+    Own,
 }
 
 /// <summary>A variable, and which member of its family. Immutable.</summary>
 /// <param name="Member">Lower case, with "_" for "-" in header fields; empty for others.</param>
-internal readonly record struct VariableName(Variable Variable, byte[] Member)
+/// <param name="Own">Of the configuration; null for those that every configuration has.</param>
+internal readonly record struct VariableName(
+    Variable Variable, byte[] Member, OwnVariable? Own = null)
 {
     private static readonly Dictionary<string, Variable> Plain = CreatePlain();
 
@@ -155,6 +167,12 @@ internal readonly record struct VariableName(Variable Variable, byte[] Member)
             return new VariableName(Variable.Group, [(byte)(name[0] - '0')]);
         }
 
+        // A configuration may define what would be one of a family.
+        if (VariableScope.Current.Find(name) is { } own)
+        {
+            return new VariableName(Variable.Own, [], own);
+        }
+
         foreach ((string prefix, Variable family) in Families)
         {
             if (name.StartsWith(prefix, StringComparison.Ordinal) && name.Length > prefix.Length)
@@ -163,8 +181,11 @@ internal readonly record struct VariableName(Variable Variable, byte[] Member)
             }
         }
 
-        throw new FormatException($"there is no variable \"${name}\"");
+        throw new UnknownVariableException(name);
     }
+
+    /// <summary>Every configuration has it, so none may define it.</summary>
+    public static bool IsBuiltIn(string name) => Plain.ContainsKey(name);
 
     private static Dictionary<string, Variable> CreatePlain()
     {
@@ -174,7 +195,6 @@ internal readonly record struct VariableName(Variable Variable, byte[] Member)
         plain.Add("document_uri", Variable.Uri);
         plain.Add("query_string", Variable.Args);
         plain.Add("request_port", Variable.ServerPort);
-        plain.Add("proxy_port", Variable.ServerPort);
         plain.Add("nginx_version", Variable.TesseraVersion);
         plain.Add("upstream_first_byte_time", Variable.UpstreamHeaderTime);
         plain.Add("upstream_session_time", Variable.UpstreamResponseTime);

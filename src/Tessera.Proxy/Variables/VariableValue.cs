@@ -25,9 +25,9 @@ internal static class VariableValue
         switch (name.Variable)
         {
             case >= Variable.RemoteAddr and <= Variable.TcpinfoRcvSpace:
-                ConnectionValue.Write(name.Variable, ref writer, exchange.Client);
+                ConnectionValue.Write(name.Variable, ref writer, exchange);
                 break;
-            case >= Variable.Request and <= Variable.ProxyHost:
+            case >= Variable.Request and <= Variable.ProxyPort:
                 WriteRequest(name.Variable, ref writer, exchange);
                 break;
             case >= Variable.UpstreamAddr and <= Variable.UpstreamQueueTime:
@@ -55,6 +55,12 @@ internal static class VariableValue
                 break;
             case Variable.UpstreamCookie:
                 writer.Write(FieldText.FindSetCookie(exchange.UpstreamHead, name.Member));
+                break;
+            case Variable.Own:
+                writer.Write(exchange.OwnValueOf(name.Own!));
+                break;
+            case Variable.Group when exchange.Server is not null:
+                writer.Write(exchange.CaptureOf(name.Member[0]));
                 break;
             case Variable.Group:
                 writer.Write(exchange.Groups is { } groups
@@ -90,7 +96,7 @@ internal static class VariableValue
                 writer.Write(ProtocolOf(head));
                 break;
             case Variable.RequestMethod:
-                writer.Write(received.Slice(head.MethodStart, head.MethodLength));
+                writer.Write(exchange.MethodText);
                 break;
             case Variable.RequestUri:
                 writer.Write(received.Slice(head.OriginFormStart, head.OriginFormLength));
@@ -172,8 +178,17 @@ internal static class VariableValue
             case Variable.LimitRate:
                 writer.WriteNumber(route.Flow?.BytesPerSecond ?? 0);
                 break;
+            case Variable.ProxyHost when exchange.Route.Pass is not null:
+                writer.Write(exchange.PassHost);
+                break;
             case Variable.ProxyHost:
                 writer.WriteText(route.Backend);
+                break;
+            case Variable.ProxyPort when exchange.Route.Pass is not null:
+                writer.Write(exchange.PassPort);
+                break;
+            case Variable.ProxyPort:
+                writer.WriteNumber(exchange.Client.Listener.Address.Port);
                 break;
         }
     }
@@ -217,7 +232,7 @@ internal static class VariableValue
                 writer.WriteText(exchange.Backend?.Name);
                 break;
             case Variable.Instance when exchange.TryCount > 0:
-                writer.WriteText(exchange.Tries[^1].Endpoint.Id);
+                writer.WriteText(exchange.Tries[^1].Endpoint?.Id);
                 break;
             case Variable.TraceId:
                 exchange.Trace.WriteTraceId(ref writer);

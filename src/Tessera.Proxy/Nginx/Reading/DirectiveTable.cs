@@ -13,9 +13,15 @@ internal static class DirectiveTable
         new[]
         {
             CoreModule.Directives,
+            ContentModule.Directives,
+            GeoModule.Directives,
             HttpModule.Directives,
+            ListenModule.Directives,
+            LocationModule.Directives,
             LogModule.Directives,
+            MapModule.Directives,
             ProxyModule.Directives,
+            RedirectionModule.Directives,
             RewriteModule.Directives,
             StreamModule.Directives,
             StreamProxyModule.Directives,
