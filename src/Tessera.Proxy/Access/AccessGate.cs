@@ -44,7 +44,7 @@ internal sealed class AccessGate
 
     public GateVerdict Check(Exchange exchange)
     {
-        GateVerdict verdict = CheckAddress(exchange.Client.Peer, out bool needsPassword);
+        GateVerdict verdict = CheckAddress(exchange.Peer, out bool needsPassword);
         return needsPassword ? _passwords!.Check(Credentials(exchange)) : verdict;
     }
 

@@ -23,8 +23,32 @@ public sealed record StreamConfig
     /// <summary>Backends that <see cref="Pass"/> may come to.</summary>
     public ImmutableArray<StreamChoice> Choices { get; init; } = [];
 
+    /// <summary>Finds the addresses of names that <see cref="Pass"/> gives; null finds none.</summary>
+    public ResolverConfig? Resolver { get; init; }
+
+    /// <summary>Set when a connection has come, in this order; nginx's set.</summary>
+    public ImmutableArray<SetStep> Variables { get; init; } = [];
+
+    /// <summary>proxy_bind, with variables; null lets the kernel choose.</summary>
+    public string? LocalAddress { get; init; }
+
+    /// <summary>proxy_bind … transparent: the address need not be this machine's.</summary>
+    public bool IsTransparent { get; init; }
+
+    /// <summary>proxy_socket_keepalive.</summary>
+    public bool ProbesIdleSockets { get; init; }
+
     /// <summary>A TLS client's first message is read before a backend is chosen.</summary>
     public bool ReadsClientHello { get; init; }
+
+    /// <summary>A proxy before this one says who the client is; PROXY protocol 1 or 2.</summary>
+    public bool ExpectsProxyProtocol { get; init; }
+
+    /// <summary>For that proxy's head, in milliseconds.</summary>
+    public int ProxyProtocolTimeoutMs { get; init; } = 30_000;
+
+    /// <summary>Proxies that are believed who the client is; nginx's set_real_ip_from.</summary>
+    public ImmutableArray<AddressRule> TrustedProxies { get; init; } = [];
 
     /// <summary>Of a client's first bytes, while they are looked at; 1 or more.</summary>
     public int PrereadBytes { get; init; } = 16 * 1_024;

@@ -5,6 +5,7 @@ using Tessera.Proxy.Access;
 using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
+using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Forwarding;
 
@@ -17,8 +18,11 @@ internal sealed partial class ClientConnection
     /// <summary>Longer names of backends are none.</summary>
     private const int MaxPassBytes = 1_024;
 
-    /// <summary>Of a PROXY protocol head that came before the client's first byte.</summary>
-    public int ProxyHeadBytes { get; private set; }
+    /// <summary>What a proxy before this one says of the client; null when nothing.</summary>
+    public ProxyProtocolHead? ProxyHead { get; private set; }
+
+    /// <summary>Of <see cref="ProxyHead"/>, before the client's first byte.</summary>
+    public int ProxyHeadBytes => ProxyHead?.Length ?? 0;
 
     /// <summary>The whole life of a connection.</summary>
     private async ReactorTask<bool> ServeStreamAsync(Route route, StreamRule rule)
@@ -27,8 +31,24 @@ internal sealed partial class ClientConnection
         exchange.NeedsNewConnection = true;
         exchange.Follow(route);
 
-        // (1) May it?
-        int status = AdmitStream(exchange, route);
+        // (1) Who is it, and may it?
+        int status = rule.Config.ExpectsProxyProtocol
+            ? await ReceiveProxyHeadAsync(rule.Config.ProxyProtocolTimeoutMs)
+            : 0;
+        if (status == 0)
+        {
+            if (ProxyHead?.Source is { } source && rule.Trusted?.Find(Peer) == true)
+            {
+                exchange.NotePeer(source);
+            }
+
+            foreach ((OwnVariable variable, Template value) in rule.Assignments)
+            {
+                Assign(exchange, variable, value);
+            }
+
+            status = AdmitStream(exchange, route);
+        }
 
         // (2) What does it say of itself?
         if (status == 0 && rule.Config.ReadsClientHello)
@@ -41,9 +61,7 @@ internal sealed partial class ClientConnection
         {
             status = rule.Reply is not null
                 ? await ReplyToStreamAsync(exchange, rule)
-                : TryFindBackend(exchange, rule)
-                    ? await _shard.Forwarder.RelayStreamAsync(exchange, rule)
-                    : HttpStatus.InternalServerError;
+                : await PassOnAsync(exchange, rule);
         }
 
         _shard.Counters.CountTunnel();
@@ -51,6 +69,58 @@ internal sealed partial class ClientConnection
         exchange.BodyBytesSent = exchange.BytesSent;
         EndExchange(exchange);
         return false;
+    }
+
+    private static void Assign(Exchange exchange, OwnVariable variable, Template value)
+    {
+        using var text = EvaluatedText.Of(value, exchange);
+        exchange.SetOwn(variable, text.Text);
+    }
+
+    private async ReactorTask<int> PassOnAsync(Exchange exchange, StreamRule rule)
+    {
+        if (await FindBackendAsync(exchange, rule) is not { } backend)
+        {
+            return HttpStatus.InternalServerError;
+        }
+
+        exchange.Backend = backend;
+        return await _shard.Forwarder.RelayStreamAsync(exchange, rule);
+    }
+
+    /// <summary>0 when the head is there and taken off.</summary>
+    private async ReactorTask<int> ReceiveProxyHeadAsync(int timeoutMs)
+    {
+        long deadlineMs = Reactor.NowMs + timeoutMs;
+        while (true)
+        {
+            if (!Received.IsEmpty)
+            {
+                ProxyHeadStatus status = ProxyProtocolHead.Parse(
+                    Received, out ProxyProtocolHead? head);
+                if (status == ProxyHeadStatus.Complete)
+                {
+                    ProxyHead = head;
+                    _start += head!.Length;
+                    return 0;
+                }
+
+                if (status == ProxyHeadStatus.Invalid
+                    || Received.Length >= ProxyProtocolHead.MaxBytes)
+                {
+                    return HttpStatus.BadRequest;
+                }
+            }
+
+            long leftMs = deadlineMs - Reactor.NowMs;
+            SyscallResult received = leftMs <= 0
+                ? SyscallResult.Failure(Errno.TimedOut)
+                : await ReceiveFirstAsync((int)leftMs);
+            if (!received.IsSuccess || received.Value == 0)
+            {
+                return received.IsSuccess ? HttpStatus.BadRequest : HttpStatus.Ok;
+            }
+        }
     }
 
     /// <summary>0 when nothing forbids it.</summary>
@@ -126,28 +196,51 @@ internal sealed partial class ClientConnection
         return writer.Length;
     }
 
-    /// <summary>False when a text with variables came to nothing that is known.</summary>
-    private bool TryFindBackend(Exchange exchange, StreamRule rule)
+    /// <summary>Null when a text with variables came to nothing that is known.</summary>
+    private async ReactorTask<Backend?> FindBackendAsync(Exchange exchange, StreamRule rule)
     {
         if (rule.Pass is null)
         {
-            return exchange.Backend is not null;
+            return exchange.Backend;
         }
 
-        Span<byte> buffer = stackalloc byte[MaxPassBytes];
-        var name = new ByteWriter(buffer);
-        rule.Pass.Write(ref name, exchange);
-        Backend? backend = name.HasOverflowed
-            ? null
-            : rule.Find(name.Written) ?? _shard.LiteralBackends.Find(name.Written);
-        if (backend is not null)
+        // (1) A backend of the configuration, or an address.
+        Backend? backend = FindBackend(exchange, rule, out string name);
+
+        // (2) A name has to be asked for.
+        if (backend is null && name.Length > 0 && rule.Config.Resolver is { } resolver)
         {
-            exchange.GoTo(backend);
-            return true;
+            backend = await _shard.Targets.ResolveAsync(name, resolver, exchange.Wait);
         }
 
-        _shard.ErrorLog.Write(
-            $"no backend is called \"{Encoding.Latin1.GetString(name.Written)}\"");
-        return false;
+        if (backend is null)
+        {
+            _shard.ErrorLog.Write($"no backend is called \"{name}\"");
+        }
+
+        return backend;
+    }
+
+    /// <param name="name">Empty when it is neither a backend's nor one with a port.</param>
+    private Backend? FindBackend(Exchange exchange, StreamRule rule, out string name)
+    {
+        name = "";
+        Span<byte> buffer = stackalloc byte[MaxPassBytes];
+        var text = new ByteWriter(buffer);
+        rule.Pass!.Write(ref text, exchange);
+        if (text.HasOverflowed)
+        {
+            return null;
+        }
+
+        if (rule.Find(text.Written) is { } backend)
+        {
+            return backend;
+        }
+
+        // A port has no default here.
+        bool hasPort = text.Written.LastIndexOf((byte)':') > text.Written.LastIndexOf((byte)']');
+        name = hasPort ? Encoding.Latin1.GetString(text.Written) : "";
+        return hasPort ? _shard.Targets.TryFind(name) : null;
     }
 }

@@ -1,5 +1,4 @@
 using Tessera.Proxy.Listening;
-using Tessera.Proxy.Routing;
 
 namespace Tessera.Proxy.Forwarding;
 
@@ -11,12 +10,13 @@ internal sealed partial class Exchange
     /// <summary>What the client's first message asks for; empty until it was looked at.</summary>
     public ClientHello Hello => _hello ??= new ClientHello();
 
-    /// <summary>Received from the client, without what a proxy before it has put there.</summary>
-    public long BytesReceived =>
-        Client.Transport.Handle.Read.TotalBytes - Client.ProxyHeadBytes;
-
-    /// <summary>Where the connection goes, when the route leaves it open.</summary>
-    public void GoTo(Backend backend) => Backend = backend;
+    /// <summary>
+    /// Received from the client and passed on; as with nginx nothing, while there is nobody to pass
+    /// it on to. What a proxy before this one has put there does not count.
+    /// </summary>
+    public long BytesReceived => Tries is [.., { ConnectedMs: >= 0 }]
+        ? Client.Transport.Handle.Read.TotalBytes - Client.ProxyHeadBytes
+        : 0;
 
     /// <summary>The endpoint of this try has begun to send.</summary>
     public void NoteFirstByte(long nowMs)

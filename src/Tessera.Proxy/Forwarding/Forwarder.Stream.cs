@@ -23,7 +23,13 @@ internal sealed partial class Forwarder
             ProxyError error = exchange.TryPick(_reactor.NowMs);
             if (error.IsError)
             {
-                _shard.ErrorLog.Write(exchange, error);
+                if (!exchange.LastError.IsError
+                    || exchange.Tried.Count < exchange.Backend.Current.Active.Length)
+                {
+                    exchange.NoteNoneLive(_reactor.NowMs, error);
+                    _shard.ErrorLog.Write(exchange, error);
+                }
+
                 return HttpStatus.BadGateway;
             }
 
@@ -59,7 +65,7 @@ internal sealed partial class Forwarder
         if (rule.Config.SendsProxyProtocol)
         {
             byte[] head = _reactor.Buffers.Rent(ProxyProtocolLine.MaxBytes);
-            int headLength = ProxyProtocolLine.Write(exchange.Client, head);
+            int headLength = ProxyProtocolLine.Write(exchange, head);
             SyscallResult sentHead = await upstream.SendAsync(head, 0, headLength, timeoutMs);
             _reactor.Buffers.Return(head);
             if (!sentHead.IsSuccess)
@@ -90,6 +96,6 @@ internal sealed partial class Forwarder
         Span<byte> buffer = stackalloc byte[MaxRateTextBytes];
         var text = new ByteWriter(buffer);
         rate.Write(ref text, exchange);
-        return !text.HasOverflowed && StreamRate.TryParse(text.Written, out long bytes) ? bytes : 0;
+        return !text.HasOverflowed && SizeText.TryParse(text.Written, out long bytes) ? bytes : 0;
     }
 }

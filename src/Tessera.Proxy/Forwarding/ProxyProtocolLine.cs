@@ -12,10 +12,11 @@ internal static class ProxyProtocolLine
     public const int MaxBytes = 256;
 
     /// <summary>Returns the bytes written.</summary>
-    public static int Write(ClientConnection client, Span<byte> destination)
+    public static int Write(Exchange exchange, Span<byte> destination)
     {
         var writer = new ByteWriter(destination);
-        InternetAddress peer = client.Peer;
+        ClientConnection client = exchange.Client;
+        InternetAddress peer = exchange.Peer;
         if (peer.Family == 0)
         {
             writer.Write("PROXY UNKNOWN\r\n"u8);
@@ -23,7 +24,7 @@ internal static class ProxyProtocolLine
         }
 
         writer.Write(peer.IsIPv4 ? "PROXY TCP4 "u8 : "PROXY TCP6 "u8);
-        writer.Write(client.PeerText);
+        writer.Write(exchange.PeerText);
         writer.Write((byte)' ');
         writer.Write(client.LocalText);
         writer.Write((byte)' ');

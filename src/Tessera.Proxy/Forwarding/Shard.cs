@@ -6,7 +6,6 @@ using Tessera.Proxy.Files;
 using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Resolving;
-using Tessera.Proxy.Routing;
 using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Transports;
 
@@ -55,7 +54,6 @@ internal sealed class Shard
         Forwarder = new Forwarder(this);
         int reactors = Math.Max(1, options.Reactors);
         Pipes = new PipeStock(reactors);
-        LiteralBackends = new LiteralBackends(reactors);
         Targets = new PassTargets(this);
         Files = new FileServer(
             this,
@@ -91,8 +89,6 @@ internal sealed class Shard
     public int ProbeCount { get; set; }
 
     public PipeStock Pipes { get; }
-
-    public LiteralBackends LiteralBackends { get; }
 
     public CompressorStock Compressors { get; } = new();
 

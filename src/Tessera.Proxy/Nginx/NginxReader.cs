@@ -35,18 +35,37 @@ public static class NginxReader
         }
 
         ProxyConfig http = HttpModule.Read(main, files, warnings.Add);
-        ProxyConfig stream = StreamModule.Read(main, files);
+        ProxyConfig stream = StreamModule.Read(main, files, warnings.Add);
         return new NginxConfig
         {
             Proxy = http with
             {
                 Listeners = [.. http.Listeners, .. stream.Listeners],
                 Backends = [.. http.Backends, .. stream.Backends],
+                Variables = Unite(http.Variables, stream.Variables),
             },
             Options = CoreModule.ReadOptions(main),
             Process = CoreModule.ReadProcess(main, files),
             Warnings = warnings.ToImmutable(),
             Files = [.. files.Dump],
         };
+    }
+
+    /// <summary>The blocks share names of variables, which only set may give to both.</summary>
+    private static ImmutableArray<VariableConfig> Unite(
+        ImmutableArray<VariableConfig> http, ImmutableArray<VariableConfig> stream)
+    {
+        foreach (VariableConfig variable in stream)
+        {
+            if (http.FirstOrDefault(v => v.Name == variable.Name) is { } other
+                && !(variable is SetVariableConfig && other is SetVariableConfig))
+            {
+                throw new NginxConfigException(
+                    $"the variable \"{variable.Name}\" of both \"http\" and \"stream\" is not "
+                    + "supported by Tessera");
+            }
+        }
+
+        return [.. http, .. stream.Where(v => http.All(other => other.Name != v.Name))];
     }
 }

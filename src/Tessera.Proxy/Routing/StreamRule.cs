@@ -1,4 +1,5 @@
 using System.Text;
+using Tessera.Proxy.Access;
 using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Routing;
@@ -21,6 +22,17 @@ internal sealed class StreamRule
         Pass = ParseOrNull(config.Pass);
         UploadRate = ParseOrNull(config.UploadRate);
         DownloadRate = ParseOrNull(config.DownloadRate);
+        LocalAddress = ParseOrNull(config.LocalAddress);
+        Assignments =
+        [
+            .. from step in config.Variables
+               let variable = VariableScope.Current.Find(step.Variable)
+               where variable is not null
+               select (variable, Template.Parse(step.Value)),
+        ];
+        Trusted = config.TrustedProxies.IsEmpty
+            ? null
+            : new AddressRules(config.TrustedProxies);
         foreach (StreamChoice choice in config.Choices)
         {
             if (backends.TryGetValue(choice.Backend, out Backend? backend))
@@ -39,6 +51,15 @@ internal sealed class StreamRule
 
     /// <summary>Null where the route's backend is the only one.</summary>
     public Template? Pass { get; }
+
+    /// <summary>Null lets the kernel choose.</summary>
+    public Template? LocalAddress { get; }
+
+    /// <summary>Made once, when a connection has come.</summary>
+    public (OwnVariable Variable, Template Value)[] Assignments { get; }
+
+    /// <summary>Null believes nobody.</summary>
+    public AddressRules? Trusted { get; }
 
     public Template? UploadRate { get; }
 

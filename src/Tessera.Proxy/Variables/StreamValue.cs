@@ -1,4 +1,5 @@
 using Tessera.Proxy.Forwarding;
+using Tessera.Proxy.Listening;
 
 namespace Tessera.Proxy.Variables;
 
@@ -27,6 +28,30 @@ internal static class StreamValue
                 break;
             case Variable.SslPrereadAlpnProtocols:
                 writer.Write(exchange.Hello.Protocols);
+                break;
+            default:
+                WriteProxyHead(variable, ref writer, exchange.Client.ProxyHead);
+                break;
+        }
+    }
+
+    /// <summary>Empty where no proxy before this one said anything.</summary>
+    private static void WriteProxyHead(
+        Variable variable, ref ByteWriter writer, ProxyProtocolHead? head)
+    {
+        switch (variable)
+        {
+            case Variable.ProxyProtocolAddr:
+                writer.Write(head?.SourceText);
+                break;
+            case Variable.ProxyProtocolServerAddr:
+                writer.Write(head?.DestinationText);
+                break;
+            case Variable.ProxyProtocolPort when head?.Source is { } source:
+                writer.WriteNumber(source.Port);
+                break;
+            case Variable.ProxyProtocolServerPort when head?.Destination is { } destination:
+                writer.WriteNumber(destination.Port);
                 break;
             default:
                 break;

@@ -107,6 +107,12 @@ internal enum Variable : byte
     SslPrereadServerName,
     SslPrereadAlpnProtocols,
 
+    /// <summary>What a proxy before this one says, by the PROXY protocol.</summary>
+    ProxyProtocolAddr,
+    ProxyProtocolPort,
+    ProxyProtocolServerAddr,
+    ProxyProtocolServerPort,
+
     /// <summary>Known to nginx, and always empty here: what it names does not exist.</summary>
     Nothing,
 
@@ -198,9 +204,8 @@ internal readonly record struct VariableName(
         plain.Add("nginx_version", Variable.TesseraVersion);
         plain.Add("upstream_first_byte_time", Variable.UpstreamHeaderTime);
         plain.Add("upstream_session_time", Variable.UpstreamResponseTime);
-        foreach (string name in (string[])["upstream_cache_status", "proxy_protocol_addr",
-            "proxy_protocol_port", "proxy_protocol_server_addr", "proxy_protocol_server_port",
-            "realpath_root", "request_body_file"])
+        foreach (string name in (string[])["upstream_cache_status", "realpath_root",
+            "request_body_file"])
         {
             plain.Add(name, Variable.Nothing);
         }

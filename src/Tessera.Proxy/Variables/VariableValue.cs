@@ -33,7 +33,7 @@ internal static class VariableValue
             case >= Variable.UpstreamAddr and <= Variable.UpstreamQueueTime:
                 UpstreamValue.Write(name.Variable, ref writer, exchange);
                 break;
-            case >= Variable.Protocol and <= Variable.SslPrereadAlpnProtocols:
+            case >= Variable.Protocol and <= Variable.ProxyProtocolServerPort:
                 StreamValue.Write(name.Variable, ref writer, exchange);
                 break;
             case Variable.Arg:

@@ -7,6 +7,9 @@ namespace Tessera.Proxy.Nginx;
 /// <param name="Directive">Where it stands.</param>
 internal sealed record StreamListen(NginxDirective Directive, IPEndPoint Address)
 {
+    /// <summary>Clients come through a proxy that says who they are.</summary>
+    public bool HasProxyProtocol => Directive.Arguments.Contains("proxy_protocol");
+
     /// <summary>A listen names one address, or as many as its range has ports.</summary>
     /// <exception cref="NginxConfigException">It is no address, or a parameter is none.</exception>
     public static IEnumerable<StreamListen> Read(NginxDirective listen)
@@ -64,7 +67,7 @@ internal sealed record StreamListen(NginxDirective Directive, IPEndPoint Address
                 break;
             case ("backlog", { } backlog)
                 when !int.TryParse(backlog, out int connections) || connections == 0:
-                throw listen.Error($"invalid backlog \"{backlog}\"");
+                throw listen.Error($"invalid backlog \"{parameter}\"");
             case ("rcvbuf" or "sndbuf", { } size) when !NginxValue.TrySize(size, out _):
                 throw listen.Error($"invalid {pair[0]} \"{size}\"");
             case ("backlog" or "rcvbuf" or "sndbuf" or "fastopen", not null):

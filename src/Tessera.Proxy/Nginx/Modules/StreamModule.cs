@@ -1,5 +1,9 @@
 using System.Collections.Immutable;
 using System.Net;
+using System.Net.Sockets;
+using Tessera.Proxy.Routing;
+using Tessera.Proxy.Telemetry;
+using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Nginx;
 
@@ -34,12 +38,18 @@ internal static class StreamModule
         new("open_log_file_cache", Any, 1, 4),
         new("variables_hash_max_size", NginxContext.Stream) { Kind = ValueKind.Number },
         new("variables_hash_bucket_size", NginxContext.Stream) { Kind = ValueKind.Number },
+        new("map", NginxContext.Stream, 2, 2) { HasLines = true, MayRepeat = true },
+        new("split_clients", NginxContext.Stream, 2, 2) { HasLines = true, MayRepeat = true },
+        new("geo", NginxContext.Stream, 1, 2) { HasLines = true, MayRepeat = true },
+        new("set", NginxContext.StreamServer, 2, 2) { MayRepeat = true },
+        new("set_real_ip_from", Any) { MayRepeat = true },
         new("map_hash_max_size", NginxContext.Stream) { Kind = ValueKind.Number },
         new("map_hash_bucket_size", NginxContext.Stream) { Kind = ValueKind.Number },
     ];
 
     /// <summary>What the stream block adds to a configuration.</summary>
-    public static ProxyConfig Read(NginxScope main, NginxFiles files)
+    /// <param name="warn">Told what is odd and still can be used.</param>
+    public static ProxyConfig Read(NginxScope main, NginxFiles files, Action<string> warn)
     {
         if (main.FindHere("stream") is not { } directive)
         {
@@ -48,18 +58,31 @@ internal static class StreamModule
 
         NginxScope stream = main.Within(directive, NginxContext.Stream);
         var upstreams = new StreamUpstreams(stream);
+        var variables = new NginxVariables();
+        MapModule.Read(stream, variables);
+        GeoModule.Read(stream, variables, warn);
         var listeners = new Dictionary<IPEndPoint, ListenerConfig>();
         foreach (NginxDirective block in stream.AllHere("server"))
         {
             NginxScope server = stream.Within(block, NginxContext.StreamServer);
-            RouteConfig route = ReadServer(block, server, upstreams);
+            RouteConfig route = ReadServer(block, server, upstreams, variables);
             foreach (StreamListen listen in ReadListens(block, server))
             {
                 var listener = new ListenerConfig
                 {
                     Address = listen.Address,
                     Protocol = ListenerProtocol.Tcp,
-                    Routes = [route with { Name = $"stream {listen.Address}" }],
+                    Routes =
+                    [
+                        route with
+                        {
+                            Name = $"stream {listen.Address}",
+                            Stream = route.Stream! with
+                            {
+                                ExpectsProxyProtocol = listen.HasProxyProtocol,
+                            },
+                        },
+                    ],
                     AccessLog = ReadAccessLog(server, files),
                 };
                 if (!listeners.TryAdd(listen.Address, listener))
@@ -70,11 +93,42 @@ internal static class StreamModule
             }
         }
 
-        return new ProxyConfig
+        var config = new ProxyConfig
         {
             Listeners = [.. listeners.Values],
             Backends = upstreams.Backends,
+            Variables = variables.All,
         };
+        CheckVariables(config);
+        return config;
+    }
+
+    /// <summary>nginx looks for them at the end, and names no line.</summary>
+    private static void CheckVariables(ProxyConfig config)
+    {
+        try
+        {
+            using VariableScope.Entered scope = new VariableScope(config.Variables).Enter();
+            var none = new Dictionary<string, Backend>();
+            foreach (ListenerConfig listener in config.Listeners)
+            {
+                _ = new StreamRule(listener.Routes[0].Stream!, none);
+                _ = listener.AccessLog is { } log ? AccessLogFormat.Parse(log) : null;
+            }
+
+            foreach (BackendConfig backend in config.Backends)
+            {
+                Template.Parse(backend.HashKey);
+            }
+        }
+        catch (UnknownVariableException unknown)
+        {
+            throw new NginxConfigException($"unknown \"{unknown.Name}\" variable");
+        }
+        catch (Exception fault) when (fault is FormatException or ArgumentException)
+        {
+            throw new NginxConfigException(fault.Message);
+        }
     }
 
     private static StreamListen[] ReadListens(NginxDirective block, NginxScope server)
@@ -86,7 +140,8 @@ internal static class StreamModule
     }
 
     private static RouteConfig ReadServer(
-        NginxDirective block, NginxScope server, StreamUpstreams upstreams)
+        NginxDirective block, NginxScope server, StreamUpstreams upstreams,
+        NginxVariables variables)
     {
         RouteConfig route = new()
         {
@@ -94,6 +149,12 @@ internal static class StreamModule
             Flow = ReadConnectionLimits(server),
             Stream = new StreamConfig
             {
+                Variables = [.. server.AllHere("set").Select(set => ReadSet(set, variables))],
+                ProxyProtocolTimeoutMs = server.Milliseconds("proxy_protocol_timeout", 30_000),
+                TrustedProxies =
+                [
+                    .. server.All("set_real_ip_from").SelectMany(ReadTrusted),
+                ],
                 ReadsClientHello = server.Flag("ssl_preread", false),
                 PrereadBytes = (int)Math.Clamp(
                     server.Size("preread_buffer_size", 16_384), 1, int.MaxValue),
@@ -107,6 +168,42 @@ internal static class StreamModule
 
         return StreamProxyModule.TryRead(server, route, upstreams)
             ?? throw block.Error("no handler for server");
+    }
+
+    private static SetStep ReadSet(NginxDirective set, NginxVariables variables)
+    {
+        string name = NginxVariables.NameOf(set, set.Value);
+        variables.DefineSettable(set, name);
+        NginxVariables.CheckText(set, set.Arguments[1]);
+        return new SetStep(name, set.Arguments[1]);
+    }
+
+    private static IEnumerable<AddressRule> ReadTrusted(NginxDirective trusted)
+    {
+        string text = trusted.Value;
+        if (IPNetwork.TryParse(text, out IPNetwork network))
+        {
+            return [new AddressRule(IsAllowed: true, network)];
+        }
+
+        // Connections over sockets in the file system do not come here.
+        if (text == "unix:")
+        {
+            return [];
+        }
+
+        try
+        {
+            IPAddress[] found = IPAddress.TryParse(text, out IPAddress? address)
+                ? [address]
+                : Dns.GetHostAddresses(text);
+            return found.Select(one => new AddressRule(
+                IsAllowed: true, new IPNetwork(one, one.GetAddressBytes().Length * 8)));
+        }
+        catch (SocketException)
+        {
+            throw trusted.Error($"host not found in set_real_ip_from \"{text}\"");
+        }
     }
 
     private static AccessConfig? ReadAccess(NginxScope server)
@@ -190,7 +287,9 @@ internal static class StreamModule
 
         NginxDirective format = server.All("log_format").FirstOrDefault(
             f => log.Arguments.Length > 1 && f.Value == log.Arguments[1])
-            ?? throw log.Error($"unknown log format \"{log.Arguments.ElementAtOrDefault(1)}\"");
+            ?? throw log.Error(log.Arguments.Length > 1
+                ? $"unknown log format \"{log.Arguments[1]}\""
+                : "log format is not specified");
         return new AccessLogConfig
         {
             Path = files.Resolve(log.Value),

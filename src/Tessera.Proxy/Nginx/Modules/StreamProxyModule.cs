@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Tessera.Proxy.Nginx;
 
 /// <summary>Connections that are passed on: ngx_stream_proxy_module. Stateless.</summary>
@@ -41,7 +43,8 @@ internal static class StreamProxyModule
             Backend = hasVariables ? null : upstreams.BackendOf(pass),
             Limits = new BackendLimits
             {
-                ConnectTimeoutMs = server.Milliseconds("proxy_connect_timeout", 60_000),
+                ConnectTimeoutMs = Math.Max(
+                    1, server.Milliseconds("proxy_connect_timeout", 60_000)),
             },
             Retry = new RetryConfig
             {
@@ -56,6 +59,10 @@ internal static class StreamProxyModule
             {
                 Pass = hasVariables ? pass.Value : null,
                 Choices = hasVariables ? upstreams.Choices : [],
+                Resolver = hasVariables ? ResolverSetting.Read(server) : null,
+                LocalAddress = ReadLocalAddress(server, out bool isTransparent),
+                IsTransparent = isTransparent,
+                ProbesIdleSockets = server.Flag("proxy_socket_keepalive", false),
                 SendsProxyProtocol = server.Flag("proxy_protocol", false),
                 UploadRate = ReadRate(server, "proxy_upload_rate"),
                 DownloadRate = ReadRate(server, "proxy_download_rate"),
@@ -65,6 +72,27 @@ internal static class StreamProxyModule
                 IdleTimeoutMs = server.Milliseconds("proxy_timeout", 600_000),
             },
         };
+    }
+
+    /// <summary>Null lets the kernel choose.</summary>
+    private static string? ReadLocalAddress(NginxScope server, out bool isTransparent)
+    {
+        isTransparent = false;
+        if (server.Find("proxy_bind") is not { } bind || bind.Arguments is ["off"])
+        {
+            return null;
+        }
+
+        if (bind.Arguments is [_, var option])
+        {
+            isTransparent = option == "transparent"
+                ? true
+                : throw bind.Error($"invalid parameter \"{option}\"");
+        }
+
+        return bind.Value.Contains('$') || IPEndPoint.TryParse(bind.Value, out _)
+            ? bind.Value
+            : throw bind.Error($"invalid address \"{bind.Value}\"");
     }
 
     private static string? ReadRate(NginxScope server, string name)

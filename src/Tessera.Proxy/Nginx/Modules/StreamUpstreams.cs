@@ -1,6 +1,4 @@
 using System.Collections.Immutable;
-using System.Net;
-using System.Net.Sockets;
 
 namespace Tessera.Proxy.Nginx;
 
@@ -10,8 +8,12 @@ namespace Tessera.Proxy.Nginx;
 /// </summary>
 internal sealed class StreamUpstreams
 {
+    private const NginxContext Any = NginxContext.Stream | NginxContext.StreamServer;
+
     /// <summary>Keeps their names apart from those of the http block.</summary>
     private const string Prefix = "stream/";
+
+    private const string UnixPrefix = "unix:";
 
     private readonly Dictionary<string, BackendConfig> _named =
         new(StringComparer.OrdinalIgnoreCase);
@@ -43,6 +45,11 @@ internal sealed class StreamUpstreams
         new("least_time", NginxContext.StreamUpstream, 1, 2),
         new("hash", NginxContext.StreamUpstream, 1, 2),
         new("random", NginxContext.StreamUpstream, 0, 2),
+        new("resolver", Any | NginxContext.StreamUpstream, 1, -1),
+        new("resolver_timeout", Any | NginxContext.StreamUpstream)
+        {
+            Kind = ValueKind.Milliseconds,
+        },
     ];
 
     public ImmutableArray<BackendConfig> Backends => [.. _named.Values, .. _unnamed.Values];
@@ -61,169 +68,104 @@ internal sealed class StreamUpstreams
         }
 
         string name = Prefix + pass.Value;
-        _unnamed.Add(pass.Value, new BackendConfig
-        {
-            Name = name,
-            Endpoints = Number([.. StreamAddress.Resolve(pass, pass.Value)]),
-        });
+        _unnamed.Add(pass.Value, Finish(NewBackend(name), ReadAddress(pass)));
         return name;
     }
 
     private static BackendConfig Read(NginxDirective upstream, NginxScope stream)
     {
         NginxScope scope = stream.Within(upstream, NginxContext.StreamUpstream);
-        EndpointConfig[] endpoints = [.. scope.AllHere("server").SelectMany(ReadServer)];
+        BackendConfig config = BalanceMethod.Apply(
+            scope, NewBackend(Prefix + upstream.Value));
+        EndpointConfig[] endpoints =
+        [
+            .. scope.AllHere("server").SelectMany(server =>
+            {
+                CheckAddress(server, server.Value);
+                return UpstreamServer.Read(server, config.Algorithm);
+            }),
+        ];
         if (endpoints.Length == 0)
         {
             throw upstream.Error("no servers are inside upstream");
         }
 
-        return ReadMethod(scope, new BackendConfig
-        {
-            Name = Prefix + upstream.Value,
-            Endpoints = Number(endpoints),
-        });
+        return endpoints.All(endpoint => endpoint.IsBackup)
+            ? throw upstream.Error($"no servers in upstream \"{upstream.Value}\"")
+            : Finish(config, endpoints);
     }
 
-    /// <summary>An address that stands there twice is two servers.</summary>
-    private static ImmutableArray<EndpointConfig> Number(EndpointConfig[] endpoints) =>
-    [
-        .. endpoints.Select((endpoint, i) => endpoints[..i].Any(e => e.Id == endpoint.Id)
-            ? endpoint with { Id = $"{endpoint.Id}#{i}" }
-            : endpoint),
-    ];
-
-    private static IEnumerable<EndpointConfig> ReadServer(NginxDirective server)
+    /// <summary>A connection is its own: none is kept for the next.</summary>
+    private static BackendConfig NewBackend(string name) => new()
     {
-        foreach (EndpointConfig endpoint in StreamAddress.Resolve(server, server.Value))
-        {
-            yield return server.Arguments.Skip(1).Aggregate(
-                endpoint, (current, parameter) => Apply(server, current, parameter));
-        }
-    }
+        Name = name,
+        LeavesFailedOut = true,
+        KeepAlive = new KeepAliveConfig(0),
+        Limits = new BackendLimits { HoldQueueLength = 0 },
+    };
 
-    private static EndpointConfig Apply(
-        NginxDirective server, EndpointConfig endpoint, string parameter)
+    /// <summary>
+    /// An address that stands there twice is two servers. The only one there is is never left out.
+    /// </summary>
+    private static BackendConfig Finish(BackendConfig config, EndpointConfig[] endpoints) =>
+        config with
+        {
+            Endpoints = endpoints.Length == 1
+                ? [endpoints[0] with { MaxFails = 0 }]
+                :
+                [
+                    .. endpoints.Select((endpoint, i) =>
+                        Array.Exists(endpoints[..i], e => e.Id == endpoint.Id)
+                            ? endpoint with { Id = $"{endpoint.Id}#{i}" }
+                            : endpoint),
+                ],
+        };
+
+    private static EndpointConfig[] ReadAddress(NginxDirective pass)
     {
-        string[] pair = parameter.Split('=', 2);
-        switch (pair[0], pair.ElementAtOrDefault(1))
+        string text = pass.Value;
+        CheckAddress(pass, text);
+        if (text.StartsWith(UnixPrefix, StringComparison.Ordinal))
         {
-            case ("weight", { } text) when TryNumber(text, 1, out int weight):
-                return endpoint with { Weight = Math.Min(weight, 65_535) };
-            case ("max_conns", { } text) when TryNumber(text, 0, out int connections):
-                return endpoint with { MaxConnections = connections };
-            case ("max_fails", { } text) when TryNumber(text, 0, out int fails):
-                return endpoint with { MaxFails = fails };
-            case ("fail_timeout", { } text)
-                when NginxValue.TryMilliseconds(text, out int milliseconds):
-                return endpoint with { FailTimeoutMs = milliseconds / 1_000 * 1_000 };
-            case ("slow_start", { } text)
-                when NginxValue.TryMilliseconds(text, out int milliseconds):
-                return endpoint with { SlowStartMs = milliseconds };
-            case ("backup", null):
-                return endpoint with { IsBackup = true };
-            case ("down", null):
-                return endpoint with { State = EndpointState.Out };
-            case ("resolve", null):
-                return endpoint;
-            default:
-                throw server.Error($"invalid parameter \"{parameter}\"");
-        }
-    }
-
-    private static bool TryNumber(string text, int min, out int number) =>
-        int.TryParse(text, out number) && number >= min;
-
-    private static BackendConfig ReadMethod(NginxScope scope, BackendConfig backend)
-    {
-        if (scope.FindHere("least_conn") is not null)
-        {
-            return backend with { Algorithm = BalanceAlgorithm.LeastConnections };
+            return [UpstreamServer.OfPath(text[UnixPrefix.Length..])];
         }
 
-        if (scope.FindHere("least_time") is not null)
-        {
-            return backend with { Algorithm = BalanceAlgorithm.LeastTimeFirstByte };
-        }
-
-        if (scope.FindHere("hash") is { } hash)
-        {
-            bool isConsistent = hash.Arguments.ElementAtOrDefault(1) == "consistent";
-            if (hash.Arguments.Length > 1 && !isConsistent)
-            {
-                throw hash.Error($"invalid parameter \"{hash.Arguments[1]}\"");
-            }
-
-            return backend with
-            {
-                Algorithm = isConsistent
-                    ? BalanceAlgorithm.ConsistentHash
-                    : BalanceAlgorithm.Hash,
-                HashKey = hash.Value,
-            };
-        }
-
-        if (scope.FindHere("random") is { } random)
-        {
-            if (random.Arguments is not ([] or ["two"] or ["two", "least_conn"]))
-            {
-                throw random.Error($"invalid parameter \"{random.Arguments[^1]}\"");
-            }
-
-            return backend with
-            {
-                Algorithm = random.Arguments.IsEmpty
-                    ? BalanceAlgorithm.Random
-                    : BalanceAlgorithm.RandomTwo,
-            };
-        }
-
-        return backend;
-    }
-}
-
-/// <summary>Addresses of upstream servers in a stream block. Stateless.</summary>
-internal static class StreamAddress
-{
-    /// <summary>Every address that a name has, as it is when the file is read.</summary>
-    /// <exception cref="NginxConfigException">There is none, or no port.</exception>
-    public static IEnumerable<EndpointConfig> Resolve(NginxDirective directive, string text)
-    {
         int colon = text.LastIndexOf(':');
-        string host = colon < 0 ? text : text[..colon];
-        if (colon < 0 || text.EndsWith(']') || host.Length == 0)
-        {
-            throw directive.Error(host.Length == 0
-                ? $"no host in upstream \"{text}\""
-                : $"no port in upstream \"{text}\"");
-        }
-
-        if (!ushort.TryParse(text[(colon + 1)..], out ushort port) || port == 0)
-        {
-            throw directive.Error($"invalid port in upstream \"{text}\"");
-        }
-
-        foreach (IPAddress address in Lookup(directive, text, host))
-        {
-            var end = new IPEndPoint(address, port);
-            yield return new EndpointConfig { Id = end.ToString(), Address = end };
-        }
+        return
+        [
+            .. UpstreamServer.Resolve(pass, text[..colon], text[(colon + 1)..]).Select(
+                found => new EndpointConfig
+                {
+                    Id = found.ToString(), Address = found, MaxFails = 1,
+                }),
+        ];
     }
 
-    private static IPAddress[] Lookup(NginxDirective directive, string text, string host)
+    /// <summary>Unlike in an http block no port is the usual one.</summary>
+    private static void CheckAddress(NginxDirective directive, string text)
     {
-        if (IPAddress.TryParse(host.Trim('[', ']'), out IPAddress? literal))
+        if (text.StartsWith(UnixPrefix, StringComparison.Ordinal))
         {
-            return [literal];
+            if (text.Length == UnixPrefix.Length)
+            {
+                throw directive.Error(
+                    $"no path in the unix domain socket in upstream \"{text}\"");
+            }
+
+            return;
         }
 
-        try
+        int colon = text.LastIndexOf(':');
+        string? fault =
+            text.Contains('/') ? "invalid host"
+            : text.Length == 0 || colon == 0 ? "no host"
+            : colon < text.LastIndexOf(']') || colon < 0 ? "no port"
+            : !ushort.TryParse(text.AsSpan(colon + 1), out ushort port) || port == 0
+                ? "invalid port"
+            : null;
+        if (fault is not null)
         {
-            return Dns.GetHostAddresses(host);
-        }
-        catch (SocketException)
-        {
-            throw directive.Error($"host not found in upstream \"{text}\"");
+            throw directive.Error($"{fault} in upstream \"{text}\"");
         }
     }
 }
