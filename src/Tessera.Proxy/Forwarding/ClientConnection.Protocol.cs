@@ -96,6 +96,11 @@ internal sealed partial class ClientConnection
     /// <summary>False, always: the connection has been served.</summary>
     private async ReactorTask<bool> PassThroughAsync()
     {
+        if (Listener.Routes.FirstRoute is { Stream: { } rule } route)
+        {
+            return await ServeStreamAsync(route, rule);
+        }
+
         if (Listener.Routes.First is { } backend)
         {
             Exchange exchange = BeginTunnel(backend);

@@ -500,6 +500,7 @@ internal sealed partial class Exchange
     {
         ResetTelemetry();
         ResetLimits();
+        ResetStream();
         ResetLocation();
         ResetPass();
         ResetAsking();

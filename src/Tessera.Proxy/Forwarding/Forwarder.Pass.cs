@@ -183,6 +183,12 @@ internal sealed partial class Forwarder
             return Transport.TryBeginConnect(_reactor, path, out transport);
         }
 
+        if (exchange.Route?.Stream is { } stream)
+        {
+            return Transport.TryBeginConnect(
+                _reactor, endpoint.Address, out transport, LocalEndOf(exchange, stream));
+        }
+
         return exchange.Route?.Pass is { } pass
             ? Transport.TryBeginConnect(
                 _reactor, endpoint.Address, out transport, LocalEndOf(exchange, pass))
@@ -190,19 +196,25 @@ internal sealed partial class Forwarder
     }
 
     /// <summary>What is no address binds nothing, as with nginx's empty value.</summary>
-    private static LocalEnd LocalEndOf(Exchange exchange, PassRule rule)
+    private static LocalEnd LocalEndOf(Exchange exchange, PassRule rule) => LocalEndOf(
+        exchange, rule.LocalAddress, rule.Config.IsTransparent, rule.Config.ProbesIdleSockets);
+
+    private static LocalEnd LocalEndOf(Exchange exchange, StreamRule rule) => LocalEndOf(
+        exchange, rule.LocalAddress, rule.Config.IsTransparent, rule.Config.ProbesIdleSockets);
+
+    private static LocalEnd LocalEndOf(
+        Exchange exchange, Template? address, bool isTransparent, bool probesIdle)
     {
-        bool probesIdle = rule.Config.ProbesIdleSockets;
-        if (rule.LocalAddress is null)
+        if (address is null)
         {
             return new LocalEnd(default, IsTransparent: false, probesIdle);
         }
 
         Span<byte> buffer = stackalloc byte[128];
         var text = new ByteWriter(buffer);
-        rule.LocalAddress.Write(ref text, exchange);
+        address.Write(ref text, exchange);
         return IPEndPoint.TryParse(Encoding.ASCII.GetString(text.Written), out IPEndPoint? local)
-            ? new LocalEnd(new InternetAddress(local), rule.Config.IsTransparent, probesIdle)
+            ? new LocalEnd(new InternetAddress(local), isTransparent, probesIdle)
             : new LocalEnd(default, IsTransparent: false, probesIdle);
     }
 

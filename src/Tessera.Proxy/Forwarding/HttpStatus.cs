@@ -6,6 +6,11 @@ namespace Tessera.Proxy.Forwarding;
 internal static class HttpStatus
 {
     public const int SwitchingProtocols = 101;
+    public const int Ok = 200;
+    public const int BadRequest = 400;
+    public const int Forbidden = 403;
+    public const int InternalServerError = 500;
+    public const int BadGateway = 502;
 
     /// <summary>
     /// In the access log only: the client went away before there was an answer; nginx's 499.

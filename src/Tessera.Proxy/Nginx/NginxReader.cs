@@ -37,10 +37,15 @@ public static class NginxReader
         }
 
         CoreModule.Warn(main, warnings.Add);
+        ProxyConfig http = HttpModule.Read(main, files, warnings.Add);
+        ProxyConfig stream = StreamModule.Read(main, files, warnings.Add);
         return new NginxConfig
         {
-            Proxy = HttpModule.Read(main, files, warnings.Add) with
+            Proxy = http with
             {
+                Listeners = [.. http.Listeners, .. stream.Listeners],
+                Backends = [.. http.Backends, .. stream.Backends],
+                Variables = Unite(http.Variables, stream.Variables),
                 ErrorLogs = LogModule.ReadErrorLogs(main, files) is { IsDefault: false } logs
                     ? logs
                     : [LogModule.DefaultErrorLog(source)],
@@ -51,5 +56,23 @@ public static class NginxReader
             Warnings = warnings.ToImmutable(),
             Files = [.. files.Dump],
         };
+    }
+
+    /// <summary>The blocks share names of variables, which only set may give to both.</summary>
+    private static ImmutableArray<VariableConfig> Unite(
+        ImmutableArray<VariableConfig> http, ImmutableArray<VariableConfig> stream)
+    {
+        foreach (VariableConfig variable in stream)
+        {
+            if (http.FirstOrDefault(v => v.Name == variable.Name) is { } other
+                && !(variable is SetVariableConfig && other is SetVariableConfig))
+            {
+                throw new NginxConfigException(
+                    $"the variable \"{variable.Name}\" of both \"http\" and \"stream\" is not "
+                    + "supported by Tessera");
+            }
+        }
+
+        return [.. http, .. stream.Where(v => http.All(other => other.Name != v.Name))];
     }
 }

@@ -94,6 +94,9 @@ internal sealed class Route
 
     public Backend? Backend { get; }
 
+    /// <summary>Null for a route that serves no streams, or passes them through.</summary>
+    public StreamRule? Stream { get; init; }
+
     /// <summary>By name, where requests name theirs; null for other routes.</summary>
     public IReadOnlyDictionary<string, Backend>? Backends { get; set; }
 

@@ -61,6 +61,9 @@ internal sealed class RouteFactory
         try
         {
             _ = new Route(config, backend: null);
+            _ = config.Stream is null
+                ? null
+                : new StreamRule(config.Stream, new Dictionary<string, Backend>());
             return config.Flow?.FindFault() ?? config.Access?.BasicAuth?.FindFault();
         }
         catch (Exception e) when (e is FormatException or ArgumentException)
@@ -75,26 +78,32 @@ internal sealed class RouteFactory
         Backend? backend = config.Backend is null
             ? null
             : backends.Backends.GetValueOrDefault(config.Backend);
-        return config.Backend is not null && backend is null ? null : Create(config, backend);
+        return config.Backend is not null && backend is null
+            ? null
+            : Create(config, backend, backends);
     }
 
     private Route CreateLocation(RouteConfig config, PreparedBackends backends)
     {
         Route route = Create(
             config,
-            config.Backend is null ? null : backends.Backends.GetValueOrDefault(config.Backend));
+            config.Backend is null ? null : backends.Backends.GetValueOrDefault(config.Backend),
+            backends);
         route.Backends = backends.Backends;
         route.Complete(inner => CreateLocation(inner, backends));
         return route;
     }
 
-    private Route Create(RouteConfig config, Backend? backend)
+    private Route Create(RouteConfig config, Backend? backend, PreparedBackends backends)
     {
         RouteFlow? flow = config.Flow is null ? null : new RouteFlow(config.Flow, _zones);
         var route = new Route(config, backend, flow)
         {
             Logs = config.AccessLogs.IsDefault ? null : _logs.Of(config.AccessLogs),
             ErrorSinks = config.ErrorLogs.IsDefault ? null : _logs.SinksOf(config.ErrorLogs),
+            Stream = config.Stream is null
+                ? null
+                : new StreamRule(config.Stream, backends.Backends),
         };
         route.Series = _series.SeriesOf(route.Name, config.Backend ?? "");
         return route;

@@ -27,6 +27,7 @@ internal sealed class RouteTable
     {
         Route[] all = [.. routes];
         First = all.Length > 0 ? all[0].Backend : null;
+        FirstRoute = all.Length > 0 ? all[0] : null;
         _anyHost = new PathTable(all.Where(route => route.Config.Host is null));
         _leading = new HostSet(all, host => host.StartsWith("*.", StringComparison.Ordinal)
             ? host[1..]
@@ -46,6 +47,9 @@ internal sealed class RouteTable
 
     /// <summary>The backend of the first route: all that a TCP listener looks at.</summary>
     public Backend? First { get; }
+
+    /// <summary>Null when there is none.</summary>
+    public Route? FirstRoute { get; }
 
     /// <summary>
     /// Null when routes are looked for by host and path at once, which is what

@@ -118,6 +118,20 @@ internal enum Variable : byte
     /// <summary>The trace's id in 32 hexadecimal digits; empty without tracing.</summary>
     TraceId,
 
+    // A connection that is no HTTP: ngx_stream_core_module, ngx_stream_ssl_preread_module.
+    Protocol,
+    BytesReceived,
+    SessionTime,
+    SslPrereadProtocol,
+    SslPrereadServerName,
+    SslPrereadAlpnProtocols,
+
+    /// <summary>What a proxy before this one says, by the PROXY protocol.</summary>
+    ProxyProtocolAddr,
+    ProxyProtocolPort,
+    ProxyProtocolServerAddr,
+    ProxyProtocolServerPort,
+
     /// <summary>Known to nginx, and always empty here: what it names does not exist.</summary>
     Nothing,
 
@@ -207,6 +221,8 @@ internal readonly record struct VariableName(
         plain.Add("query_string", Variable.Args);
         plain.Add("request_port", Variable.ServerPort);
         plain.Add("nginx_version", Variable.TesseraVersion);
+        plain.Add("upstream_first_byte_time", Variable.UpstreamHeaderTime);
+        plain.Add("upstream_session_time", Variable.UpstreamResponseTime);
         foreach (string name in (string[])["upstream_cache_status", "proxy_protocol_addr",
             "proxy_protocol_port", "proxy_protocol_server_addr", "proxy_protocol_server_port",
             "request_body_file"])

@@ -33,6 +33,9 @@ internal static class VariableValue
             case >= Variable.UpstreamAddr and <= Variable.UpstreamQueueTime:
                 UpstreamValue.Write(name.Variable, ref writer, exchange);
                 break;
+            case >= Variable.Protocol and <= Variable.ProxyProtocolServerPort:
+                StreamValue.Write(name.Variable, ref writer, exchange);
+                break;
             case Variable.Arg:
                 writer.Write(FieldText.FindArgument(exchange.Query, name.Member));
                 break;

@@ -13,15 +13,16 @@ internal static class GeoModule
     ];
 
     /// <summary>Defines the variables of an http block.</summary>
-    public static void Read(NginxScope http, HttpReading reading)
+    public static void Read(
+        NginxScope http, NginxVariables variables, Action<string> warn)
     {
         foreach (NginxDirective directive in http.AllHere("geo"))
         {
-            reading.Variables.Define(directive, ReadGeo(directive, reading));
+            variables.Define(directive, ReadGeo(directive, warn));
         }
     }
 
-    private static GeoConfig ReadGeo(NginxDirective geo, HttpReading reading)
+    private static GeoConfig ReadGeo(NginxDirective geo, Action<string> warn)
     {
         string source = geo.Arguments.Length > 1 ? geo.Value : "";
         if (source.Length > 0)
@@ -66,7 +67,7 @@ internal static class GeoModule
                 case "delete":
                     if (!ranges.Remove(ReadRange(line, line.Value, hasRanges)))
                     {
-                        reading.Warn(line.Error($"no network \"{line.Value}\" to delete").Message);
+                        warn(line.Error($"no network \"{line.Value}\" to delete").Message);
                     }
 
                     break;

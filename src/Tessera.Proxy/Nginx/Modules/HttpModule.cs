@@ -42,7 +42,7 @@ internal static class HttpModule
         };
         LogModule.CheckFormats(http);
         MapModule.Read(http, reading.Variables);
-        GeoModule.Read(http, reading);
+        GeoModule.Read(http, reading.Variables, warn);
         var listeners = new Dictionary<IPEndPoint, ListenerReading>();
         foreach (NginxDirective block in http.AllHere("server"))
         {

@@ -27,6 +27,9 @@ internal static class DirectiveTable
             RedirectionModule.Directives,
             RewriteModule.Directives,
             StatusModule.Directives,
+            StreamModule.Directives,
+            StreamProxyModule.Directives,
+            StreamUpstreams.Directives,
             UpstreamModule.Directives,
         }
         .SelectMany(directives => directives)

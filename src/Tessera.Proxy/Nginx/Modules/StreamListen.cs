@@ -1,0 +1,91 @@
+using System.Globalization;
+using System.Net;
+
+namespace Tessera.Proxy.Nginx;
+
+/// <summary>One address that a listen of a stream server names.</summary>
+/// <param name="Directive">Where it stands.</param>
+internal sealed record StreamListen(NginxDirective Directive, IPEndPoint Address)
+{
+    /// <summary>Clients come through a proxy that says who they are.</summary>
+    public bool HasProxyProtocol => Directive.Arguments.Contains("proxy_protocol");
+
+    /// <summary>A listen names one address, or as many as its range has ports.</summary>
+    /// <exception cref="NginxConfigException">It is no address, or a parameter is none.</exception>
+    public static IEnumerable<StreamListen> Read(NginxDirective listen)
+    {
+        foreach (string parameter in listen.Arguments.Skip(1))
+        {
+            CheckParameter(listen, parameter);
+        }
+
+        string text = listen.Value;
+        int colon = text.LastIndexOf(':');
+        string host = colon < 0 || text.EndsWith(']') ? "" : text[..colon];
+        string ports = colon < 0 || text.EndsWith(']') ? text : text[(colon + 1)..];
+        IPAddress address = host is "" or "*" ? IPAddress.Any
+            : IPAddress.TryParse(host.Trim('[', ']'), out IPAddress? literal) ? literal
+            : host == "localhost" ? IPAddress.Loopback
+            : throw Fault(listen, "host not found in");
+        if (host.Length == 0 && !char.IsAsciiDigit(text[0]))
+        {
+            throw Fault(listen, "no port in");
+        }
+
+        string[] ends = ports.Split('-', 2);
+        if (host.Length == 0 && IPAddress.TryParse(text, out _) && text.Contains('.'))
+        {
+            throw Fault(listen, "no port in");
+        }
+
+        int first = ReadPort(listen, ends[0]);
+        int last = ends.Length > 1 ? ReadPort(listen, ends[1]) : first;
+        if (last < first)
+        {
+            throw Fault(listen, "invalid port range in");
+        }
+
+        return Enumerable.Range(first, last - first + 1)
+            .Select(port => new StreamListen(listen, new IPEndPoint(address, port)));
+    }
+
+    private static int ReadPort(NginxDirective listen, string text) =>
+        ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ushort port)
+            && port > 0
+            ? port
+            : throw Fault(listen, "invalid port in");
+
+    private static NginxConfigException Fault(NginxDirective listen, string what) =>
+        listen.Error($"{what} \"{listen.Value}\" of the \"listen\" directive");
+
+    private static void CheckParameter(NginxDirective listen, string parameter)
+    {
+        string[] pair = parameter.Split('=', 2);
+        switch (pair[0], pair.ElementAtOrDefault(1))
+        {
+            case ("bind" or "reuseport" or "proxy_protocol" or "default_server", null):
+                break;
+            case ("backlog", { } backlog)
+                when !int.TryParse(backlog, out int connections) || connections == 0:
+                throw listen.Error($"invalid backlog \"{parameter}\"");
+            case ("rcvbuf" or "sndbuf", { } size) when !NginxValue.TrySize(size, out _):
+                throw listen.Error($"invalid {pair[0]} \"{size}\"");
+            case ("backlog" or "rcvbuf" or "sndbuf" or "fastopen", not null):
+                break;
+            case ("ipv6only" or "so_keepalive", { } value):
+                if (pair[0] == "ipv6only" && value is not ("on" or "off"))
+                {
+                    throw listen.Error($"invalid ipv6only flags \"{value}\"");
+                }
+
+                break;
+            case ("udp", null):
+                throw listen.Error(
+                    "the \"udp\" parameter of \"listen\" is not supported by Tessera");
+            case ("ssl", null):
+                throw listen.Error("the \"ssl\" parameter requires ngx_stream_ssl_module");
+            default:
+                throw listen.Error($"the invalid \"{parameter}\" parameter");
+        }
+    }
+}

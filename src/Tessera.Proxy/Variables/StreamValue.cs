@@ -1,0 +1,60 @@
+using Tessera.Proxy.Forwarding;
+using Tessera.Proxy.Listening;
+
+namespace Tessera.Proxy.Variables;
+
+/// <summary>What variables say of a connection that is no HTTP. Stateless.</summary>
+internal static class StreamValue
+{
+    public static void Write(Variable variable, ref ByteWriter writer, Exchange exchange)
+    {
+        switch (variable)
+        {
+            case Variable.Protocol:
+                writer.Write("TCP"u8);
+                break;
+            case Variable.BytesReceived:
+                writer.WriteNumber(exchange.BytesReceived);
+                break;
+            case Variable.SessionTime:
+                VariableValue.WriteSeconds(
+                    ref writer, exchange.Client.Shard.Reactor.NowMs - exchange.StartMs);
+                break;
+            case Variable.SslPrereadProtocol:
+                writer.Write(exchange.Hello.Version);
+                break;
+            case Variable.SslPrereadServerName:
+                writer.Write(exchange.Hello.ServerName);
+                break;
+            case Variable.SslPrereadAlpnProtocols:
+                writer.Write(exchange.Hello.Protocols);
+                break;
+            default:
+                WriteProxyHead(variable, ref writer, exchange.Client.ProxyHead);
+                break;
+        }
+    }
+
+    /// <summary>Empty where no proxy before this one said anything.</summary>
+    private static void WriteProxyHead(
+        Variable variable, ref ByteWriter writer, ProxyProtocolHead? head)
+    {
+        switch (variable)
+        {
+            case Variable.ProxyProtocolAddr:
+                writer.Write(head?.SourceText);
+                break;
+            case Variable.ProxyProtocolServerAddr:
+                writer.Write(head?.DestinationText);
+                break;
+            case Variable.ProxyProtocolPort when head?.Source is { } source:
+                writer.WriteNumber(source.Port);
+                break;
+            case Variable.ProxyProtocolServerPort when head?.Destination is { } destination:
+                writer.WriteNumber(destination.Port);
+                break;
+            default:
+                break;
+        }
+    }
+}
