@@ -297,9 +297,15 @@ internal sealed partial class Exchange
     /// </summary>
     public void AddRouteFields()
     {
-        if (!_hasRouteFields && Route?.ResponseFields is { } fields)
+        if (_hasRouteFields)
         {
-            _hasRouteFields = true;
+            return;
+        }
+
+        _hasRouteFields = true;
+        AddExpiry();
+        if (Route?.ResponseFields is { } fields)
+        {
             Span<byte> scratch = stackalloc byte[MaxSpareBytes];
             fields.AddTo(this, scratch);
         }
@@ -490,6 +496,7 @@ internal sealed partial class Exchange
     {
         ResetTelemetry();
         ResetLimits();
+        ResetAnswer();
         Request.Reset();
         Response.Reset();
         _tried.Clear();

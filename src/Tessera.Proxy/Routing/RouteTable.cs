@@ -23,6 +23,7 @@ internal sealed class RouteTable
     {
         Route[] all = [.. routes];
         First = all.Length > 0 ? all[0].Backend : null;
+        Default = all.LastOrDefault(route => route.Config.Host is null && route.Style is not null);
         _anyHost = new PathTable(all.Where(route => route.Config.Host is null));
         _leading = new HostSet(all, host => host.StartsWith("*.", StringComparison.Ordinal)
             ? host[1..]
@@ -42,6 +43,12 @@ internal sealed class RouteTable
 
     /// <summary>The backend of the first route: all that a TCP listener looks at.</summary>
     public Backend? First { get; }
+
+    /// <summary>
+    /// Where requests belong that are refused before any route is looked for; null when none has
+    /// a style.
+    /// </summary>
+    public Route? Default { get; }
 
     /// <summary>Null when no route fits.</summary>
     public Route? Find(in RouteRequest request)

@@ -17,14 +17,6 @@ internal static class HttpModule
         {
             Block = NginxContext.Location, MayRepeat = true,
         },
-        new("root", NginxContext.HttpServerLocationIf),
-        new("index", NginxContext.HttpServerLocation, 1, -1) { MayRepeat = true },
-        new("default_type", NginxContext.HttpServerLocation),
-        new("types", NginxContext.HttpServerLocation, 0, 0) { HasLines = true },
-        new("sendfile", NginxContext.HttpServerLocationIf) { Kind = ValueKind.Flag },
-        new("tcp_nodelay", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
-        new("tcp_nopush", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
-        new("keepalive_timeout", NginxContext.HttpServerLocation, 1, 2),
     ];
 
     public static ProxyConfig Read(NginxScope main, NginxFiles files)
@@ -124,18 +116,15 @@ internal static class HttpModule
         NginxScope scope, PathMatch path, UpstreamModule upstreams, NginxFiles files)
     {
         var route = new RouteConfig { Path = path };
+        route = AnswerModule.Apply(scope, route);
+        route = ClientModule.Apply(scope, route);
+        route = LimitModule.Apply(scope, route);
+        string text = path.Kind is PathMatchKind.Regex or PathMatchKind.RegexIgnoreCase
+            ? ""
+            : path.Text;
         return RewriteModule.TryReadReturn(scope, route)
             ?? ProxyModule.TryRead(scope, route, upstreams)
-            ?? route with
-            {
-                Files = new FilesConfig
-                {
-                    Root = files.Resolve(scope.Text("root", "html")),
-                    Index = [.. scope.All("index").SelectMany(d => d.Arguments).DefaultIfEmpty(
-                        "index.html")],
-                    DefaultType = scope.Text("default_type", "text/plain"),
-                },
-            };
+            ?? StaticModule.Apply(scope, route, files, text);
     }
 
     private static PathMatch ReadMatch(NginxDirective location) =>

@@ -12,11 +12,15 @@ internal static class DirectiveTable
     private static readonly FrozenDictionary<string, DirectiveRule[]> Rules =
         new[]
         {
+            AnswerModule.Directives,
+            ClientModule.Directives,
             CoreModule.Directives,
             HttpModule.Directives,
+            LimitModule.Directives,
             LogModule.Directives,
             ProxyModule.Directives,
             RewriteModule.Directives,
+            StaticModule.Directives,
             UpstreamModule.Directives,
         }
         .SelectMany(directives => directives)
