@@ -145,6 +145,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_disposal is not null, this);
 
             // (0) Whatever cannot be made ready throws here, and changes nothing.
+            using VariableScope.Entered scope = new VariableScope(config.Variables).Enter();
             PreparedBackends backends = _backends.Prepare(config.Backends);
             var nextLogs = new Dictionary<string, (AccessLog Log, AccessLogConfig Config)>(
                 StringComparer.Ordinal);
@@ -152,7 +153,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
             _series.BeginRound();
             RouteTable[] tables =
             [
-                .. config.Listeners.Select(l => _routes.CreateTable(l.Routes, backends)),
+                .. config.Listeners.Select(l => _routes.CreateTable(l, backends)),
             ];
 
             // (1) Backends first: routes point at them.

@@ -30,7 +30,7 @@ internal sealed class LoadGenerator
     /// <summary>A connection that fails as often in a row gives up.</summary>
     private const int MaxFailuresInARow = 20;
 
-    private static readonly TimeSpan PatienceForReactor = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan PatienceForReactor = TimeSpan.FromSeconds(90);
 
     private readonly Reactor _reactor;
     private readonly LatencyHistogram _latencies = new();

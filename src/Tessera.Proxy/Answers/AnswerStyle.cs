@@ -26,9 +26,6 @@ internal sealed class AnswerStyle
         ServerLine = config.Server.Length == 0
             ? []
             : Encoding.UTF8.GetBytes($"Server: {config.Server}\r\n");
-        RedirectHost = config.RedirectHost is null
-            ? null
-            : Encoding.UTF8.GetBytes(config.RedirectHost);
         Charset = config.Charset is null ? null : Template.Parse(config.Charset);
         _coversAllTypes = config.CharsetTypes.Contains("*");
         _charsetTypes = [.. config.CharsetTypes.Select(Encoding.ASCII.GetBytes)];
@@ -45,8 +42,6 @@ internal sealed class AnswerStyle
 
     /// <summary>With its CRLF, or empty.</summary>
     public byte[] ServerLine { get; }
-
-    public byte[]? RedirectHost { get; }
 
     /// <summary>Null says no charset.</summary>
     public Template? Charset { get; }

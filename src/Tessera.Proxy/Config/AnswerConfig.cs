@@ -14,8 +14,8 @@ public sealed record AnswerConfig
     /// <summary>A Location without host gets the request's: nginx's absolute_redirect.</summary>
     public bool MakesLocationsAbsolute { get; init; } = true;
 
-    /// <summary>Host of such a Location; null takes the client's.</summary>
-    public string? RedirectHost { get; init; }
+    /// <summary>Its host is the server's own name, else the client's.</summary>
+    public bool UsesServerName { get; init; }
 
     /// <summary>Such a Location names the listener's port, unless it is the usual one.</summary>
     public bool NamesPort { get; init; } = true;

@@ -27,20 +27,10 @@ public enum ModifiedSinceRule
 }
 
 /// <summary>
-/// Answers from files as nginx does it: the path of the request behind the root, or in the place of
-/// what the location matched. Links are followed wherever they lead.
+/// Answers from files as nginx does it, below the location's <see cref="LocationConfig.Root"/>. Links are followed wherever they lead.
 /// </summary>
 public sealed record DocumentsConfig
 {
-    /// <summary>Absolute, a text with variables: nginx's root, or its alias.</summary>
-    public required string Root { get; init; }
-
-    /// <summary>
-    /// The location's own text when <see cref="Root"/> stands in its place (nginx's alias), "" in a
-    /// location that is an expression; null for a root, behind which the whole path comes.
-    /// </summary>
-    public string? Alias { get; init; }
-
     /// <summary>
     /// Texts with variables. One that begins with a slash is a path of the server, and ends the
     /// search.

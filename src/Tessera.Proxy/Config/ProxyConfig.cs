@@ -15,6 +15,9 @@ public sealed record ProxyConfig
     public ImmutableArray<ListenerConfig> Listeners { get; init; } = [];
 
     public ImmutableArray<BackendConfig> Backends { get; init; } = [];
+
+    /// <summary>Variables beyond the built-in ones; each name once.</summary>
+    public ImmutableArray<VariableConfig> Variables { get; init; } = [];
 }
 
 /// <summary>How a listener treats the bytes that a client sends first.</summary>
@@ -45,6 +48,12 @@ public sealed record ListenerConfig
     /// alone; a TCP listener uses the first route.
     /// </summary>
     public ImmutableArray<RouteConfig> Routes { get; init; } = [];
+
+    /// <summary>
+    /// With these the host decides first, and then the server's locations; <see cref="Routes"/> are
+    /// not looked at.
+    /// </summary>
+    public ImmutableArray<ServerConfig> Servers { get; init; } = [];
 
     /// <summary>Where and how each request is logged; null writes nothing.</summary>
     public AccessLogConfig? AccessLog { get; init; }

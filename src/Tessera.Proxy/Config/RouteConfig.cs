@@ -22,6 +22,9 @@ public enum PathMatchKind
 
     /// <summary>The same without regard to letter case: nginx's ~*.</summary>
     RegexIgnoreCase,
+
+    /// <summary>No path leads here, only the proxy itself does: nginx's @name.</summary>
+    Named,
 }
 
 /// <param name="Text">
@@ -115,6 +118,9 @@ public sealed record RouteConfig
 
     /// <summary>How clients are waited for; null takes <see cref="ProxyOptions"/>.</summary>
     public ClientConfig? Client { get; init; }
+
+    /// <summary>Null for a route that is no location of a <see cref="ServerConfig"/>.</summary>
+    public LocationConfig? Location { get; init; }
 }
 
 /// <param name="Value">A text with variables.</param>

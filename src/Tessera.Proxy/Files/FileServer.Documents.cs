@@ -32,28 +32,22 @@ internal sealed partial class FileServer
 
         // (2) A folder: its index file, or the list of what it holds.
         bool isFolder = exchange.Path is [] or [.., (byte)'/'];
-        byte[] type = [];
         if (isFolder)
         {
-            IndexOutcome index = FindIndex(exchange, site, ref type);
-            if (index.Status != 200)
-            {
-                return await RefuseInStyleAsync(exchange, index.Status);
-            }
-
-            if (index.IsListing)
-            {
-                return await ListInStyleAsync(exchange, site);
-            }
+            IndexOutcome index = FindIndex(exchange, site);
+            return index.IsListing ? await ListInStyleAsync(exchange, site)
+                : index.Status == 200 ? ProxyError.None
+                : await RefuseInStyleAsync(exchange, index.Status);
         }
-        else if (!TrySetName(exchange, site, exchange.Path))
+
+        if (!TrySetName(exchange, exchange.Path))
         {
             return await RefuseInStyleAsync(exchange, 404);
         }
 
         // (3) The file.
         LookUp found = LookUpName();
-        if (found.IsFolder && !isFolder)
+        if (found.IsFolder)
         {
             return await RedirectToFolderAsync(exchange);
         }
@@ -68,7 +62,7 @@ internal sealed partial class FileServer
             return await RefuseInStyleAsync(exchange, 405);
         }
 
-        type = type.Length > 0 ? type : exchange.Style!.TypeOf(exchange.Path);
+        byte[] type = exchange.Style!.TypeOf(exchange.Path);
         file.Acquire();
         try
         {
@@ -80,11 +74,14 @@ internal sealed partial class FileServer
         }
     }
 
+    /// <param name="Status">200: the exchange goes on at the index file.</param>
     /// <param name="IsListing">The folder is there, has no index file, and may be listed.</param>
     private readonly record struct IndexOutcome(int Status, bool IsListing);
 
-    /// <summary>The first index file that is there; its name is in <see cref="_name"/>.</summary>
-    private IndexOutcome FindIndex(Exchange exchange, DocumentSite site, ref byte[] type)
+    /// <summary>
+    /// The first index file that is there is where the request goes on (ngx_http_index_handler).
+    /// </summary>
+    private IndexOutcome FindIndex(Exchange exchange, DocumentSite site)
     {
         ReadOnlySpan<byte> folder = exchange.Path;
         foreach (IndexFile index in site.Index)
@@ -96,15 +93,15 @@ internal sealed partial class FileServer
             }
 
             index.Name.Write(ref path, exchange);
-            if (path.HasOverflowed || !TrySetName(exchange, site, path.Written))
+            if (path.HasOverflowed || !TrySetName(exchange, path.Written))
             {
                 return new IndexOutcome(404, IsListing: false);
             }
 
-            LookUp found = LookUpName();
-            if (found.File is not null)
+            LookUp found = index.IsPath ? default : LookUpName();
+            if (index.IsPath || found.File is not null)
             {
-                type = exchange.Style!.TypeOf(path.Written);
+                exchange.RedirectInternally(path.Written, exchange.Query);
                 return new IndexOutcome(200, IsListing: false);
             }
 
@@ -115,7 +112,7 @@ internal sealed partial class FileServer
             }
         }
 
-        if (!TrySetName(exchange, site, folder))
+        if (!TrySetName(exchange, folder))
         {
             return new IndexOutcome(404, IsListing: false);
         }
@@ -127,10 +124,10 @@ internal sealed partial class FileServer
     }
 
     /// <summary>False for a name that is longer than any file's.</summary>
-    private bool TrySetName(Exchange exchange, DocumentSite site, ReadOnlySpan<byte> path)
+    private bool TrySetName(Exchange exchange, ReadOnlySpan<byte> path)
     {
         var name = new ByteWriter(_name.AsSpan(1, MaxNameBytes - 2));
-        site.WriteName(ref name, exchange, path);
+        exchange.Route!.Root!.WriteFile(ref name, path, exchange);
         _nameLength = name.Length + 1;
         _name[0] = (byte)'+';
         _name[_nameLength] = 0;
@@ -246,6 +243,12 @@ internal sealed partial class FileServer
             HasETag = site.Config.SendsETag,
             TakesRanges = site.Config.MaxRanges > 0,
         };
+        if (exchange.StatusOverride > 0)
+        {
+            // What stands in the place of an error is neither known to the client nor partial.
+            return reply with { Status = exchange.StatusOverride };
+        }
+
         RequestHead head = exchange.Request;
         ReadOnlySpan<byte> received = exchange.Received;
         ReadOnlySpan<byte> etag = reply.HasETag ? file.ETag : default;
@@ -319,7 +322,7 @@ internal sealed partial class FileServer
             return await RefuseInStyleAsync(exchange, 403);
         }
 
-        exchange.Status = 200;
+        exchange.Status = exchange.StatusOverride > 0 ? exchange.StatusOverride : 200;
         exchange.AddRouteFields();
         bool isChunked = exchange.Request.MinorVersion == 1 && !exchange.Request.IsSimple
             && exchange.ClientRules is not { SendsChunks: false };
@@ -342,10 +345,10 @@ internal sealed partial class FileServer
         ConnectionOption option, byte[] buffer)
     {
         var writer = new ByteWriter(buffer);
-        var styled = new AnswerHead(200)
+        var styled = new AnswerHead(exchange.Status)
         {
             Type = DocumentListing.TypeOf(site.Config.ListingFormat),
-            IsChunked = isChunked,
+            IsChunked = isChunked && hasBody,
         };
         AnswerHead.Write(ref writer, styled, exchange.Style!, exchange, option, _shard.Clock);
         if (!hasBody)

@@ -97,6 +97,11 @@ internal sealed partial class FileServer
             return await RefuseAsync(exchange, reply.Status);
         }
 
+        if (exchange.StatusOverride > 0)
+        {
+            reply = reply with { Status = exchange.StatusOverride };
+        }
+
         exchange.Status = reply.Status;
         exchange.AddRouteFields();
         ConnectionOption option = exchange.Client.DecideConnection(exchange, isDelimited: true);
@@ -153,6 +158,12 @@ internal sealed partial class FileServer
         if (match.Compression != ContentCoding.Identity)
         {
             reply = Compress(exchange, reply, match.Compression);
+        }
+
+        // What stands in the place of an error is neither known to the client nor partial.
+        if (exchange.StatusOverride > 0)
+        {
+            return reply;
         }
 
         long modified = file.Status.ModifiedSeconds;

@@ -45,7 +45,8 @@ internal sealed class RouteFlow
 
     /// <summary>The pace of a response, with what variables say of it.</summary>
     public Pacer PacerOf(Exchange exchange) => new(
-        RateText is null ? Config.BytesPerSecond : SizeOf(RateText, exchange),
+        exchange.RateOverride >= 0 ? exchange.RateOverride
+            : RateText is null ? Config.BytesPerSecond : SizeOf(RateText, exchange),
         RateAfterText is null ? Config.BytesBeforeLimit : SizeOf(RateAfterText, exchange));
 
     /// <summary>What is no size limits nothing (ngx_http_complex_value_size).</summary>

@@ -20,6 +20,9 @@ internal ref struct ByteWriter
 
     public readonly ReadOnlySpan<byte> Written => _destination[..Length];
 
+    /// <summary>All that it may write to.</summary>
+    public readonly Span<byte> Buffer => _destination;
+
     public void Write(scoped ReadOnlySpan<byte> bytes)
     {
         if (bytes.TryCopyTo(_destination[Length..]))

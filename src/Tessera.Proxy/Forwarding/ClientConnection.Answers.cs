@@ -38,7 +38,7 @@ internal sealed partial class ClientConnection
         {
             var location = new ByteWriter(buffer.AsSpan(MaxReplyBytes / 2));
             exchange.WriteLocationValue(ref location, style);
-            ErrorPage.WriteRefresh(ref page, location.Written);
+            StatusPage.WriteRefresh(ref page, location.Written);
             exchange.SetRedirect(default);
             exchange.Status = 200;
             return page.Length;
@@ -49,7 +49,7 @@ internal sealed partial class ClientConnection
         exchange.Status = isHeadTooLarge ? 400 : exchange.Status;
         bool isPadded = exchange.Status >= 400 && style.Config.PadsPages
             && exchange.WantsLongPages && !exchange.Request.IsSimple;
-        if (!ErrorPage.TryWrite(
+        if (!StatusPage.TryWrite(
             ref page,
             exchange.Status,
             isHeadTooLarge ? "Request Header Or Cookie Too Large"u8 : default,

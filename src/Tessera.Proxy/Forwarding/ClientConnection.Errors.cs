@@ -114,10 +114,18 @@ internal sealed partial class ClientConnection
         _ => null,
     };
 
-    /// <summary>The exchange's status and a line of words; false when the client is gone.</summary>
+    /// <summary>
+    /// The exchange's status and a line of words; false when the client is gone. Where the location
+    /// has a page for the status, the exchange goes there instead.
+    /// </summary>
     public async ReactorTask<bool> AnswerAsync(
         Exchange exchange, string reason, ConnectionOption option)
     {
+        if (exchange.TryIntercept(exchange.Status))
+        {
+            return true;
+        }
+
         if (exchange.Style is { } style)
         {
             if (!IsSilent(exchange.Status))

@@ -15,9 +15,9 @@ internal sealed partial class ClientConnection
 
     /// <summary>
     /// The steps of a route, in the order in which nginx takes them. Without an error an answer has
-    /// been given.
+    /// been given, or the exchange goes on elsewhere in its server.
     /// </summary>
-    private async ReactorTask<ProxyError> ServeAsync(Exchange exchange)
+    private async ReactorTask<ProxyError> ServeRouteAsync(Exchange exchange)
     {
         Route route = exchange.Route!;
 
@@ -28,7 +28,13 @@ internal sealed partial class ClientConnection
             return ProxyError.None;
         }
 
-        // (2) The route's one action.
+        // (2) A file in the place of the content, or another location.
+        if (route.TryFiles is { } files && !await TryFilesAsync(exchange, files))
+        {
+            return ProxyError.None;
+        }
+
+        // (3) The route's one action.
         if (route.Location is not null)
         {
             await RedirectAsync(exchange, route);
@@ -42,7 +48,7 @@ internal sealed partial class ClientConnection
             return ProxyError.None;
         }
 
-        // (3) To an endpoint, perhaps under another path.
+        // (4) To an endpoint, perhaps under another path.
         if (route.Rewrite is { } rewrite
             && !exchange.TryRewrite(rewrite, Options.MaxHeadBytes))
         {
@@ -109,7 +115,7 @@ internal sealed partial class ClientConnection
     private async ReactorTask<bool> ReplyAsync(
         Exchange exchange, int status, Template template, ReadOnlyMemory<byte> type)
     {
-        exchange.Status = status;
+        exchange.Status = exchange.StatusOverride > 0 ? exchange.StatusOverride : status;
         if (exchange.Style is { } style)
         {
             return await ReplyInStyleAsync(exchange, style, template);

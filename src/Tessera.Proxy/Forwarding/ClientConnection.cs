@@ -375,6 +375,13 @@ internal sealed partial class ClientConnection : Sleeper
         }
 
         exchange.Client.Shard.Tracer?.Begin(exchange);
+        RouteTable routes = exchange.Client.Listener.Routes;
+        if (routes.Servers is { } servers)
+        {
+            EnterServer(exchange, servers.Find(exchange));
+            return true;
+        }
+
         var request = new RouteRequest
         {
             Host = exchange.Host,
@@ -383,7 +390,6 @@ internal sealed partial class ClientConnection : Sleeper
             Head = exchange.Request,
             Received = exchange.Received,
         };
-        RouteTable routes = exchange.Client.Listener.Routes;
         Route? route = routes.Find(request);
         if (route is null)
         {

@@ -118,7 +118,7 @@ internal sealed partial class Exchange
 
     private void WriteRedirectHost(ref ByteWriter writer, AnswerStyle style)
     {
-        if (style.RedirectHost is { Length: > 0 } name)
+        if (style.Config.UsesServerName && Server?.Name is { Length: > 0 } name)
         {
             writer.Write(name);
             return;

@@ -122,7 +122,7 @@ internal sealed partial class Exchange
 
     private bool KeepsHeads => Client.Listener.Log?.Format.KeepsHeads ?? false;
 
-    private BufferPool Buffers => Client.Shard.Reactor.Buffers;
+    internal BufferPool Buffers => Client.Shard.Reactor.Buffers;
 
     private void BeginCounting()
     {

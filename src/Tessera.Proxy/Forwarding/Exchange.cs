@@ -195,11 +195,16 @@ internal sealed partial class Exchange
         ? Received.Slice(Request.PathStart, Request.PathLength)
         : _path.AsSpan(0, _pathLength);
 
-    /// <summary>Without "?"; as the client sent it.</summary>
+    /// <summary>Without "?"; as the client sent it, unless it was changed on the way.</summary>
     public ReadOnlySpan<byte> Query
     {
         get
         {
+            if (_queryLength >= 0)
+            {
+                return _query.AsSpan(0, _queryLength);
+            }
+
             int start = Request.PathStart + Request.PathLength + 1;
             int end = Request.OriginFormStart + Request.OriginFormLength;
             return start < end ? Received[start..end] : default;
@@ -262,7 +267,7 @@ internal sealed partial class Exchange
     {
         Route = route;
         Backend = route.Backend!;
-        Groups = route.NeedsGroups ? route.PathPattern!.Match(Path)?.Groups : null;
+        Groups = route.NeedsGroups && Server is null ? route.PathPattern!.Match(Path)?.Groups : null;
         Counters = route.Series?.CountersOf(Client.Shard.Number) ?? Counters;
     }
 
@@ -497,6 +502,7 @@ internal sealed partial class Exchange
         ResetTelemetry();
         ResetLimits();
         ResetAnswer();
+        ResetLocation();
         Request.Reset();
         Response.Reset();
         _tried.Clear();

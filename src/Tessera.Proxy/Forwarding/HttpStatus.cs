@@ -12,6 +12,9 @@ internal static class HttpStatus
     /// </summary>
     public const int ClientClosedRequest = 499;
 
+    /// <summary>Tells the client to go elsewhere (RFC 9110 section 15.4).</summary>
+    public static bool IsRedirect(int status) => status is 301 or 302 or 303 or 307 or 308;
+
     public static ReadOnlySpan<byte> ReasonOf(int status) => status switch
     {
         200 => "OK"u8,

@@ -31,7 +31,7 @@ internal static class RequestWriter
     {
         var writer = new ByteWriter(destination);
         FieldEdit? edit = exchange.Route?.RequestFields;
-        WriteRequestLine(ref writer, head, received, exchange.Target);
+        WriteRequestLine(ref writer, head, received, exchange.MethodText, exchange.Target);
         if (edit is null || !edit.Drops("host"u8))
         {
             WriteHost(ref writer, head, received, endpointAddress);
@@ -113,9 +113,9 @@ internal static class RequestWriter
     /// <param name="target">Rewritten; empty for the client's own.</param>
     private static void WriteRequestLine(
         ref ByteWriter writer, RequestHead head, ReadOnlySpan<byte> received,
-        ReadOnlySpan<byte> target)
+        ReadOnlySpan<byte> method, ReadOnlySpan<byte> target)
     {
-        writer.Write(received.Slice(head.MethodStart, head.MethodLength));
+        writer.Write(method);
         writer.Write((byte)' ');
         if (!target.IsEmpty)
         {

@@ -210,6 +210,9 @@ public sealed class RequestHead
         }
     }
 
+    /// <summary>The request is served as a GET from now on, whatever was sent.</summary>
+    public void TurnToGet() => Method = HttpMethod.Get;
+
     /// <summary>Forgets the head, so that the next one can be parsed.</summary>
     public void Reset()
     {

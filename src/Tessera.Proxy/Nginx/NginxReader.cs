@@ -36,7 +36,7 @@ public static class NginxReader
 
         return new NginxConfig
         {
-            Proxy = HttpModule.Read(main, files),
+            Proxy = HttpModule.Read(main, files, warnings.Add),
             Options = CoreModule.ReadOptions(main),
             Process = CoreModule.ReadProcess(main, files),
             Warnings = warnings.ToImmutable(),

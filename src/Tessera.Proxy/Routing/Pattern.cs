@@ -36,6 +36,9 @@ internal sealed class Pattern
         _regex = new ThreadLocal<Regex>(() => Create(text, ignoresCase));
     }
 
+    /// <summary>This thread's own.</summary>
+    public Regex Machine => _regex.Value!;
+
     /// <summary>The same expression is compiled once.</summary>
     /// <exception cref="ArgumentException">It is no regular expression.</exception>
     public static Pattern Of(string text, bool ignoresCase = false)

@@ -5,6 +5,7 @@ using Tessera.Proxy.Compression;
 using Tessera.Proxy.Files;
 using Tessera.Proxy.Flow;
 using Tessera.Proxy.Http;
+using Tessera.Proxy.Scripts;
 using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Variables;
 
@@ -17,6 +18,8 @@ namespace Tessera.Proxy.Routing;
 internal sealed class Route
 {
     private readonly string _name;
+    private Route? _others;
+    private byte[][] _methods = [];
 
     /// <param name="backend">Null when the route answers by itself.</param>
     /// <exception cref="FormatException">A text of it names no variable.</exception>
@@ -40,8 +43,19 @@ internal sealed class Route
         };
         Documents = config.Documents is null ? null : new DocumentSite(config.Documents);
         Conditions = RouteConditions.Of(config);
+        PathExpression = config.Location is not null && config.Path.Kind
+            is PathMatchKind.Regex or PathMatchKind.RegexIgnoreCase
+                ? new Expression(
+                    config.Path.Text,
+                    config.Path.Kind == PathMatchKind.RegexIgnoreCase,
+                    VariableScope.Current)
+                : null;
+        ErrorPages = config.Location?.ErrorPages is { } pages ? new ErrorPageRoutes(pages) : null;
+        TryFiles = config.Location?.TryFiles is { } tries ? new TryFilesRoute(tries) : null;
+        Root = config.Location?.Root is { } root ? new DocumentRoot(root) : null;
         PathPattern = config.Path.Kind switch
         {
+            _ when config.Location is not null => null,
             PathMatchKind.Regex => Pattern.Of(config.Path.Text),
             PathMatchKind.RegexIgnoreCase => Pattern.Of(config.Path.Text, ignoresCase: true),
             _ => null,
@@ -58,6 +72,11 @@ internal sealed class Route
                 || ResponseFields is { UsesGroups: true });
         IsPlain = backend is not null
             && Gate is null
+            && config.Location is null or
+            {
+                Script.IsEmpty: true, IsInternal: false, ErrorPages: null, TryFiles: null,
+                AuthRequest: null, RealIp: null,
+            }
             && config is
             {
                 Flow: null, Rewrite: null, Compression: null, Redirect: null, Reply: null,
@@ -99,6 +118,24 @@ internal sealed class Route
     /// <summary>Null when host and path alone decide.</summary>
     public RouteConditions? Conditions { get; }
 
+    /// <summary>Of a location; null when its path is compared as text.</summary>
+    public Expression? PathExpression { get; }
+
+    /// <summary>Locations within this one; null for none.</summary>
+    public LocationTree? Nested { get; private set; }
+
+    /// <summary>Run when the location is found; null for none.</summary>
+    public Script? Script { get; private set; }
+
+    /// <summary>Null leaves errors as they are.</summary>
+    public ErrorPageRoutes? ErrorPages { get; }
+
+    /// <summary>Null looks for no files before the content.</summary>
+    public TryFilesRoute? TryFiles { get; }
+
+    /// <summary>Where files of the location are; null for a route of another kind.</summary>
+    public DocumentRoot? Root { get; }
+
     /// <summary>Null when the path is compared as text.</summary>
     public Pattern? PathPattern { get; }
 
@@ -122,4 +159,52 @@ internal sealed class Route
 
     /// <summary>Forwards and does nothing else, which is the shortest way through.</summary>
     public bool IsPlain { get; }
+
+    /// <summary>Whose word on the client's address counts; null for nobody's.</summary>
+    public RealIpConfig? RealIp => Config.Location?.RealIp;
+
+    /// <summary>Clients do not come here by themselves.</summary>
+    public bool IsInternal => Config.Location is { IsInternal: true };
+
+    /// <summary>Media type of texts that a script returns.</summary>
+    public byte[] TextType { get; } = "text/plain"u8.ToArray();
+
+    /// <summary>Makes what is within a location ready; called once, before it is used.</summary>
+    /// <param name="create">Makes a route within it ready.</param>
+    public void Complete(Func<RouteConfig, Route> create)
+    {
+        if (Config.Location is not { } location)
+        {
+            return;
+        }
+
+        Nested = location.Nested.IsEmpty
+            ? null
+            : new LocationTree([.. location.Nested.Select(create)]);
+        Script = Script.Of(location.Script, create);
+        if (location.MethodLimit is { } limit)
+        {
+            _others = create(limit.Others);
+            _methods = [.. limit.Methods.Select(Encoding.ASCII.GetBytes)];
+        }
+    }
+
+    /// <summary>This route, or what it has for methods that are not its own.</summary>
+    public Route FindFor(ReadOnlySpan<byte> method)
+    {
+        if (_others is null)
+        {
+            return this;
+        }
+
+        foreach (byte[] own in _methods)
+        {
+            if (method.SequenceEqual(own))
+            {
+                return this;
+            }
+        }
+
+        return _others;
+    }
 }

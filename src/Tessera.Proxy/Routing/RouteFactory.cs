@@ -15,9 +15,40 @@ internal sealed class RouteFactory
     public RouteFactory(RouteSeriesTable series) => _series = series;
 
     /// <param name="backends">Those that the routes may name.</param>
-    public RouteTable CreateTable(
-        IEnumerable<RouteConfig> routes, PreparedBackends backends) =>
-        new(routes.Select(route => TryCreate(route, backends)).OfType<Route>());
+    public RouteTable CreateTable(ListenerConfig listener, PreparedBackends backends)
+    {
+        if (listener.Servers.IsEmpty)
+        {
+            return new RouteTable(
+                listener.Routes.Select(route => TryCreate(route, backends)).OfType<Route>());
+        }
+
+        return new RouteTable(new ServerTable(
+        [
+            .. listener.Servers.Select(server =>
+                (server, CreateServer(server, route => CreateLocation(route, backends)))),
+        ]));
+    }
+
+    /// <summary>Throws what is wrong with a server, as applying it would.</summary>
+    /// <exception cref="FormatException">A text names no variable.</exception>
+    /// <exception cref="ArgumentException">An expression is none.</exception>
+    public static void Check(ServerConfig config) => CreateServer(config, CheckLocation);
+
+    private static Route CheckLocation(RouteConfig config)
+    {
+        var route = new Route(config, backend: null);
+        route.Complete(CheckLocation);
+        return route;
+    }
+
+    private static VirtualServer CreateServer(
+        ServerConfig config, Func<RouteConfig, Route> create)
+    {
+        Route fallback = create(config.Fallback);
+        return new VirtualServer(
+            config, fallback, [.. config.Locations.Select(create)], create);
+    }
 
     /// <summary>What is wrong with a route, as a sentence; null when nothing is.</summary>
     public static string? ProblemOf(RouteConfig config)
@@ -40,6 +71,15 @@ internal sealed class RouteFactory
             ? null
             : backends.Backends.GetValueOrDefault(config.Backend);
         return config.Backend is not null && backend is null ? null : Create(config, backend);
+    }
+
+    private Route CreateLocation(RouteConfig config, PreparedBackends backends)
+    {
+        Route route = Create(
+            config,
+            config.Backend is null ? null : backends.Backends.GetValueOrDefault(config.Backend));
+        route.Complete(inner => CreateLocation(inner, backends));
+        return route;
     }
 
     private Route Create(RouteConfig config, Backend? backend)

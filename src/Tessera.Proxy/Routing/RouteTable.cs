@@ -19,11 +19,14 @@ internal sealed class RouteTable
     private readonly Route? _only;
     private readonly bool _hasMethods;
 
+    /// <summary>A table of servers, which have the routes.</summary>
+    public RouteTable(ServerTable servers)
+        : this([]) => Servers = servers;
+
     public RouteTable(IEnumerable<Route> routes)
     {
         Route[] all = [.. routes];
         First = all.Length > 0 ? all[0].Backend : null;
-        Default = all.LastOrDefault(route => route.Config.Host is null && route.Style is not null);
         _anyHost = new PathTable(all.Where(route => route.Config.Host is null));
         _leading = new HostSet(all, host => host.StartsWith("*.", StringComparison.Ordinal)
             ? host[1..]
@@ -45,10 +48,15 @@ internal sealed class RouteTable
     public Backend? First { get; }
 
     /// <summary>
-    /// Where requests belong that are refused before any route is looked for; null when none has
-    /// a style.
+    /// Where requests belong that are refused before any route is looked for; null without servers.
     /// </summary>
-    public Route? Default { get; }
+    public Route? Default => Servers?.Default.Fallback;
+
+    /// <summary>
+    /// Null when routes are looked for by host and path at once, which is what
+    /// <see cref="Find"/> does.
+    /// </summary>
+    public ServerTable? Servers { get; }
 
     /// <summary>Null when no route fits.</summary>
     public Route? Find(in RouteRequest request)

@@ -117,6 +117,12 @@ internal sealed class Template
             end++;
         }
 
+        // A group's number is one digit: nginx's $1x is the first group and an "x".
+        if (!isBraced && end > first && char.IsAsciiDigit(text[first]))
+        {
+            end = first + 1;
+        }
+
         string name = text[first..end];
         bool isClosed = !isBraced || (end < text.Length && text[end] == '}');
         if (name.Length == 0 || !isClosed)

@@ -105,11 +105,16 @@ internal enum Variable : byte
 
     /// <summary>A group of the route's expression; its number is the only byte.</summary>
     Group,
+
+    /// <summary>One that the configuration defines.</summary>
+    Own,
 }
 
 /// <summary>A variable, and which member of its family. Immutable.</summary>
 /// <param name="Member">Lower case, with "_" for "-" in header fields; empty for others.</param>
-internal readonly record struct VariableName(Variable Variable, byte[] Member)
+/// <param name="Own">Of the configuration; null for those that every configuration has.</param>
+internal readonly record struct VariableName(
+    Variable Variable, byte[] Member, OwnVariable? Own = null)
 {
     private static readonly Dictionary<string, Variable> Plain = CreatePlain();
 
@@ -147,6 +152,12 @@ internal readonly record struct VariableName(Variable Variable, byte[] Member)
             return new VariableName(Variable.Group, [(byte)(name[0] - '0')]);
         }
 
+        // A configuration may define what would be one of a family.
+        if (VariableScope.Current.Find(name) is { } own)
+        {
+            return new VariableName(Variable.Own, [], own);
+        }
+
         foreach ((string prefix, Variable family) in Families)
         {
             if (name.StartsWith(prefix, StringComparison.Ordinal) && name.Length > prefix.Length)
@@ -155,8 +166,11 @@ internal readonly record struct VariableName(Variable Variable, byte[] Member)
             }
         }
 
-        throw new FormatException($"there is no variable \"${name}\"");
+        throw new UnknownVariableException(name);
     }
+
+    /// <summary>Every configuration has it, so none may define it.</summary>
+    public static bool IsBuiltIn(string name) => Plain.ContainsKey(name);
 
     private static Dictionary<string, Variable> CreatePlain()
     {

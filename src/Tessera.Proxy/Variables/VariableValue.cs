@@ -53,6 +53,12 @@ internal static class VariableValue
             case Variable.UpstreamCookie:
                 writer.Write(FieldText.FindSetCookie(exchange.UpstreamHead, name.Member));
                 break;
+            case Variable.Own:
+                writer.Write(exchange.OwnValueOf(name.Own!));
+                break;
+            case Variable.Group when exchange.Server is not null:
+                writer.Write(exchange.CaptureOf(name.Member[0]));
+                break;
             case Variable.Group:
                 writer.Write(exchange.Groups is { } groups
                     ? groups[name.Member[0]].ValueSpan
@@ -87,7 +93,7 @@ internal static class VariableValue
                 writer.Write(ProtocolOf(head));
                 break;
             case Variable.RequestMethod:
-                writer.Write(received.Slice(head.MethodStart, head.MethodLength));
+                writer.Write(exchange.MethodText);
                 break;
             case Variable.RequestUri:
                 writer.Write(received.Slice(head.OriginFormStart, head.OriginFormLength));

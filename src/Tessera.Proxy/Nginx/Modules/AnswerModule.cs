@@ -32,7 +32,8 @@ internal static class AnswerModule
         new("expires", NginxContext.HttpServerLocationIf, 1, 2),
     ];
 
-    public static RouteConfig Apply(NginxScope scope, RouteConfig route) => route with
+    public static RouteConfig Apply(
+        NginxScope scope, RouteConfig route, HttpReading reading) => route with
     {
         Answers = new AnswerConfig
         {
@@ -43,9 +44,7 @@ internal static class AnswerModule
                 var text => text,
             },
             MakesLocationsAbsolute = scope.Flag("absolute_redirect", true),
-            RedirectHost = scope.Flag("server_name_in_redirect", false)
-                ? scope.Find("server_name")?.Value
-                : null,
+            UsesServerName = scope.Flag("server_name_in_redirect", false),
             NamesPort = scope.Flag("port_in_redirect", true),
             PadsPages = scope.Flag("msie_padding", true),
             RefreshesPages = scope.Flag("msie_refresh", false),

@@ -50,7 +50,8 @@ internal static class ClientModule
         new("server_names_hash_bucket_size", NginxContext.Http) { Kind = ValueKind.Number },
     ];
 
-    public static RouteConfig Apply(NginxScope scope, RouteConfig route)
+    public static RouteConfig Apply(
+        NginxScope scope, RouteConfig route, HttpReading reading)
     {
         (int number, long size) = ReadLargeBuffers(scope);
         long small = scope.Size("client_header_buffer_size", 1_024);

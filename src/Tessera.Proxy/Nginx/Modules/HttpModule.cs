@@ -1,25 +1,22 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Net;
+using Tessera.Proxy.Routing;
+using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Nginx;
 
-/// <summary>Servers and their locations. Stateless.</summary>
+/// <summary>The http block: servers, and the addresses that they share. Stateless.</summary>
 internal static class HttpModule
 {
     public static DirectiveRule[] Directives { get; } =
     [
         new("http", NginxContext.Main, 0, 0) { Block = NginxContext.Http },
         new("server", NginxContext.Http, 0, 0) { Block = NginxContext.Server, MayRepeat = true },
-        new("listen", NginxContext.Server, 1, -1) { MayRepeat = true },
         new("server_name", NginxContext.Server, 1, -1) { MayRepeat = true },
-        new("location", NginxContext.Server | NginxContext.Location, 1, 2)
-        {
-            Block = NginxContext.Location, MayRepeat = true,
-        },
     ];
 
-    public static ProxyConfig Read(NginxScope main, NginxFiles files)
+    /// <param name="warn">Told what is odd and still can be used.</param>
+    public static ProxyConfig Read(NginxScope main, NginxFiles files, Action<string> warn)
     {
         if (main.FindHere("http") is not { } directive)
         {
@@ -27,117 +24,162 @@ internal static class HttpModule
         }
 
         NginxScope http = main.Within(directive, NginxContext.Http);
-        var upstreams = new UpstreamModule(http);
-        var listeners = new Dictionary<IPEndPoint, ImmutableArray<RouteConfig>.Builder>();
-        foreach (NginxDirective server in http.AllHere("server"))
+        var reading = new HttpReading
         {
-            NginxScope scope = http.Within(server, NginxContext.Server);
-            RouteConfig[] routes = [.. ReadRoutes(scope, upstreams, files)];
-            foreach (IPEndPoint address in ReadAddresses(scope))
+            Files = files,
+            Upstreams = new UpstreamModule(http),
+            Variables = new NginxVariables(),
+            Warn = warn,
+        };
+        var listeners = new Dictionary<IPEndPoint, ListenerReading>();
+        foreach (NginxDirective block in http.AllHere("server"))
+        {
+            NginxScope scope = http.Within(block, NginxContext.Server);
+            ServerConfig server = ReadServer(scope, reading);
+            foreach (ListenAddress listen in ListenModule.ReadAll(scope, block))
             {
-                if (!listeners.TryGetValue(
-                    address, out ImmutableArray<RouteConfig>.Builder? all))
+                if (!listeners.TryGetValue(listen.Address, out ListenerReading? listener))
                 {
-                    listeners[address] = all = ImmutableArray.CreateBuilder<RouteConfig>();
+                    listeners[listen.Address] = listener = new ListenerReading(listen.Address);
                 }
 
-                bool isDefault = all.Count == 0;
-                foreach (string name in ReadNames(scope, isDefault))
-                {
-                    all.AddRange(routes.Select(route => route with
-                    {
-                        Host = name.Length > 0 ? name : null,
-                    }));
-                }
+                listener.Add(server, listen, warn);
             }
         }
 
-        return new ProxyConfig
+        var config = new ProxyConfig
         {
             Listeners =
             [
-                .. listeners.Select(listener => new ListenerConfig
+                .. listeners.Values.Select(listener => new ListenerConfig
                 {
-                    Address = listener.Key,
+                    Address = listener.Address,
                     Protocol = ListenerProtocol.Http,
-                    Routes = listener.Value.ToImmutable(),
+                    Servers = listener.Servers,
                     AccessLog = LogModule.ReadAccessLog(http, files),
                 }),
             ],
-            Backends = upstreams.Backends,
+            Backends = reading.Upstreams.Backends,
+            Variables = reading.Variables.All,
+        };
+        CheckVariables(config);
+        return config;
+    }
+
+    private static ServerConfig ReadServer(NginxScope scope, HttpReading reading)
+    {
+        ImmutableArray<string> names = ReadNames(scope, reading);
+        return new ServerConfig
+        {
+            Names = names.IsEmpty ? [""] : names,
+            Script = RewriteModule.ReadScript(scope, reading, readLocation: null),
+            Locations = LocationModule.ReadAll(scope, outer: null, reading),
+            Fallback = LocationModule.ReadRoute(
+                scope, new PathMatch(PathMatchKind.Prefix, ""), reading),
         };
     }
 
-    private static IEnumerable<string> ReadNames(NginxScope server, bool isDefault)
+    private static ImmutableArray<string> ReadNames(NginxScope scope, HttpReading reading)
     {
-        IEnumerable<string> names =
-            server.AllHere("server_name").SelectMany(directive => directive.Arguments);
-        return isDefault ? names.Append("") : names;
-    }
-
-    private static IEnumerable<IPEndPoint> ReadAddresses(NginxScope server)
-    {
-        NginxDirective[] listens = [.. server.AllHere("listen")];
-        return listens.Length == 0
-            ? [new IPEndPoint(IPAddress.Any, 80)]
-            : listens.Select(ReadAddress);
-    }
-
-    private static IPEndPoint ReadAddress(NginxDirective listen)
-    {
-        string text = listen.Value;
-        if (ushort.TryParse(
-            text, NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
+        var names = ImmutableArray.CreateBuilder<string>();
+        foreach (NginxDirective directive in scope.AllHere("server_name"))
         {
-            return new IPEndPoint(IPAddress.Any, port);
+            foreach (string name in directive.Arguments)
+            {
+                CheckName(directive, name, reading);
+                names.Add(name == "$hostname" ? Environment.MachineName
+                    : name.StartsWith('~') ? name
+                    : name.ToLowerInvariant());
+            }
         }
 
-        text = text.StartsWith("*:", StringComparison.Ordinal) ? "0.0.0.0" + text[1..] : text;
-        return IPEndPoint.TryParse(text, out IPEndPoint? address)
-            ? new IPEndPoint(address.Address, address.Port == 0 ? 80 : address.Port)
-            : throw listen.Error($"host not found in \"{listen.Value}\" of the \"listen\" directive");
+        return names.ToImmutable();
     }
 
-    private static IEnumerable<RouteConfig> ReadRoutes(
-        NginxScope server, UpstreamModule upstreams, NginxFiles files)
+    private static void CheckName(NginxDirective directive, string name, HttpReading reading)
     {
-        foreach (NginxDirective location in server.AllHere("location"))
+        bool isWild = name.Contains('*', StringComparison.Ordinal);
+        bool isMask = (name.StartsWith("*.", StringComparison.Ordinal)
+                && !name[2..].Contains('*', StringComparison.Ordinal) && name.Length > 2)
+            || (name.EndsWith(".*", StringComparison.Ordinal)
+                && !name[..^2].Contains('*', StringComparison.Ordinal) && name.Length > 2);
+        if (name.StartsWith('~'))
         {
-            NginxScope scope = server.Within(location, NginxContext.Location);
-            yield return ReadRoute(scope, ReadMatch(location), upstreams, files);
+            if (name.Length == 1)
+            {
+                throw directive.Error($"empty regex in server name \"{name}\"");
+            }
+
+            reading.Variables.CheckExpression(directive, name[1..]);
         }
-
-        // What no location takes is a file below the root.
-        yield return ReadRoute(
-            server, new PathMatch(PathMatchKind.Prefix, "/"), upstreams, files);
+        else if ((isWild && !isMask) || name == ".")
+        {
+            throw directive.Error($"invalid server name or wildcard \"{name}\" on 0.0.0.0:80");
+        }
+        else if (name.Contains('/', StringComparison.Ordinal))
+        {
+            reading.Warn(directive.Error(
+                $"server name \"{name}\" has suspicious symbols").Message);
+        }
     }
 
-    private static RouteConfig ReadRoute(
-        NginxScope scope, PathMatch path, UpstreamModule upstreams, NginxFiles files)
+    /// <summary>nginx looks for them at the end, and names no line.</summary>
+    private static void CheckVariables(ProxyConfig config)
     {
-        var route = new RouteConfig { Path = path };
-        route = AnswerModule.Apply(scope, route);
-        route = ClientModule.Apply(scope, route);
-        route = LimitModule.Apply(scope, route);
-        string text = path.Kind is PathMatchKind.Regex or PathMatchKind.RegexIgnoreCase
-            ? ""
-            : path.Text;
-        return RewriteModule.TryReadReturn(scope, route)
-            ?? ProxyModule.TryRead(scope, route, upstreams)
-            ?? StaticModule.Apply(scope, route, files, text);
+        try
+        {
+            using VariableScope.Entered scope = new VariableScope(config.Variables).Enter();
+            foreach (ServerConfig server in config.Listeners.SelectMany(l => l.Servers).Distinct())
+            {
+                RouteFactory.Check(server);
+            }
+        }
+        catch (UnknownVariableException unknown)
+        {
+            throw new NginxConfigException($"unknown \"{unknown.Name}\" variable");
+        }
+        catch (Exception fault) when (fault is FormatException or ArgumentException)
+        {
+            throw new NginxConfigException(fault.Message);
+        }
     }
 
-    private static PathMatch ReadMatch(NginxDirective location) =>
-        location.Arguments is [var modifier, var text]
-            ? new PathMatch(
-                modifier switch
+    /// <summary>The servers of one address, while they are read.</summary>
+    private sealed class ListenerReading(IPEndPoint address)
+    {
+        private readonly ImmutableArray<ServerConfig>.Builder _servers =
+            ImmutableArray.CreateBuilder<ServerConfig>();
+        private readonly HashSet<string> _names = new(StringComparer.Ordinal);
+        private bool _hasDefault;
+        private bool _hasOptions;
+
+        public IPEndPoint Address => address;
+
+        public ImmutableArray<ServerConfig> Servers => _servers.ToImmutable();
+
+        public void Add(ServerConfig server, ListenAddress listen, Action<string> warn)
+        {
+            if (listen.HasOptions && _hasOptions)
+            {
+                throw listen.Directive.Error($"duplicate listen options for {address}");
+            }
+
+            if (listen.IsDefault && _hasDefault)
+            {
+                throw listen.Directive.Error($"a duplicate default server for {address}");
+            }
+
+            _hasOptions |= listen.HasOptions;
+            _hasDefault |= listen.IsDefault;
+            foreach (string name in server.Names)
+            {
+                if (!name.StartsWith('~') && !_names.Add(name))
                 {
-                    "=" => PathMatchKind.Exact,
-                    "^~" => PathMatchKind.PrefixBeforeRegex,
-                    "~" => PathMatchKind.Regex,
-                    "~*" => PathMatchKind.RegexIgnoreCase,
-                    _ => throw location.Error($"invalid location modifier \"{modifier}\""),
-                },
-                text)
-            : new PathMatch(PathMatchKind.Prefix, location.Value);
+                    warn($"conflicting server name \"{name}\" on {address}, ignored");
+                }
+            }
+
+            _servers.Add(server with { IsDefault = listen.IsDefault });
+        }
+    }
 }

@@ -34,7 +34,8 @@ internal static class LimitModule
         new("limit_rate_after", NginxContext.HttpServerLocationIf),
     ];
 
-    public static RouteConfig Apply(NginxScope scope, RouteConfig route) => route with
+    public static RouteConfig Apply(
+        NginxScope scope, RouteConfig route, HttpReading reading) => route with
     {
         Flow = (route.Flow ?? new FlowConfig()) with
         {

@@ -26,7 +26,7 @@ internal static class ProxyModule
     /// <summary>Null where requests are not passed on.</summary>
     public static RouteConfig? TryRead(
         NginxScope scope, RouteConfig route, UpstreamModule upstreams) =>
-        scope.FindHere("proxy_pass") is not { } pass
+        scope.FindInLocation("proxy_pass") is not { } pass
             ? null
             : route with
             {

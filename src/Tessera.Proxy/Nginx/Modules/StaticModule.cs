@@ -10,8 +10,6 @@ internal static class StaticModule
 {
     public static DirectiveRule[] Directives { get; } =
     [
-        new("root", NginxContext.HttpServerLocationIf),
-        new("alias", NginxContext.Location),
         new("index", NginxContext.HttpServerLocation, 1, -1) { MayRepeat = true },
         new("sendfile", NginxContext.HttpServerLocationIf) { Kind = ValueKind.Flag },
         new("sendfile_max_chunk", NginxContext.HttpServerLocation) { Kind = ValueKind.Size },
@@ -38,20 +36,14 @@ internal static class StaticModule
     ];
 
     /// <summary>What answers where nothing else does.</summary>
-    /// <param name="location">The location's own text, "" for an expression's.</param>
-    public static RouteConfig Apply(
-        NginxScope scope, RouteConfig route, NginxFiles files, string location)
+    public static RouteConfig Apply(NginxScope scope, RouteConfig route)
     {
-        (NginxDirective? place, bool isAlias) = FindPlace(scope);
-        string root = place?.Value ?? "html";
         string[] index = [.. scope.All("index").SelectMany(d => d.Arguments)];
         string compressed = scope.Text("gzip_static", "off");
         return route with
         {
             Documents = new DocumentsConfig
             {
-                Root = root.StartsWith('$') ? root : Resolve(files, root),
-                Alias = isAlias ? location : null,
                 Index = index.Length == 0 ? ["index.html"] : [.. index],
                 ListsFolders = scope.Flag("autoindex", false),
                 ListsExactSizes = scope.Flag("autoindex_exact_size", true),
@@ -76,37 +68,6 @@ internal static class StaticModule
                 LogsMissing = scope.Flag("log_not_found", true),
             },
         };
-    }
-
-    /// <summary>The innermost of root and alias; one block has one of them.</summary>
-    private static (NginxDirective? Place, bool IsAlias) FindPlace(NginxScope scope)
-    {
-        for (NginxScope? at = scope; at is not null; at = at.Outer)
-        {
-            NginxDirective? root = at.FindHere("root");
-            NginxDirective? alias = at.FindHere("alias");
-            if (root is not null && alias is not null)
-            {
-                NginxDirective second = root.Position.Line > alias.Position.Line ? root : alias;
-                string first = second == root ? "alias" : "root";
-                throw second.Error($"\"{second.Name}\" directive is duplicate, "
-                    + $"\"{first}\" directive was specified earlier");
-            }
-
-            if ((root ?? alias) is { } place)
-            {
-                return (place, alias is not null);
-            }
-        }
-
-        return (null, false);
-    }
-
-    /// <summary>A relative name begins at the prefix; what ends with a slash keeps it.</summary>
-    private static string Resolve(NginxFiles files, string root)
-    {
-        string resolved = files.Resolve(root);
-        return root.EndsWith('/') && !resolved.EndsWith('/') ? resolved + "/" : resolved;
     }
 
     private static DirectiveRule Any(string name) => new(name, NginxContext.HttpServerLocation);

@@ -44,6 +44,16 @@ internal sealed class NginxScope
     public NginxDirective? FindHere(string name) =>
         Directives.FirstOrDefault(directive => directive.Name == name);
 
+    /// <summary>
+    /// Null where neither this block sets it nor, for an if or a limit_except, the location that it
+    /// is in: what belongs to a location and is not inherited further.
+    /// </summary>
+    public NginxDirective? FindInLocation(string name) =>
+        FindHere(name)
+        ?? (Context is NginxContext.LocationIf or NginxContext.LimitExcept
+            ? Outer!.FindInLocation(name)
+            : null);
+
     /// <summary>Those of the innermost block that has any.</summary>
     public IEnumerable<NginxDirective> All(string name)
     {

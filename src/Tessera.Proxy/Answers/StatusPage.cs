@@ -3,7 +3,7 @@ using Tessera.Proxy.Forwarding;
 namespace Tessera.Proxy.Answers;
 
 /// <summary>nginx's pages for errors and redirects. Stateless.</summary>
-internal static class ErrorPage
+internal static class StatusPage
 {
     /// <summary>No page is longer.</summary>
     public const int MaxBytes = 1_280;

@@ -1,0 +1,287 @@
+using Tessera.Proxy.Routing;
+using Tessera.Proxy.Variables;
+using HttpMethod = Tessera.Proxy.Http.HttpMethod;
+
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>Where an exchange goes on that is sent to another place of its server.</summary>
+internal enum Jump : byte
+{
+    /// <summary>Nowhere: it has been answered.</summary>
+    None,
+
+    /// <summary>From the beginning: the server's script, then a location for its path.</summary>
+    Server,
+
+    /// <summary>At the location that it has.</summary>
+    Route,
+
+    /// <summary>To the client, with an error's status and the place of its page.</summary>
+    Away,
+}
+
+/// <summary>
+/// The server and the location of an exchange, what its path has become on the way, and where it
+/// goes next.
+/// </summary>
+internal sealed partial class Exchange
+{
+    /// <summary>Changes of the path, and redirects within the proxy: nginx's 10, and one that is too many.</summary>
+    private const int MaxChanges = 11;
+
+    private byte[] _query = [];
+    private int _queryLength = -1;
+    private byte[] _away = [];
+    private int _awayLength;
+    private int _changesLeft;
+    private bool _hasErrorPage;
+
+    /// <summary>Null where the listener's routes serve it.</summary>
+    public VirtualServer? Server { get; private set; }
+
+    /// <summary>Where the next round begins.</summary>
+    public Jump Jump { get; set; }
+
+    /// <summary>The client did not ask for where it is now.</summary>
+    public bool IsInternal { get; private set; }
+
+    /// <summary>
+    /// Path or query are not those of the client any more: endpoints are asked for what they are
+    /// now (nginx's valid_unparsed_uri).
+    /// </summary>
+    public bool HasChangedUri { get; private set; }
+
+    /// <summary>
+    /// It was rewritten within the location, whose text says nothing of it any more (nginx's
+    /// valid_location).
+    /// </summary>
+    public bool LeftLocation { get; set; }
+
+    /// <summary>
+    /// The status of whatever answers in the place of an error; 0 leaves the answer's own.
+    /// </summary>
+    public int StatusOverride { get; private set; }
+
+    /// <summary>Where an error's page leads the client.</summary>
+    public ReadOnlySpan<byte> Away => _away.AsSpan(0, _awayLength);
+
+    /// <summary>GET in place of the client's method, once an error's page is served.</summary>
+    public bool IsTurnedToGet { get; private set; }
+
+    /// <summary>As it goes to endpoints.</summary>
+    public ReadOnlySpan<byte> MethodText => IsTurnedToGet
+        ? "GET"u8
+        : Received.Slice(Request.MethodStart, Request.MethodLength);
+
+    public void Enter(VirtualServer server)
+    {
+        Server = server;
+        if (Path.IsEmpty)
+        {
+            SetPath("/"u8);
+            HasChangedUri = false;
+        }
+
+        _changesLeft = MaxChanges;
+        Jump = Jump.Server;
+    }
+
+    public Jump TakeJump()
+    {
+        Jump jump = Jump;
+        Jump = Jump.None;
+        return jump;
+    }
+
+    /// <summary>False when the path has been changed too often.</summary>
+    public bool TryCountChange() => _changesLeft > 0 && --_changesLeft > 0;
+
+    /// <summary>
+    /// The client spelt its path with escapes: what they stood for is escaped again elsewhere
+    /// (nginx's quoted_uri and plus_in_uri).
+    /// </summary>
+    public bool IsPathEncoded =>
+        Received.Slice(Request.PathStart, Request.PathLength).ContainsAny((byte)'%', (byte)'+');
+
+    /// <summary>The path is another one from now on.</summary>
+    public void SetPath(ReadOnlySpan<byte> path)
+    {
+        byte[] target = _path.Length < path.Length
+            ? new byte[Math.Max(path.Length, 64)]
+            : _path;
+        path.CopyTo(target);
+        _path = target;
+        _pathLength = path.Length;
+        HasChangedUri = true;
+    }
+
+    /// <summary>
+    /// The path is that of a file that was found; endpoints are still asked for the client's.
+    /// </summary>
+    public void AdoptPath(ReadOnlySpan<byte> path)
+    {
+        bool hasChanged = HasChangedUri;
+        SetPath(path);
+        HasChangedUri = hasChanged;
+    }
+
+    /// <summary>The query is another one from now on.</summary>
+    public void SetQuery(ReadOnlySpan<byte> query)
+    {
+        byte[] target = _query.Length < query.Length
+            ? new byte[Math.Max(query.Length, 64)]
+            : _query;
+        query.CopyTo(target);
+        _query = target;
+        _queryLength = query.Length;
+        HasChangedUri = true;
+    }
+
+    /// <summary>
+    /// Goes on with a URI of the server, from its beginning: ngx_http_internal_redirect.
+    /// </summary>
+    /// <param name="uri">A path, and perhaps a query behind "?".</param>
+    public void RedirectInternally(ReadOnlySpan<byte> uri)
+    {
+        int mark = uri.IndexOf((byte)'?');
+        RedirectInternally(mark < 0 ? uri : uri[..mark], mark < 0 ? default : uri[(mark + 1)..]);
+    }
+
+    /// <inheritdoc cref="RedirectInternally(ReadOnlySpan{byte})"/>
+    public void RedirectInternally(ReadOnlySpan<byte> path, ReadOnlySpan<byte> query)
+    {
+        SetQuery(query);
+        SetPath(path);
+        BeginAnew();
+        Jump = Jump.Server;
+    }
+
+    /// <summary>
+    /// Goes on at a named location, with the path as it is. Without such a location it is lost, and
+    /// gets 500.
+    /// </summary>
+    /// <param name="name">With "@".</param>
+    public void GoTo(ReadOnlySpan<byte> name)
+    {
+        Route? route = Server!.FindNamed(name);
+        BeginAnew();
+        if (route is null)
+        {
+            _changesLeft = 0;
+            Jump = Jump.Server;
+            return;
+        }
+
+        Follow(route);
+        Jump = Jump.Route;
+    }
+
+    /// <summary>It was sent round too often, or to nowhere.</summary>
+    public bool IsLost => _changesLeft == 0;
+
+    /// <summary>Where a redirect of the proxy's own leads the client.</summary>
+    public void SetAway(ReadOnlySpan<byte> location)
+    {
+        _away = _away.Length < location.Length ? new byte[location.Length] : _away;
+        location.CopyTo(_away);
+        _awayLength = location.Length;
+    }
+
+    /// <summary>
+    /// Serves the page of an error, if its location has one: then nothing else answers, and the
+    /// next round goes there (ngx_http_special_response_handler).
+    /// </summary>
+    public bool TryIntercept(int status)
+    {
+        if (Route?.ErrorPages is not { } pages || _hasErrorPage || _changesLeft == 0
+            || HasReachedClient)
+        {
+            return false;
+        }
+
+        _hasErrorPage = !pages.IsRecursive;
+        return pages.Find(status) is { } page && TryServe(page, status);
+    }
+
+    /// <summary>A location was found: it serves, or what it has for other methods.</summary>
+    public void FollowLocation(Route route)
+    {
+        LeftLocation = false;
+        Follow(route.FindFor(MethodText));
+    }
+
+    /// <summary>Bytes a second for the response, as set $limit_rate says.</summary>
+    public void SetRate(ReadOnlySpan<byte> text) =>
+        RateOverride = SizeText.TryParse(text, out long bytes) ? bytes : 0;
+
+    /// <summary>-1 leaves the location's.</summary>
+    public long RateOverride { get; private set; } = -1;
+
+    private bool TryServe(ErrorPageRoute page, int status)
+    {
+        using var target = EvaluatedText.Of(page.Target, this);
+        StatusOverride = page.NewStatus >= 0 ? page.NewStatus : status;
+        if (target.Text is [(byte)'/', ..])
+        {
+            IsTurnedToGet |= Request.Method != HttpMethod.Head;
+            if (IsTurnedToGet)
+            {
+                Request.TurnToGet();
+            }
+
+            RedirectInternally(target.Text);
+            return true;
+        }
+
+        if (target.Text is [(byte)'@', ..])
+        {
+            GoTo(target.Text);
+            return true;
+        }
+
+        SetAway(target.Text);
+        StatusOverride = HttpStatus.IsRedirect(page.NewStatus) ? page.NewStatus : 302;
+        Jump = Jump.Away;
+        return true;
+    }
+
+    /// <summary>Another location, perhaps another backend: none of its endpoints was tried.</summary>
+    private void BeginAnew()
+    {
+        IsInternal = true;
+        HasChangedUri = true;
+        _changesLeft = Math.Max(0, _changesLeft - 1);
+        _tried.Clear();
+        _targetLength = 0;
+        _hasRouteFields = false;
+        HoldDeadlineMs = 0;
+        Rests = 0;
+        Retries = default;
+        NeedsNewConnection = false;
+        HasSent = false;
+        HasExcess = false;
+        ForgetPick();
+        Response.Reset();
+        Stored?.Rewind();
+        Status = 0;
+    }
+
+    private void ResetLocation()
+    {
+        Server = null;
+        Jump = Jump.None;
+        IsInternal = false;
+        HasChangedUri = false;
+        LeftLocation = false;
+        StatusOverride = 0;
+        IsTurnedToGet = false;
+        RateOverride = -1;
+        _hasErrorPage = false;
+        _changesLeft = 0;
+        _query = _query.Length > MaxSpareBytes ? [] : _query;
+        _queryLength = -1;
+        _away = _away.Length > MaxSpareBytes ? [] : _away;
+        _awayLength = 0;
+        ResetVariables();
+    }
+}

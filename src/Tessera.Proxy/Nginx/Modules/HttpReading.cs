@@ -1,0 +1,16 @@
+namespace Tessera.Proxy.Nginx;
+
+/// <summary>
+/// What the modules of one http block share while they read it. Used by one thread, once.
+/// </summary>
+internal sealed class HttpReading
+{
+    public required NginxFiles Files { get; init; }
+
+    public required UpstreamModule Upstreams { get; init; }
+
+    public required NginxVariables Variables { get; init; }
+
+    /// <summary>Told what is odd and still can be used.</summary>
+    public Action<string> Warn { get; init; } = _ => { };
+}

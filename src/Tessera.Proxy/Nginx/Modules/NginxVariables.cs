@@ -1,0 +1,98 @@
+using System.Collections.Immutable;
+using Tessera.Proxy.Routing;
+using Tessera.Proxy.Variables;
+
+namespace Tessera.Proxy.Nginx;
+
+/// <summary>
+/// The variables that a configuration defines: by map and its kin, by set, and by the names of
+/// groups in its expressions. Used by one thread, once.
+/// </summary>
+internal sealed class NginxVariables
+{
+    private readonly Dictionary<string, VariableConfig> _variables =
+        new(StringComparer.Ordinal);
+
+    public ImmutableArray<VariableConfig> All => [.. _variables.Values];
+
+    /// <summary>One that scripts set, or groups; it may be defined already.</summary>
+    /// <exception cref="NginxConfigException">It is one that cannot be set.</exception>
+    public void DefineSettable(NginxDirective directive, string name)
+    {
+        if (name is "args" or "limit_rate")
+        {
+            return;
+        }
+
+        if (VariableName.IsBuiltIn(name))
+        {
+            throw directive.Error($"the duplicate \"{name}\" variable");
+        }
+
+        _variables.TryAdd(name, new SetVariableConfig(name));
+    }
+
+    /// <summary>One that is computed; the last definition of a name counts.</summary>
+    public void Define(NginxDirective directive, VariableConfig variable)
+    {
+        if (VariableName.IsBuiltIn(variable.Name))
+        {
+            throw directive.Error($"the duplicate \"{variable.Name}\" variable");
+        }
+
+        _variables[variable.Name] = variable;
+    }
+
+    /// <summary>The name of a variable that is written with its "$".</summary>
+    /// <exception cref="NginxConfigException">It lacks it.</exception>
+    public static string NameOf(NginxDirective directive, string text) =>
+        text is ['$', _, ..] ? text[1..]
+            : throw directive.Error($"invalid variable name \"{text}\"");
+
+    /// <summary>Checks an expression, and defines the names of its groups.</summary>
+    /// <exception cref="NginxConfigException">It is none.</exception>
+    public void CheckExpression(NginxDirective directive, string text)
+    {
+        try
+        {
+            _ = new Expression(text, ignoresCase: false, VariableScope.None);
+        }
+        catch (ArgumentException fault)
+        {
+            throw directive.Error($"pcre2_compile() failed: {fault.Message} in \"{text}\"");
+        }
+
+        foreach (GroupName group in ExpressionText.Translate(text).Names)
+        {
+            DefineSettable(directive, group.Name);
+        }
+    }
+
+    /// <summary>Checks how the variables of a text are written, not whether there are such.</summary>
+    /// <exception cref="NginxConfigException">One has no name, or no end.</exception>
+    public static void CheckText(NginxDirective directive, string text)
+    {
+        for (int i = text.IndexOf('$', StringComparison.Ordinal); i >= 0;
+            i = text.IndexOf('$', i + 1))
+        {
+            bool isBraced = text.AsSpan(i + 1).StartsWith("{");
+            int start = isBraced ? i + 2 : i + 1;
+            int end = start;
+            while (end < text.Length && (char.IsAsciiLetterOrDigit(text[end]) || text[end] == '_'))
+            {
+                end++;
+            }
+
+            if (isBraced && (end == text.Length || text[end] != '}'))
+            {
+                throw directive.Error(
+                    $"the closing bracket in \"{text[start..end]}\" variable is missing");
+            }
+
+            if (end == start)
+            {
+                throw directive.Error("invalid variable name");
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+using Tessera.Proxy.Forwarding;
+using Tessera.Proxy.Routing;
+using Tessera.Proxy.Variables;
+
+namespace Tessera.Proxy.Scripts;
+
+/// <summary>
+/// rewrite: ngx_http_script_regex_start_code and ngx_http_script_regex_end_code. Immutable.
+/// </summary>
+internal sealed class PathChange : Step
+{
+    /// <summary>Longer URIs get 500.</summary>
+    private const int MaxUriBytes = 16 * 1_024;
+
+    private readonly Expression _expression;
+    private readonly Template _path;
+    private readonly Template? _query;
+    private readonly bool _keepsQuery;
+    private readonly RewriteEnd _end;
+    private readonly int _status;
+
+    public PathChange(RewriteStep config)
+    {
+        _expression = new Expression(
+            config.Pattern, ignoresCase: false, VariableScope.Current);
+        string text = config.Replacement;
+        _keepsQuery = !text.EndsWith('?');
+        text = _keepsQuery ? text : text[..^1];
+        _end = config.End;
+        _status = _end switch
+        {
+            RewriteEnd.Redirect => 302,
+            RewriteEnd.Permanent => 301,
+            _ when IsUrl(text) => 302,
+            _ => 0,
+        };
+        int mark = text.IndexOf('?', StringComparison.Ordinal);
+        bool isSplit = mark >= 0 && _status == 0;
+        _path = Template.Parse(isSplit ? text[..mark] : text);
+        _query = isSplit ? Template.Parse(text[(mark + 1)..]) : null;
+        HasOwnQuery = mark >= 0;
+    }
+
+    private bool HasOwnQuery { get; }
+
+    /// <summary>A replacement that leaves the server is a redirect.</summary>
+    private static bool IsUrl(string text) =>
+        text.StartsWith("http://", StringComparison.Ordinal)
+        || text.StartsWith("https://", StringComparison.Ordinal)
+        || text.StartsWith("$scheme", StringComparison.Ordinal);
+
+    public override ScriptEnd Run(Exchange exchange, ref bool needsLocation)
+    {
+        if (!_expression.IsMatch(exchange.Path, exchange))
+        {
+            return ScriptEnd.Done;
+        }
+
+        byte[] rented = exchange.Buffers.Rent(MaxUriBytes);
+        var writer = new ByteWriter(rented.AsSpan(0, MaxUriBytes));
+        ScriptEnd end = _status != 0
+            ? Redirect(exchange, ref writer)
+            : Change(exchange, ref writer, ref needsLocation);
+        exchange.Buffers.Return(rented);
+        return end;
+    }
+
+    private ScriptEnd Change(Exchange exchange, ref ByteWriter writer, ref bool needsLocation)
+    {
+        // (1) The path.
+        Write(_path, ref writer, exchange, isQuoted: false);
+        if (writer.Length == 0 || writer.HasOverflowed)
+        {
+            return new ScriptEnd(ScriptVerdict.Answer, 500);
+        }
+
+        // (2) The query: the replacement's own before the request's.
+        int pathLength = writer.Length;
+        if (_query is not null)
+        {
+            Write(_query, ref writer, exchange, isQuoted: true);
+            if (_keepsQuery && !exchange.Query.IsEmpty)
+            {
+                writer.Write((byte)'&');
+                writer.Write(exchange.Query);
+            }
+        }
+
+        if (writer.HasOverflowed)
+        {
+            return new ScriptEnd(ScriptVerdict.Answer, 500);
+        }
+
+        if (_query is not null || !_keepsQuery)
+        {
+            exchange.SetQuery(writer.Written[pathLength..]);
+        }
+
+        exchange.SetPath(writer.Written[..pathLength]);
+
+        // (3) Where it goes on.
+        needsLocation = _end != RewriteEnd.Break;
+        exchange.LeftLocation |= _end == RewriteEnd.Break;
+        return _end is RewriteEnd.Last or RewriteEnd.Break ? ScriptEnd.Stopped : ScriptEnd.Done;
+    }
+
+    private ScriptEnd Redirect(Exchange exchange, ref ByteWriter writer)
+    {
+        Write(_path, ref writer, exchange, isQuoted: true);
+        writer.Truncate(RedirectText.Unescape(writer.Buffer[..writer.Length]));
+        if (_keepsQuery && !exchange.Query.IsEmpty)
+        {
+            writer.Write(HasOwnQuery ? (byte)'&' : (byte)'?');
+            writer.Write(exchange.Query);
+        }
+
+        if (writer.HasOverflowed)
+        {
+            return new ScriptEnd(ScriptVerdict.Answer, 500);
+        }
+
+        exchange.SetAway(writer.Written);
+        return new ScriptEnd(ScriptVerdict.Redirect, _status);
+    }
+
+    /// <summary>
+    /// What was decoded in the request's path is encoded again where it becomes a query or leaves
+    /// the server.
+    /// </summary>
+    private static void Write(
+        Template template, ref ByteWriter writer, Exchange exchange, bool isQuoted)
+    {
+        bool quotes = isQuoted && exchange.IsPathEncoded;
+        foreach (ref readonly Template.Part part in template.Parts)
+        {
+            if (part.Literal is { } literal)
+            {
+                writer.Write(literal);
+            }
+            else if (quotes && part.Variable.Variable == Variable.Group)
+            {
+                RedirectText.Escape(ref writer, exchange.CaptureOf(part.Variable.Member[0]));
+            }
+            else
+            {
+                VariableValue.Write(part.Variable, ref writer, exchange);
+            }
+        }
+    }
+}
