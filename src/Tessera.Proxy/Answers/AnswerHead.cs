@@ -80,7 +80,7 @@ internal ref struct AnswerHead
             writer.Write("\r\n"u8);
         }
 
-        exchange.WriteLocation(ref writer, style);
+        exchange.WriteLocation(ref writer, style, isEarly: true);
         if (head.IsChunked && !isBare)
         {
             writer.Write("Transfer-Encoding: chunked\r\n"u8);
@@ -92,6 +92,7 @@ internal ref struct AnswerHead
             writer.Write("Vary: Accept-Encoding\r\n"u8);
         }
 
+        exchange.WriteLocation(ref writer, style, isEarly: false);
         writer.Write(head.LeadingLines);
         writer.Write(exchange.AddedFields);
         writer.Write(head.TrailingLines);

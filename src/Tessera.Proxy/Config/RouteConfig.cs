@@ -81,6 +81,11 @@ public sealed record RouteConfig
 
     public FilesConfig? Files { get; init; }
 
+    /// <summary>
+    /// How requests are made anew for <see cref="Backend"/>; null passes them as they are.
+    /// </summary>
+    public ProxyPassConfig? Pass { get; init; }
+
     /// <summary>What the path becomes before it goes to the backend; null leaves it.</summary>
     public RewriteConfig? Rewrite { get; init; }
 
@@ -115,6 +120,12 @@ public sealed record RouteConfig
 
     /// <summary>How answers look; null answers in plain words.</summary>
     public AnswerConfig? Answers { get; init; }
+
+    /// <summary>Compresses answers as nginx does; null leaves them.</summary>
+    public GzipConfig? Gzip { get; init; }
+
+    /// <summary>Replaces texts in answers; null leaves them.</summary>
+    public SubstitutionConfig? Substitution { get; init; }
 
     /// <summary>How clients are waited for; null takes <see cref="ProxyOptions"/>.</summary>
     public ClientConfig? Client { get; init; }

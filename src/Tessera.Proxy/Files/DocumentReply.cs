@@ -3,6 +3,7 @@ using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
 using Tessera.Proxy.Answers;
+using Tessera.Proxy.Compression;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Telemetry;
 
@@ -36,6 +37,9 @@ internal readonly record struct DocumentReply(int Status, OpenFile File)
     public long Boundary { get; init; }
 
     public bool HasETag { get; init; }
+
+    /// <summary>The file was compressed beforehand.</summary>
+    public bool IsCoded { get; init; }
 
     /// <summary>Clients may ask for ranges.</summary>
     public bool TakesRanges { get; init; }
@@ -82,13 +86,19 @@ internal readonly record struct DocumentReply(int Status, OpenFile File)
         var leading = new ByteWriter(stackalloc byte[128]);
         if (HasETag)
         {
-            leading.Write("ETag: "u8);
-            leading.Write(File.ETag);
-            leading.Write("\r\n"u8);
+            exchange.WriteETag(ref leading, File.ETag);
         }
 
+        leading.Write(IsCoded && Status != 304 ? "Content-Encoding: gzip\r\n"u8 : default);
+
         var trailing = new ByteWriter(stackalloc byte[128]);
-        if (Status == 206 && Parts is null)
+        if (exchange.IsFiltered)
+        {
+            trailing.Write(exchange.ReplyCoding == ContentCoding.Gzip
+                ? "Content-Encoding: gzip\r\n"u8
+                : default);
+        }
+        else if (Status == 206 && Parts is null)
         {
             trailing.Write("Content-Range: "u8);
             WriteRange(ref trailing, Offset, Offset + Length - 1);
@@ -110,8 +120,10 @@ internal readonly record struct DocumentReply(int Status, OpenFile File)
         var head = new AnswerHead(Status)
         {
             Type = Parts is null ? Type : type.Written,
-            Length = BodyLength,
-            LastModified = File.LastModified,
+            Length = exchange.IsFiltered ? -1 : BodyLength,
+            IsChunked = exchange.IsFiltered && exchange.TakesChunks && exchange.SendsBody,
+            Varies = exchange.Varies,
+            LastModified = exchange.LosesValidators ? default : File.LastModified,
             LeadingLines = leading.Written,
             TrailingLines = trailing.Written,
         };

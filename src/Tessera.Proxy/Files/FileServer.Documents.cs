@@ -64,13 +64,16 @@ internal sealed partial class FileServer
 
         byte[] type = exchange.Style!.TypeOf(exchange.Path);
         file.Acquire();
+        OpenFile? compressed = FindPrecompressed(exchange, site);
         try
         {
-            return await SendDocumentAsync(exchange, site, file, type);
+            return await SendDocumentAsync(
+                exchange, site, compressed ?? file, type, isCoded: compressed is not null);
         }
         finally
         {
             file.Release();
+            compressed?.Release();
         }
     }
 
@@ -177,9 +180,9 @@ internal sealed partial class FileServer
     }
 
     private async ReactorTask<ProxyError> SendDocumentAsync(
-        Exchange exchange, DocumentSite site, OpenFile file, byte[] type)
+        Exchange exchange, DocumentSite site, OpenFile file, byte[] type, bool isCoded)
     {
-        DocumentReply reply = DecideDocument(exchange, site, file, type);
+        DocumentReply reply = DecideDocument(exchange, site, file, type, isCoded);
         exchange.Status = reply.Status;
         if (reply.Status is 412 or 416)
         {
@@ -193,6 +196,13 @@ internal sealed partial class FileServer
 
         exchange.ModifiedSeconds = file.Status.ModifiedSeconds;
         exchange.AddRouteFields();
+        exchange.PrepareFilters(
+            reply.Status, type, file.Length, isCoded, FactsOf(exchange, reply));
+        if (exchange.IsFiltered)
+        {
+            return await SendFilteredAsync(exchange, reply);
+        }
+
         ConnectionOption option = exchange.Client.DecideConnection(exchange, isDelimited: true);
         bool hasBody = reply.Status != 304 && exchange.Request.Method != HttpMethod.Head;
         bool isCopied = hasBody && reply.Parts is null && file.Content is not null
@@ -234,14 +244,15 @@ internal sealed partial class FileServer
         new(200, file) { Type = type, Content = file.Content };
 
     private DocumentReply DecideDocument(
-        Exchange exchange, DocumentSite site, OpenFile file, byte[] type)
+        Exchange exchange, DocumentSite site, OpenFile file, byte[] type, bool isCoded)
     {
         var reply = new DocumentReply(200, file)
         {
             Type = type,
             Length = file.Length,
             HasETag = site.Config.SendsETag,
-            TakesRanges = site.Config.MaxRanges > 0,
+            TakesRanges = site.Config.MaxRanges > 0 && !isCoded,
+            IsCoded = isCoded,
         };
         if (exchange.StatusOverride > 0)
         {
@@ -284,6 +295,12 @@ internal sealed partial class FileServer
             _ => reply,
         };
     }
+
+    /// <summary>What expires says counts as if a backend had said it.</summary>
+    private static ProxiedFacts FactsOf(Exchange exchange, in DocumentReply reply) =>
+        new(exchange.HasExpiry, exchange.AddedFields.IndexOf("no-cache"u8) >= 0,
+            exchange.HasExpiry, exchange.AddedFields.IndexOf("no-cache"u8) >= 0,
+            IsNoStore: false, IsPrivate: false, HasLastModified: true, reply.HasETag);
 
     private async ReactorTask<ProxyError> SendDocumentPartsAsync(
         Exchange exchange, DocumentReply reply)

@@ -1,8 +1,7 @@
-using System.Buffers;
 using Tessera.Linux;
 using Tessera.Proxy.Answers;
+using Tessera.Proxy.Compression;
 using Tessera.Proxy.Reactors;
-using HttpMethod = Tessera.Proxy.Http.HttpMethod;
 
 namespace Tessera.Proxy.Forwarding;
 
@@ -74,8 +73,14 @@ internal sealed partial class ClientConnection
         ConnectionOption option)
     {
         exchange.AddRouteFields();
-        bool hasBody = exchange.Request.Method != HttpMethod.Head
-            && exchange.Status is not (204 or 304);
+        bool hasBody = exchange.SendsBody;
+        exchange.PrepareFilters(exchange.Status, type, length, isCoded: false, default);
+        if (exchange.IsFiltered)
+        {
+            option = DecideConnection(exchange, isDelimited: exchange.TakesChunks || !hasBody);
+            text = FilterText(exchange, text, ref length);
+        }
+
         byte[] buffer = Reactor.Buffers.Rent(
             StyledHeadBytes + exchange.AddedFields.Length + exchange.RedirectLocation.Length
             + length);
@@ -97,12 +102,37 @@ internal sealed partial class ClientConnection
         return NoteAnswered(exchange, sent);
     }
 
+    /// <summary>
+    /// The text as it leaves, with its framing, in a buffer that takes the first one's place.
+    /// </summary>
+    private byte[] FilterText(Exchange exchange, byte[] text, ref int length)
+    {
+        BodyCompressor filter = _shard.Compressors.Rent(
+            exchange.ReplyCoding, exchange.CompressionLevel, exchange.Substitution);
+        filter.Write(text.AsSpan(0, length), CompressionFlush.Finish);
+        byte[] chunk = filter.Output.TakeChunk(
+            isLast: true, out int start, out length, exchange.TakesChunks);
+        byte[] filtered = Reactor.Buffers.Rent(length);
+        chunk.AsSpan(start, length).CopyTo(filtered);
+        _shard.Compressors.Return(filter);
+        Reactor.Buffers.Return(text);
+        return filtered;
+    }
+
     private int WriteStyledHead(
         Exchange exchange, AnswerStyle style, byte[] buffer, int length, byte[] type,
         ConnectionOption option)
     {
         var writer = new ByteWriter(buffer);
-        var head = new AnswerHead(exchange.Status) { Type = type, Length = length };
+        bool isCompressed = exchange.ReplyCoding == ContentCoding.Gzip;
+        var head = new AnswerHead(exchange.Status)
+        {
+            Type = type,
+            Length = exchange.IsFiltered ? -1 : length,
+            IsChunked = exchange.IsFiltered && exchange.TakesChunks && exchange.SendsBody,
+            Varies = exchange.Varies,
+            TrailingLines = isCompressed ? "Content-Encoding: gzip\r\n"u8 : default,
+        };
         AnswerHead.Write(ref writer, head, style, exchange, option, _shard.Clock);
         return writer.Length;
     }

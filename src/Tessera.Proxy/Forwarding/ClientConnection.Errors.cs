@@ -40,6 +40,9 @@ internal sealed partial class ClientConnection
             exchange.Status = exchange.Status == 0
                 ? HttpStatus.ClientClosedRequest
                 : exchange.Status;
+
+            // nginx leaves it to the client to count.
+            isCutShort &= exchange.Route?.Pass is null;
             _closing = isCutShort ? Closing.Reset : _closing;
             return false;
         }
@@ -154,7 +157,7 @@ internal sealed partial class ClientConnection
         exchange.HasReachedClient = true;
         exchange.NoteSentHead(buffer.AsSpan(0, length));
         exchange.BodyBytesSent = bodyBytes;
-        SyscallResult sent = await Transport.SendAsync(buffer, 0, length, Options.SendTimeoutMs);
+        SyscallResult sent = await Transport.SendAsync(buffer, 0, length, exchange.SendTimeoutMs);
         Reactor.Buffers.Return(buffer);
         return NoteAnswered(exchange, sent);
     }

@@ -128,7 +128,7 @@ internal sealed partial class ClientConnection
         int length = WriteReply(exchange, template, type.Span, option, buffer);
         exchange.HasReachedClient = true;
         exchange.NoteSentHead(buffer.AsSpan(0, length));
-        SyscallResult sent = await Transport.SendAsync(buffer, 0, length, Options.SendTimeoutMs);
+        SyscallResult sent = await Transport.SendAsync(buffer, 0, length, exchange.SendTimeoutMs);
         Reactor.Buffers.Return(buffer);
         return NoteAnswered(exchange, sent);
     }

@@ -85,10 +85,16 @@ internal sealed partial class Exchange
         _locationLength = writer.Length;
     }
 
-    /// <summary>The whole line of Location, absolute where the style wants it so.</summary>
-    public void WriteLocation(ref ByteWriter writer, AnswerStyle style)
+    /// <summary>
+    /// The whole line of Location. nginx makes paths absolute in a place of their own, and leaves
+    /// what is a URL where it leaves other fields.
+    /// </summary>
+    /// <param name="isEarly">It is the place of paths.</param>
+    public void WriteLocation(ref ByteWriter writer, AnswerStyle style, bool isEarly)
     {
-        if (_locationLength == 0)
+        bool isMade = _locationLength > 0 && _location[0] == '/'
+            && style.Config.MakesLocationsAbsolute;
+        if (_locationLength == 0 || isMade != isEarly)
         {
             return;
         }
@@ -157,5 +163,6 @@ internal sealed partial class Exchange
         _locationLength = 0;
         ModifiedSeconds = -1;
         HasExpiry = false;
+        ResetFilters();
     }
 }

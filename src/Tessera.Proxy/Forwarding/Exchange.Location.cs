@@ -1,3 +1,5 @@
+using System.Net;
+using Tessera.Linux.Net;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Variables;
 using HttpMethod = Tessera.Proxy.Http.HttpMethod;
@@ -35,6 +37,8 @@ internal sealed partial class Exchange
     private int _awayLength;
     private int _changesLeft;
     private bool _hasErrorPage;
+    private InternetAddress _namedPeer;
+    private byte[] _namedPeerText = [];
 
     /// <summary>Null where the listener's routes serve it.</summary>
     public VirtualServer? Server { get; private set; }
@@ -64,6 +68,21 @@ internal sealed partial class Exchange
 
     /// <summary>Where an error's page leads the client.</summary>
     public ReadOnlySpan<byte> Away => _away.AsSpan(0, _awayLength);
+
+    /// <summary>The client: who is connected, or whom a trusted proxy names.</summary>
+    public InternetAddress Peer => _namedPeer.Family != 0 ? _namedPeer : Client.Peer;
+
+    /// <summary>Without port.</summary>
+    public ReadOnlySpan<byte> PeerText => _namedPeer.Family != 0
+        ? _namedPeerText
+        : Client.PeerText;
+
+    /// <summary>A trusted proxy names the client (ngx_http_realip_module).</summary>
+    public void NotePeer(IPEndPoint peer)
+    {
+        _namedPeer = new InternetAddress(peer);
+        _namedPeerText = _namedPeer.HostText();
+    }
 
     /// <summary>GET in place of the client's method, once an error's page is served.</summary>
     public bool IsTurnedToGet { get; private set; }
@@ -276,6 +295,7 @@ internal sealed partial class Exchange
         StatusOverride = 0;
         IsTurnedToGet = false;
         RateOverride = -1;
+        _namedPeer = default;
         _hasErrorPage = false;
         _changesLeft = 0;
         _query = _query.Length > MaxSpareBytes ? [] : _query;

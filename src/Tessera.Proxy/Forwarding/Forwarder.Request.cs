@@ -46,7 +46,7 @@ internal sealed partial class Forwarder
                         _reactor.Buffers.RelayLength - RequestWriter.MaxAddedBytes),
                     0,
                     exchange.BodyFloor.TimeoutMs(
-                        _options.BodyTimeoutMs, _options.MinBodyBytesPerSecond));
+                        exchange.BodyTimeoutMs, _options.MinBodyBytesPerSecond));
                 upstream.Handle.Unwatch();
                 exchange.BodyFloor.Note(
                     _reactor.NowMs - startMs,
@@ -93,19 +93,20 @@ internal sealed partial class Forwarder
 
     /// <summary>
     /// A client that waits for it gets 100 now: there is an endpoint that takes its body (RFC 9110
-    /// section 10.1.1). Expect itself is not passed on.
+    /// section 10.1.1). Expect itself is not passed on. nginx answers even who did not wait.
     /// </summary>
     private async ReactorTask<ProxyError> SendContinueAsync(Exchange exchange)
     {
+        bool isHere = exchange.BodyInBuffer > 0 || exchange.RequestBody.IsComplete;
         if (!exchange.Request.ExpectsContinue || exchange.HasContinued
-            || exchange.BodyInBuffer > 0 || exchange.RequestBody.IsComplete)
+            || (isHere && exchange.Route?.Pass is null))
         {
             return ProxyError.None;
         }
 
         exchange.HasContinued = true;
         SyscallResult sent = await exchange.Client.Transport.SendAsync(
-            ContinueReply, 0, ContinueReply.Length, _options.SendTimeoutMs);
+            ContinueReply, 0, ContinueReply.Length, exchange.SendTimeoutMs);
         return sent.IsSuccess ? ProxyError.None : ClientSendFailed(sent);
     }
 

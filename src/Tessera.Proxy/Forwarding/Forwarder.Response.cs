@@ -44,7 +44,8 @@ internal sealed partial class Forwarder
     {
         ResponseHead head = exchange.Response;
         ParseStatus status = head.Parse(
-            exchange.Reply.AsSpan(exchange.ReplyStart..exchange.ReplyEnd), _options.MaxHeadBytes);
+            exchange.Reply.AsSpan(exchange.ReplyStart..exchange.ReplyEnd),
+            exchange.Route?.Pass?.Config.MaxHeadBytes ?? _options.MaxHeadBytes);
         if (status == ParseStatus.Complete)
         {
             exchange.Client.Listener.Learn(LearntProtocol.Http);
@@ -53,7 +54,7 @@ internal sealed partial class Forwarder
         isWhole = status == ParseStatus.Complete
             && head.StatusCode is >= 200 or HttpStatus.SwitchingProtocols;
         bool isUnasked = head.StatusCode == HttpStatus.SwitchingProtocols
-            && !(exchange.Request.IsUpgrade && head.IsUpgrade);
+            && !exchange.IsUpgradeAsked;
         if (isWhole)
         {
             exchange.NoteUpstreamHead(_reactor.NowMs);
@@ -143,7 +144,7 @@ internal sealed partial class Forwarder
             return UpstreamFailed(exchange, ProxyErrorKind.InvalidResponse);
         }
 
-        bool isWanted = exchange.Request.MinorVersion == 1
+        bool isWanted = exchange.Request.MinorVersion == 1 && exchange.Route?.Pass is null
             && !(head.StatusCode == 100 && exchange.HasContinued);
         if (isWanted)
         {
@@ -160,7 +161,7 @@ internal sealed partial class Forwarder
                 added: default,
                 date: default);
             SyscallResult sent = await exchange.Client.Transport.SendAsync(
-                exchange.Reply, editedStart, end - editedStart, _options.SendTimeoutMs);
+                exchange.Reply, editedStart, end - editedStart, exchange.SendTimeoutMs);
             if (!sent.IsSuccess)
             {
                 return ClientSendFailed(sent);
@@ -188,6 +189,11 @@ internal sealed partial class Forwarder
     /// </summary>
     private int EditReply(Exchange exchange)
     {
+        if (exchange.Route?.Pass is { } pass)
+        {
+            return EditPassReply(exchange, pass);
+        }
+
         ResponseHead head = exchange.Response;
         RequestHead request = exchange.Request;
         BodyFraming framing = head.BodyFor(request.Method);
@@ -249,9 +255,9 @@ internal sealed partial class Forwarder
             && exchange.Client.ClosesAtOnce;
         return isLast
             ? client.SendMoreAsync(
-                exchange.Reply, exchange.ReplyStart, length, _options.SendTimeoutMs)
+                exchange.Reply, exchange.ReplyStart, length, exchange.SendTimeoutMs)
             : client.SendAsync(
-                exchange.Reply, exchange.ReplyStart, length, _options.SendTimeoutMs);
+                exchange.Reply, exchange.ReplyStart, length, exchange.SendTimeoutMs);
     }
 
     private static ProxyError NoteReplySent(Exchange exchange, SyscallResult sent, int length)
@@ -278,14 +284,15 @@ internal sealed partial class Forwarder
             return TunnelAsync(exchange);
         }
 
-        if (exchange.ReplyCoding != ContentCoding.Identity)
+        if (exchange.IsFiltered)
         {
             return RelayCompressedAsync(exchange);
         }
 
         bool isUnchunked = exchange.ReplyBody.Framing == BodyFraming.Chunked
             && exchange.Request.MinorVersion == 0;
-        return isUnchunked ? RelayUnchunkedAsync(exchange)
+        return exchange.AddsChunks ? RelayInChunksAsync(exchange)
+            : isUnchunked ? RelayUnchunkedAsync(exchange)
             : exchange.Pacer.IsLimited ? RelayPacedAsync(exchange)
             : RelayAsItIsAsync(exchange);
     }
@@ -337,7 +344,7 @@ internal sealed partial class Forwarder
             byte[] buffer = upstream.TakeReceived();
             int length = exchange.ReplyBody.Take(buffer.AsSpan(0, received.IntValue));
             exchange.HasExcess = length < received.IntValue;
-            SyscallResult sent = await client.SendAsync(buffer, 0, length, _options.SendTimeoutMs);
+            SyscallResult sent = await client.SendAsync(buffer, 0, length, exchange.SendTimeoutMs);
             _reactor.Buffers.Return(buffer);
             exchange.BodyBytesSent += client.Sent;
             if (!sent.IsSuccess)

@@ -34,6 +34,10 @@ internal sealed class Route
         Files = config.Files is null ? null : new FileSite(config.Files);
         Compression = config.Compression is null ? null : new CompressionRule(config.Compression);
         Style = config.Answers is null ? null : new AnswerStyle(config.Answers);
+        Gzip = config.Gzip is null ? null : new GzipRule(config.Gzip);
+        Substitution = config.Substitution is null
+            ? null
+            : new SubstitutionRule(config.Substitution);
         HeadRules = config.Client is not { } client ? HeadRules.Strict : HeadRules.Tolerant with
         {
             IgnoresInvalidNames = client.IgnoresInvalidNames,
@@ -64,11 +68,12 @@ internal sealed class Route
         ReplyBody = config.Reply is { } reply ? Template.Parse(reply.Body) : null;
         ReplyType = Encoding.ASCII.GetBytes(config.Reply?.ContentType ?? "");
         Rewrite = config.Rewrite is { } rewrite ? new PathRewrite(rewrite) : null;
+        Pass = config.Pass is { } pass ? new PassRule(pass) : null;
         RequestFields = FieldEdit.OfRequest(config.RequestHeaders);
         ResponseFields = FieldEdit.OfResponse(config.ResponseHeaders);
         NeedsGroups = PathPattern is not null
             && (Location is { UsesGroups: true } || ReplyBody is { UsesGroups: true }
-                || RequestFields is { UsesGroups: true }
+                || RequestFields is { UsesGroups: true } || Pass is { UsesGroups: true }
                 || ResponseFields is { UsesGroups: true });
         IsPlain = backend is not null
             && Gate is null
@@ -80,7 +85,7 @@ internal sealed class Route
             && config is
             {
                 Flow: null, Rewrite: null, Compression: null, Redirect: null, Reply: null,
-                Files: null, Answers: null, Documents: null
+                Files: null, Answers: null, Documents: null, Pass: null
             }
             && config.RequestHeaders.IsEmpty
             && config.ResponseHeaders.IsEmpty;
@@ -105,6 +110,12 @@ internal sealed class Route
     public CompressionRule? Compression { get; }
 
     public RouteFlow? Flow { get; }
+
+    /// <summary>Which answers are compressed as nginx does it; null for none.</summary>
+    public GzipRule? Gzip { get; }
+
+    /// <summary>Texts that are replaced in answers; null for none.</summary>
+    public SubstitutionRule? Substitution { get; }
 
     /// <summary>How the heads of its clients are read.</summary>
     public HeadRules HeadRules { get; }
@@ -149,6 +160,9 @@ internal sealed class Route
     public byte[] ReplyType { get; }
 
     public PathRewrite? Rewrite { get; }
+
+    /// <summary>Null passes requests as they are.</summary>
+    public PassRule? Pass { get; }
 
     public FieldEdit? RequestFields { get; }
 

@@ -6,18 +6,25 @@ namespace Tessera.Proxy.Variables;
 /// <summary>What variables say of a client's connection. Stateless.</summary>
 internal static class ConnectionValue
 {
-    public static void Write(Variable variable, ref ByteWriter writer, ClientConnection client)
+    public static void Write(Variable variable, ref ByteWriter writer, Exchange exchange)
     {
+        ClientConnection client = exchange.Client;
         switch (variable)
         {
             case Variable.RemoteAddr:
-                writer.Write(client.PeerText);
+                writer.Write(exchange.PeerText);
                 break;
             case Variable.RemotePort:
+                writer.WriteNumber(exchange.Peer.Port);
+                break;
+            case Variable.RealipRemoteAddr:
+                writer.Write(client.PeerText);
+                break;
+            case Variable.RealipRemotePort:
                 writer.WriteNumber(client.Peer.Port);
                 break;
             case Variable.BinaryRemoteAddr:
-                InternetAddress peer = client.Peer;
+                InternetAddress peer = exchange.Peer;
                 writer.Write(peer.Host);
                 break;
             case Variable.ServerAddr:

@@ -6,6 +6,9 @@ internal static class VariableFactory
     public static OwnVariable Create(VariableConfig config, int slot) => config switch
     {
         SetVariableConfig set => new SetVariable(set.Name, slot),
+        MapConfig map => new MapVariable(map, slot),
+        GeoConfig geo => new GeoVariable(geo, slot),
+        SplitConfig split => new SplitVariable(split, slot),
         _ => throw new InvalidOperationException($"{config.GetType().Name} has no variable"),
     };
 }

@@ -25,9 +25,9 @@ internal static class VariableValue
         switch (name.Variable)
         {
             case >= Variable.RemoteAddr and <= Variable.TcpinfoRcvSpace:
-                ConnectionValue.Write(name.Variable, ref writer, exchange.Client);
+                ConnectionValue.Write(name.Variable, ref writer, exchange);
                 break;
-            case >= Variable.Request and <= Variable.ProxyHost:
+            case >= Variable.Request and <= Variable.ProxyPort:
                 WriteRequest(name.Variable, ref writer, exchange);
                 break;
             case >= Variable.UpstreamAddr and <= Variable.UpstreamQueueTime:
@@ -175,8 +175,17 @@ internal static class VariableValue
             case Variable.LimitRate:
                 writer.WriteNumber(route.Flow?.BytesPerSecond ?? 0);
                 break;
+            case Variable.ProxyHost when exchange.Route.Pass is not null:
+                writer.Write(exchange.PassHost);
+                break;
             case Variable.ProxyHost:
                 writer.WriteText(route.Backend);
+                break;
+            case Variable.ProxyPort when exchange.Route.Pass is not null:
+                writer.Write(exchange.PassPort);
+                break;
+            case Variable.ProxyPort:
+                writer.WriteNumber(exchange.Client.Listener.Address.Port);
                 break;
         }
     }
@@ -220,7 +229,7 @@ internal static class VariableValue
                 writer.WriteText(exchange.Backend?.Name);
                 break;
             case Variable.Instance when exchange.TryCount > 0:
-                writer.WriteText(exchange.Tries[^1].Endpoint.Id);
+                writer.WriteText(exchange.Tries[^1].Endpoint?.Id);
                 break;
             case Variable.TraceId:
                 exchange.Trace.WriteTraceId(ref writer);

@@ -3,6 +3,9 @@ namespace Tessera.Proxy.Nginx;
 /// <summary>What concerns the process as a whole: main and events. Stateless.</summary>
 internal static class CoreModule
 {
+    /// <summary>nginx counts the bytes of a head only; so many fields fit into most.</summary>
+    private const int MaxFields = 256;
+
     public static DirectiveRule[] Directives { get; } =
     [
         new("daemon", NginxContext.Main) { Kind = ValueKind.Flag },
@@ -26,6 +29,7 @@ internal static class CoreModule
             : NginxValue.Number(main.Find("worker_processes") ?? main.Directives[0], workers);
         return new ProxyOptions
         {
+            MaxHeaderCount = MaxFields,
             MinBodyBytesPerSecond = 0,
             MinSendBytesPerSecond = 0,
             Reactors = Math.Clamp(reactors, 1, 256),

@@ -31,6 +31,8 @@ internal static class HttpModule
             Variables = new NginxVariables(),
             Warn = warn,
         };
+        MapModule.Read(http, reading.Variables);
+        GeoModule.Read(http, reading);
         var listeners = new Dictionary<IPEndPoint, ListenerReading>();
         foreach (NginxDirective block in http.AllHere("server"))
         {

@@ -20,6 +20,7 @@ internal static class LocationModule
     [
         AnswerModule.Apply,
         ClientModule.Apply,
+        GzipModule.Apply,
         LimitModule.Apply,
         RedirectionModule.Apply,
         ContentModule.Apply,

@@ -1,0 +1,161 @@
+using Tessera.Proxy.Answers;
+using Tessera.Proxy.Compression;
+using Tessera.Proxy.Http;
+using Tessera.Proxy.Routing;
+
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>
+/// Writes the head that a client gets for an answer of a backend, in nginx's order
+/// (ngx_http_header_filter): what says who answers, what, how long and over which connection, then
+/// the backend's other fields in theirs. Stateless.
+/// </summary>
+internal static class PassReplyWriter
+{
+    /// <param name="reply">Begins at the head's first byte.</param>
+    /// <param name="body">How the client gets it: in chunks that the backend did not make.</param>
+    public static void Write(
+        ref ByteWriter writer, Exchange exchange, PassRule rule, scoped ReadOnlySpan<byte> reply,
+        ConnectionOption option)
+    {
+        ResponseHead head = exchange.Response;
+        writer.Write("HTTP/1.1 "u8);
+        writer.WriteNumber(head.StatusCode);
+        writer.Write(head.ReasonLength > 0 ? " "u8 : default);
+        writer.Write(reply.Slice(head.ReasonStart, head.ReasonLength));
+        writer.Write("\r\n"u8);
+        WriteOwnFields(ref writer, exchange, rule, reply);
+        WriteLength(ref writer, exchange);
+        AnswerHead.WriteConnection(ref writer, exchange, option);
+        writer.Write(exchange.Varies ? "Vary: Accept-Encoding\r\n"u8 : default);
+        foreach (ref readonly HeaderField field in head.Headers.AsSpan(0, head.HeaderCount))
+        {
+            if (field.Kind == HeaderKind.ETag && exchange.IsFiltered)
+            {
+                exchange.WriteETag(ref writer, field.Value(reply));
+            }
+            else if (Passes(exchange, field, rule, reply))
+            {
+                WriteField(ref writer, exchange, rule, field, reply);
+            }
+        }
+
+        writer.Write(exchange.AddedFields);
+        writer.Write(exchange.ReplyCoding == ContentCoding.Gzip
+            ? "Content-Encoding: gzip\r\n"u8
+            : default);
+        writer.Write("\r\n"u8);
+    }
+
+    /// <summary>Who answers, when, and of which type it is.</summary>
+    private static void WriteOwnFields(
+        ref ByteWriter writer, Exchange exchange, PassRule rule, scoped ReadOnlySpan<byte> reply)
+    {
+        ResponseHead head = exchange.Response;
+        int type = IndexOf(head, HeaderKind.ContentType);
+        if (rule.Hides("Server"u8))
+        {
+            writer.Write(exchange.Style is { } own ? own.ServerLine : ServerName.Line);
+        }
+
+        if (rule.Hides("Date"u8))
+        {
+            writer.Write("Date: "u8);
+            writer.Write(exchange.Client.Shard.Clock.HttpDate);
+            writer.Write("\r\n"u8);
+        }
+
+        if (type >= 0 && head.Headers[type].ValueLength > 0 && !rule.Hides("Content-Type"u8))
+        {
+            writer.Write("Content-Type: "u8);
+            ReadOnlySpan<byte> value = head.Headers[type].Value(reply);
+            if (exchange.Style is { } style)
+            {
+                style.WriteType(ref writer, value, exchange);
+            }
+            else
+            {
+                writer.Write(value);
+            }
+
+            writer.Write("\r\n"u8);
+        }
+    }
+
+    private static void WriteLength(ref ByteWriter writer, Exchange exchange)
+    {
+        ResponseHead head = exchange.Response;
+        bool isAsItWas = !exchange.IsFiltered;
+        if (isAsItWas && !head.IsChunked && head.ContentLength >= 0)
+        {
+            writer.Write("Content-Length: "u8);
+            writer.WriteNumber(head.ContentLength);
+            writer.Write("\r\n"u8);
+        }
+
+        bool isChunked = exchange.AddsChunks
+            || (exchange.TakesChunks
+                && (!isAsItWas || exchange.ReplyBody.Framing == BodyFraming.Chunked));
+        writer.Write(isChunked ? "Transfer-Encoding: chunked\r\n"u8 : default);
+    }
+
+    /// <summary>What was written already, or is for the backend's own hop, does not.</summary>
+    private static bool Passes(
+        Exchange exchange, in HeaderField field, PassRule rule, ReadOnlySpan<byte> reply) =>
+        field.Kind is not (HeaderKind.Connection or HeaderKind.KeepAlive
+            or HeaderKind.TransferEncoding or HeaderKind.ContentLength or HeaderKind.ContentType
+            or HeaderKind.Trailer)
+        && !(exchange.IsFiltered && field.Kind == HeaderKind.AcceptRanges)
+        && !(exchange.LosesValidators && Is(field, reply, "Last-Modified"u8))
+        && !(exchange.HasExpiry
+            && (field.Kind == HeaderKind.CacheControl || Is(field, reply, "Expires"u8)))
+        && !rule.Hides(field.Name(reply));
+
+    private static bool Is(
+        in HeaderField field, ReadOnlySpan<byte> reply, ReadOnlySpan<byte> name) =>
+        field.NameLength == name.Length
+        && System.Text.Ascii.EqualsIgnoreCase(field.Name(reply), name);
+
+    private static void WriteField(
+        ref ByteWriter writer, Exchange exchange, PassRule rule, in HeaderField field,
+        scoped ReadOnlySpan<byte> reply)
+    {
+        writer.Write(field.Name(reply));
+        writer.Write(": "u8);
+        int start = writer.Length;
+        ReadOnlySpan<byte> value = field.Value(reply);
+        bool isRewritten = field.Kind switch
+        {
+            HeaderKind.Location => ReplyRewrite.TryRedirect(ref writer, exchange, rule, value),
+            HeaderKind.SetCookie when !rule.KeepsCookies =>
+                ReplyRewrite.TryCookie(ref writer, exchange, rule, value),
+            HeaderKind.Other when rule.Redirects.Length > 0 && field.NameLength == 7
+                && System.Text.Ascii.EqualsIgnoreCase(field.Name(reply), "refresh"u8) =>
+                ReplyRewrite.TryRefresh(ref writer, exchange, rule, value),
+            _ => false,
+        };
+        if (isRewritten)
+        {
+            writer.RemoveControls(start);
+        }
+        else
+        {
+            writer.Write(value);
+        }
+
+        writer.Write("\r\n"u8);
+    }
+
+    private static int IndexOf(ResponseHead head, HeaderKind kind)
+    {
+        for (int i = 0; i < head.HeaderCount; i++)
+        {
+            if (head.Headers[i].Kind == kind)
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+}
