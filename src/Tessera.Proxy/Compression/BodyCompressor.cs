@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Compression;
+using Tessera.Proxy.Answers;
 
 namespace Tessera.Proxy.Compression;
 
@@ -17,7 +18,8 @@ internal enum CompressionFlush : byte
 }
 
 /// <summary>
-/// Compresses one body, in steps that are short enough for a reactor. Its memory is about 300 KiB
+/// Compresses one body, perhaps with other texts in it, in steps that are short enough for a
+/// reactor. Its memory is about 300 KiB
 /// for gzip and 1 MiB for Brotli. Owned by one reactor.
 /// </summary>
 internal sealed class BodyCompressor : IDisposable
@@ -31,18 +33,25 @@ internal sealed class BodyCompressor : IDisposable
     private const int BrotliWindowBits = 18;
 
     private readonly GZipStream? _gzip;
+    private readonly Substitution? _substitution;
+    private readonly ContentCoding _coding;
     private BrotliEncoder _brotli;
 
     /// <param name="level">1 to 9.</param>
-    public BodyCompressor(ContentCoding coding, int level, CompressedOutput output)
+    /// <param name="substitution">Done before; null changes nothing.</param>
+    public BodyCompressor(
+        ContentCoding coding, int level, CompressedOutput output,
+        Substitution? substitution = null)
     {
         Output = output;
+        _substitution = substitution;
+        _coding = coding;
         if (coding == ContentCoding.Gzip)
         {
             _gzip = new GZipStream(
                 output, new ZLibCompressionOptions { CompressionLevel = level }, leaveOpen: true);
         }
-        else
+        else if (coding == ContentCoding.Brotli)
         {
             _brotli = new BrotliEncoder(level, BrotliWindowBits);
         }
@@ -53,13 +62,27 @@ internal sealed class BodyCompressor : IDisposable
     /// <summary>Takes at most <see cref="StepBytes"/>.</summary>
     public void Write(ReadOnlySpan<byte> data, CompressionFlush flush)
     {
-        if (_gzip is null)
+        if (_coding == ContentCoding.Brotli)
         {
             WriteBrotli(data, flush);
             return;
         }
 
-        _gzip.Write(data);
+        Stream next = _gzip ?? (Stream)Output;
+        if (_substitution is null)
+        {
+            next.Write(data);
+        }
+        else
+        {
+            _substitution.Write(data, flush == CompressionFlush.Finish, next);
+        }
+
+        if (_gzip is null)
+        {
+            return;
+        }
+
         if (flush == CompressionFlush.Flush)
         {
             _gzip.Flush();

@@ -64,8 +64,18 @@ internal sealed class CompressedOutput : Stream
     /// What is pending as one chunk, with the last chunk behind it when the body ends. It is valid
     /// until the next write.
     /// </summary>
-    public byte[] TakeChunk(bool isLast, out int start, out int length)
+    /// <param name="isChunked">False leaves it without framing.</param>
+    public byte[] TakeChunk(
+        bool isLast, out int start, out int length, bool isChunked = true)
     {
+        if (!isChunked)
+        {
+            start = ChunkHeadBytes;
+            length = _length;
+            _length = 0;
+            return _buffer;
+        }
+
         int end = ChunkHeadBytes + _length;
         start = ChunkHeadBytes;
         if (_length > 0)

@@ -1,3 +1,5 @@
+using Tessera.Proxy.Answers;
+
 namespace Tessera.Proxy.Compression;
 
 /// <summary>
@@ -16,11 +18,14 @@ internal sealed class CompressorStock
 
     public bool HasRoom => _active < MaxActive;
 
-    public BodyCompressor Rent(ContentCoding coding, int level)
+    /// <param name="substitution">Done before it is compressed; null changes nothing.</param>
+    public BodyCompressor Rent(
+        ContentCoding coding, int level, Substitution? substitution = null)
     {
         _active++;
         return new BodyCompressor(
-            coding, level, _spare.TryPop(out CompressedOutput? output) ? output : new());
+            coding, level, _spare.TryPop(out CompressedOutput? output) ? output : new(),
+            substitution);
     }
 
     public void Return(BodyCompressor compressor)

@@ -127,6 +127,21 @@ public sealed record RouteConfig
     /// <summary>Of a TCP listener's route; null passes bytes through and does nothing else.</summary>
     public StreamConfig? Stream { get; init; }
 
+    /// <summary>Answers from files as nginx does; null where something else answers.</summary>
+    public DocumentsConfig? Documents { get; init; }
+
+    /// <summary>How answers look; null answers in plain words.</summary>
+    public AnswerConfig? Answers { get; init; }
+
+    /// <summary>Compresses answers as nginx does; null leaves them.</summary>
+    public GzipConfig? Gzip { get; init; }
+
+    /// <summary>Replaces texts in answers; null leaves them.</summary>
+    public SubstitutionConfig? Substitution { get; init; }
+
+    /// <summary>How clients are waited for; null takes <see cref="ProxyOptions"/>.</summary>
+    public ClientConfig? Client { get; init; }
+
     /// <summary>Null for a route that is no location of a <see cref="ServerConfig"/>.</summary>
     public LocationConfig? Location { get; init; }
 }

@@ -64,7 +64,7 @@ internal sealed partial class FileServer
             }
 
             SyscallResult sent = await client.SendFileAsync(
-                file.Descriptor, offset + done, turn, _shard.Options.SendTimeoutMs);
+                file.Descriptor, offset + done, turn, exchange.SendTimeoutMs);
             exchange.BodyBytesSent += client.Sent;
             exchange.Pacer.NoteSent(client.Sent);
             done += client.Sent;
@@ -86,7 +86,7 @@ internal sealed partial class FileServer
     private async ReactorTask<ProxyError> SendPartsAsync(Exchange exchange, FileReply reply)
     {
         Transport client = exchange.Client.Transport;
-        int timeoutMs = _shard.Options.SendTimeoutMs;
+        int timeoutMs = exchange.SendTimeoutMs;
         ByteRange[] parts = reply.Parts!;
         byte[] buffer = _reactor.Buffers.Rent(FileReply.MaxPartHeadBytes);
         ProxyError error = ProxyError.None;
@@ -174,7 +174,7 @@ internal sealed partial class FileServer
         exchange.HasReachedClient = true;
         exchange.NoteSentHead(buffer.AsSpan(0, length));
         Transport client = exchange.Client.Transport;
-        int timeoutMs = _shard.Options.SendTimeoutMs;
+        int timeoutMs = exchange.SendTimeoutMs;
         SyscallResult sent = hasBody
             ? await client.SendMoreAsync(buffer, 0, length, timeoutMs)
             : await client.SendAsync(buffer, 0, length, timeoutMs);

@@ -131,9 +131,9 @@ internal sealed partial class FileServer
         bool isAll = isCopied || !hasBody || reply.BodyLength == 0;
         SyscallResult sent = isAll
             ? await exchange.Client.Transport.SendAsync(
-                buffer, 0, length, _shard.Options.SendTimeoutMs)
+                buffer, 0, length, exchange.SendTimeoutMs)
             : await exchange.Client.Transport.SendMoreAsync(
-                buffer, 0, length, _shard.Options.SendTimeoutMs);
+                buffer, 0, length, exchange.SendTimeoutMs);
         _reactor.Buffers.Return(buffer);
         if (!sent.IsSuccess)
         {
@@ -375,7 +375,7 @@ internal sealed partial class FileServer
         exchange.HasReachedClient = true;
         exchange.NoteSentHead(buffer.AsSpan(0, length));
         SyscallResult sent = await exchange.Client.Transport.SendAsync(
-            buffer, 0, length, _shard.Options.SendTimeoutMs);
+            buffer, 0, length, exchange.SendTimeoutMs);
         _reactor.Buffers.Return(buffer);
         return sent.IsSuccess ? ProxyError.None : SendFailed(sent);
     }

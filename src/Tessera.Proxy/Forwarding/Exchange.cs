@@ -269,6 +269,7 @@ internal sealed partial class Exchange
     {
         Route = route;
         Backend = route.Backend!;
+        Response.Rules = route.Pass is null ? HeadRules.Strict : HeadRules.Tolerant;
         Groups = route.NeedsGroups && Server is null
             ? route.PathPattern!.Match(Path)?.Groups
             : null;
@@ -306,9 +307,15 @@ internal sealed partial class Exchange
     /// </summary>
     public void AddRouteFields()
     {
-        if (!_hasRouteFields && Route?.ResponseFields is { } fields)
+        if (_hasRouteFields)
         {
-            _hasRouteFields = true;
+            return;
+        }
+
+        _hasRouteFields = true;
+        AddExpiry();
+        if (Route?.ResponseFields is { } fields)
+        {
             Span<byte> scratch = stackalloc byte[MaxSpareBytes];
             fields.AddTo(this, scratch);
         }
@@ -501,6 +508,7 @@ internal sealed partial class Exchange
         ResetTelemetry();
         ResetLimits();
         ResetStream();
+        ResetAnswer();
         ResetLocation();
         ResetPass();
         ResetAsking();

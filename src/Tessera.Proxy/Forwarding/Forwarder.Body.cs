@@ -46,7 +46,7 @@ internal sealed partial class Forwarder
                 start,
                 exchange.RequestBody.ReceiveLimit(room),
                 exchange.BodyFloor.TimeoutMs(
-                    _options.BodyTimeoutMs, _options.MinBodyBytesPerSecond));
+                    exchange.BodyTimeoutMs, _options.MinBodyBytesPerSecond));
             exchange.BodyFloor.Note(
                 _reactor.NowMs - startMs,
                 Math.Max(0, received.Value),

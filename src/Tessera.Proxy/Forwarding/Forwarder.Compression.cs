@@ -22,7 +22,7 @@ internal sealed partial class Forwarder
         Transport client = exchange.Client.Transport;
         Transport upstream = exchange.Upstream!.Transport;
         BodyCompressor compressor = _shard.Compressors.Rent(
-            exchange.ReplyCoding, exchange.Route!.Compression!.Level);
+            exchange.ReplyCoding, exchange.CompressionLevel, exchange.Substitution);
         try
         {
             int start = exchange.ReplyBodyStart;
@@ -108,7 +108,8 @@ internal sealed partial class Forwarder
             return ProxyError.None;
         }
 
-        byte[] chunk = output.TakeChunk(isLast, out int start, out int length);
+        byte[] chunk = output.TakeChunk(
+            isLast, out int start, out int length, exchange.TakesChunks);
         SyscallResult sent = await SendPacedAsync(exchange, chunk, start, length);
         return sent.IsSuccess ? ProxyError.None : ClientSendFailed(sent);
     }

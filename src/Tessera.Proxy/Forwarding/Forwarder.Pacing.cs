@@ -30,7 +30,7 @@ internal sealed partial class Forwarder
             }
 
             SyscallResult sent = await client.SendAsync(
-                buffer, start, allowed, _options.SendTimeoutMs);
+                buffer, start, allowed, exchange.SendTimeoutMs);
             exchange.BodyBytesSent += client.Sent;
             if (!sent.IsSuccess)
             {
@@ -134,7 +134,7 @@ internal sealed partial class Forwarder
             // (3) To the client.
             byte[] buffer = upstream.TakeReceived();
             length = TakeBody(exchange, buffer.AsSpan(0, received.IntValue));
-            sent = await client.SendAsync(buffer, 0, length, _options.SendTimeoutMs);
+            sent = await client.SendAsync(buffer, 0, length, exchange.SendTimeoutMs);
             _reactor.Buffers.Return(buffer);
             exchange.BodyBytesSent += client.Sent;
             exchange.Pacer.NoteSent(client.Sent);

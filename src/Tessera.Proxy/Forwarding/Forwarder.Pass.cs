@@ -95,7 +95,7 @@ internal sealed partial class Forwarder
             SyscallResult received = await client.ReceiveRentedAsync(
                 exchange.RequestBody.ReceiveLimit(_reactor.Buffers.HeadBytes),
                 0,
-                _options.BodyTimeoutMs);
+                exchange.BodyTimeoutMs);
             if (!received.IsSuccess || received.Value == 0)
             {
                 return BodyReceiveFailed(received);
@@ -131,7 +131,7 @@ internal sealed partial class Forwarder
         while (!error.IsError && !exchange.RequestBody.IsComplete)
         {
             SyscallResult received = await client.ReceiveRentedAsync(
-                _reactor.Buffers.HeadBytes, 0, _options.BodyTimeoutMs);
+                _reactor.Buffers.HeadBytes, 0, exchange.BodyTimeoutMs);
             if (!received.IsSuccess || received.Value == 0)
             {
                 return BodyReceiveFailed(received);
@@ -267,14 +267,15 @@ internal sealed partial class Forwarder
                 exchange, compression, framing, _shard.Compressors.HasRoom);
         }
 
+        PassFilters.Prepare(exchange, rule, framing);
         SetPace(exchange, rule);
         bool isTunnel = head.StatusCode == HttpStatus.SwitchingProtocols;
-        bool isCompressed = exchange.ReplyCoding != ContentCoding.Identity;
-        bool knowsChunks = request.MinorVersion == 1;
+        bool isCompressed = exchange.IsFiltered;
+        bool knowsChunks = exchange.TakesChunks;
         exchange.AddsChunks = framing == BodyFraming.UntilClose && knowsChunks && !isCompressed
             && !isTunnel;
-        bool isDelimited = isCompressed || knowsChunks
-            || framing is BodyFraming.None or BodyFraming.Length;
+        bool isDelimited = knowsChunks || framing == BodyFraming.None
+            || (framing == BodyFraming.Length && !isCompressed);
         ConnectionOption option = exchange.Client.DecideConnection(exchange, isDelimited);
         exchange.NoteReplyHead(_reactor.NowMs);
         bool isRelayedLater = isCompressed
@@ -450,7 +451,7 @@ internal sealed partial class Forwarder
             if (received is { IsSuccess: true, Value: 0 } && exchange.ReplyBody.TryEnd())
             {
                 SyscallResult ended = await client.SendAsync(
-                    LastChunk, 0, LastChunk.Length, _options.SendTimeoutMs);
+                    LastChunk, 0, LastChunk.Length, exchange.SendTimeoutMs);
                 return ended.IsSuccess ? ProxyError.None : ClientSendFailed(ended);
             }
 

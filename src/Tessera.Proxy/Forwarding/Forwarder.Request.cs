@@ -46,7 +46,7 @@ internal sealed partial class Forwarder
                         _reactor.Buffers.RelayLength - RequestWriter.MaxAddedBytes),
                     0,
                     exchange.BodyFloor.TimeoutMs(
-                        _options.BodyTimeoutMs, _options.MinBodyBytesPerSecond));
+                        exchange.BodyTimeoutMs, _options.MinBodyBytesPerSecond));
                 upstream.Handle.Unwatch();
                 exchange.BodyFloor.Note(
                     _reactor.NowMs - startMs,
@@ -106,7 +106,7 @@ internal sealed partial class Forwarder
 
         exchange.HasContinued = true;
         SyscallResult sent = await exchange.Client.Transport.SendAsync(
-            ContinueReply, 0, ContinueReply.Length, _options.SendTimeoutMs);
+            ContinueReply, 0, ContinueReply.Length, exchange.SendTimeoutMs);
         return sent.IsSuccess ? ProxyError.None : ClientSendFailed(sent);
     }
 

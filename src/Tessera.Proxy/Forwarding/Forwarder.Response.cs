@@ -161,7 +161,7 @@ internal sealed partial class Forwarder
                 added: default,
                 date: default);
             SyscallResult sent = await exchange.Client.Transport.SendAsync(
-                exchange.Reply, editedStart, end - editedStart, _options.SendTimeoutMs);
+                exchange.Reply, editedStart, end - editedStart, exchange.SendTimeoutMs);
             if (!sent.IsSuccess)
             {
                 return ClientSendFailed(sent);
@@ -255,9 +255,9 @@ internal sealed partial class Forwarder
             && exchange.Client.ClosesAtOnce;
         return isLast
             ? client.SendMoreAsync(
-                exchange.Reply, exchange.ReplyStart, length, _options.SendTimeoutMs)
+                exchange.Reply, exchange.ReplyStart, length, exchange.SendTimeoutMs)
             : client.SendAsync(
-                exchange.Reply, exchange.ReplyStart, length, _options.SendTimeoutMs);
+                exchange.Reply, exchange.ReplyStart, length, exchange.SendTimeoutMs);
     }
 
     private static ProxyError NoteReplySent(Exchange exchange, SyscallResult sent, int length)
@@ -284,7 +284,7 @@ internal sealed partial class Forwarder
             return TunnelAsync(exchange);
         }
 
-        if (exchange.ReplyCoding != ContentCoding.Identity)
+        if (exchange.IsFiltered)
         {
             return RelayCompressedAsync(exchange);
         }
@@ -344,7 +344,7 @@ internal sealed partial class Forwarder
             byte[] buffer = upstream.TakeReceived();
             int length = exchange.ReplyBody.Take(buffer.AsSpan(0, received.IntValue));
             exchange.HasExcess = length < received.IntValue;
-            SyscallResult sent = await client.SendAsync(buffer, 0, length, _options.SendTimeoutMs);
+            SyscallResult sent = await client.SendAsync(buffer, 0, length, exchange.SendTimeoutMs);
             _reactor.Buffers.Return(buffer);
             exchange.BodyBytesSent += client.Sent;
             if (!sent.IsSuccess)

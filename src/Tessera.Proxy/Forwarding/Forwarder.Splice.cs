@@ -45,7 +45,7 @@ internal sealed partial class Forwarder
 
                 exchange.ReplyBody.Skip(filled.IntValue);
                 SyscallResult sent = await client.DrainAsync(
-                    pipe, filled.IntValue, _options.SendTimeoutMs);
+                    pipe, filled.IntValue, exchange.SendTimeoutMs);
                 exchange.BodyBytesSent += client.Sent;
                 if (!sent.IsSuccess)
                 {

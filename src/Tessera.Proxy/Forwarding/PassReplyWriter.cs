@@ -1,3 +1,4 @@
+using Tessera.Proxy.Answers;
 using Tessera.Proxy.Compression;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Routing;
@@ -18,40 +19,44 @@ internal static class PassReplyWriter
         ConnectionOption option)
     {
         ResponseHead head = exchange.Response;
-        int lineEnd = head.HeaderCount > 0 ? head.Headers[0].Start : head.Length - 2;
         writer.Write("HTTP/1.1 "u8);
         if (exchange.StatusOverride > 0)
         {
             writer.WriteNumber(exchange.StatusOverride);
             writer.Write((byte)' ');
             writer.Write(HttpStatus.ReasonOf(exchange.StatusOverride));
-            writer.Write("\r\n"u8);
         }
         else
         {
-            writer.Write(reply["HTTP/1.1 ".Length..lineEnd]);
+            writer.WriteNumber(head.StatusCode);
+            writer.Write(head.ReasonLength > 0 ? " "u8 : default);
+            writer.Write(reply.Slice(head.ReasonStart, head.ReasonLength));
         }
 
+        writer.Write("\r\n"u8);
         WriteOwnFields(ref writer, exchange, rule, reply);
         WriteLength(ref writer, exchange);
         int location = WriteLocation(ref writer, exchange, rule, reply);
-        writer.Write(option switch
-        {
-            ConnectionOption.Close => "Connection: close\r\n"u8,
-            ConnectionOption.Upgrade => "Connection: upgrade\r\n"u8,
-            _ => "Connection: keep-alive\r\n"u8,
-        });
+        AnswerHead.WriteConnection(ref writer, exchange, option);
+        writer.Write(exchange.Varies ? "Vary: Accept-Encoding\r\n"u8 : default);
         writer.Write(exchange.AddedFields[..exchange.CarriedBytes]);
         for (int i = 0; i < head.HeaderCount; i++)
         {
             ref readonly HeaderField field = ref head.Headers[i];
-            if (i != location && Passes(field, rule, reply, exchange.ReplyCoding))
+            if (field.Kind == HeaderKind.ETag && exchange.IsFiltered)
+            {
+                exchange.WriteETag(ref writer, field.Value(reply));
+            }
+            else if (i != location && Passes(exchange, field, rule, reply))
             {
                 WriteField(ref writer, exchange, rule, field, reply);
             }
         }
 
         writer.Write(exchange.AddedFields[exchange.CarriedBytes..]);
+        writer.Write(exchange.ReplyCoding == ContentCoding.Gzip
+            ? "Content-Encoding: gzip\r\n"u8
+            : default);
         writer.Write("\r\n"u8);
     }
 
@@ -63,9 +68,7 @@ internal static class PassReplyWriter
         int type = IndexOf(head, HeaderKind.ContentType);
         if (rule.Hides("Server"u8))
         {
-            writer.Write("Server: "u8);
-            writer.Write(ServerName.Text);
-            writer.Write("\r\n"u8);
+            writer.Write(exchange.Style is { } own ? own.ServerLine : ServerName.Line);
         }
 
         if (rule.Hides("Date"u8))
@@ -78,7 +81,16 @@ internal static class PassReplyWriter
         if (type >= 0 && head.Headers[type].ValueLength > 0 && !rule.Hides("Content-Type"u8))
         {
             writer.Write("Content-Type: "u8);
-            writer.Write(head.Headers[type].Value(reply));
+            ReadOnlySpan<byte> value = head.Headers[type].Value(reply);
+            if (exchange.Style is { } style)
+            {
+                style.WriteType(ref writer, value, exchange);
+            }
+            else
+            {
+                writer.Write(value);
+            }
+
             writer.Write("\r\n"u8);
         }
     }
@@ -86,7 +98,7 @@ internal static class PassReplyWriter
     private static void WriteLength(ref ByteWriter writer, Exchange exchange)
     {
         ResponseHead head = exchange.Response;
-        bool isAsItWas = exchange.ReplyCoding == ContentCoding.Identity;
+        bool isAsItWas = !exchange.IsFiltered;
         if (isAsItWas && !head.IsChunked && head.ContentLength >= 0)
         {
             writer.Write("Content-Length: "u8);
@@ -95,8 +107,8 @@ internal static class PassReplyWriter
         }
 
         bool isChunked = exchange.AddsChunks
-            || (isAsItWas && exchange.ReplyBody.Framing == BodyFraming.Chunked
-                && exchange.Request.MinorVersion == 1);
+            || (exchange.TakesChunks
+                && (!isAsItWas || exchange.ReplyBody.Framing == BodyFraming.Chunked));
         writer.Write(isChunked ? "Transfer-Encoding: chunked\r\n"u8 : default);
     }
 
@@ -137,12 +149,20 @@ internal static class PassReplyWriter
 
     /// <summary>What was written already, or is for the backend's own hop, does not.</summary>
     private static bool Passes(
-        in HeaderField field, PassRule rule, ReadOnlySpan<byte> reply, ContentCoding coding) =>
+        Exchange exchange, in HeaderField field, PassRule rule, ReadOnlySpan<byte> reply) =>
         field.Kind is not (HeaderKind.Connection or HeaderKind.KeepAlive
             or HeaderKind.TransferEncoding or HeaderKind.ContentLength or HeaderKind.ContentType
             or HeaderKind.Trailer)
-        && !(coding != ContentCoding.Identity && field.IsHopByHop)
+        && !(exchange.IsFiltered && field.Kind == HeaderKind.AcceptRanges)
+        && !(exchange.LosesValidators && Is(field, reply, "Last-Modified"u8))
+        && !(exchange.HasExpiry
+            && (field.Kind == HeaderKind.CacheControl || Is(field, reply, "Expires"u8)))
         && !rule.Hides(field.Name(reply));
+
+    private static bool Is(
+        in HeaderField field, ReadOnlySpan<byte> reply, ReadOnlySpan<byte> name) =>
+        field.NameLength == name.Length
+        && System.Text.Ascii.EqualsIgnoreCase(field.Name(reply), name);
 
     private static void WriteField(
         ref ByteWriter writer, Exchange exchange, PassRule rule, in HeaderField field,

@@ -4,5 +4,6 @@ namespace Tessera.Proxy.Forwarding;
 /// </summary>
 internal static class ServerName
 {
-    public static ReadOnlySpan<byte> Text => "nginx"u8;
+    /// <summary>The whole line.</summary>
+    public static ReadOnlySpan<byte> Line => "Server: nginx\r\n"u8;
 }

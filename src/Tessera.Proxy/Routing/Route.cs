@@ -1,8 +1,10 @@
 using System.Text;
 using Tessera.Proxy.Access;
+using Tessera.Proxy.Answers;
 using Tessera.Proxy.Compression;
 using Tessera.Proxy.Files;
 using Tessera.Proxy.Flow;
+using Tessera.Proxy.Http;
 using Tessera.Proxy.Scripts;
 using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Variables;
@@ -31,6 +33,19 @@ internal sealed class Route
         Gate = config.Access is null ? null : new AccessGate(config.Access);
         Files = config.Files is null ? null : new FileSite(config.Files);
         Compression = config.Compression is null ? null : new CompressionRule(config.Compression);
+        Style = config.Answers is null ? null : new AnswerStyle(config.Answers);
+        Gzip = config.Gzip is null ? null : new GzipRule(config.Gzip);
+        Substitution = config.Substitution is null
+            ? null
+            : new SubstitutionRule(config.Substitution);
+        HeadRules = config.Client is not { } client ? HeadRules.Strict : HeadRules.Tolerant with
+        {
+            IgnoresInvalidNames = client.IgnoresInvalidNames,
+            AllowsUnderscores = client.AllowsUnderscores,
+            MaxLineBytes = client.MaxLineBytes,
+            MaxHeadBytes = client.MaxHeadBytes,
+        };
+        Documents = config.Documents is null ? null : new DocumentSite(config.Documents);
         Conditions = RouteConditions.Of(config);
         PathExpression = config.Location is not null && config.Path.Kind
             is PathMatchKind.Regex or PathMatchKind.RegexIgnoreCase
@@ -78,7 +93,7 @@ internal sealed class Route
             && config is
             {
                 Flow: null, Rewrite: null, Compression: null, Redirect: null, Reply: null,
-                Files: null, Pass: null
+                Files: null, Answers: null, Documents: null, Pass: null
             }
             && config.RequestHeaders.IsEmpty
             && config.ResponseHeaders.IsEmpty;
@@ -115,6 +130,21 @@ internal sealed class Route
 
     /// <summary>Instead of the configuration's; null leaves them.</summary>
     public ErrorSinks? ErrorSinks { get; init; }
+
+    /// <summary>Which answers are compressed as nginx does it; null for none.</summary>
+    public GzipRule? Gzip { get; }
+
+    /// <summary>Texts that are replaced in answers; null for none.</summary>
+    public SubstitutionRule? Substitution { get; }
+
+    /// <summary>How the heads of its clients are read.</summary>
+    public HeadRules HeadRules { get; }
+
+    /// <summary>How its answers look; null answers in plain words.</summary>
+    public AnswerStyle? Style { get; }
+
+    /// <summary>Null when it serves no files as nginx does.</summary>
+    public DocumentSite? Documents { get; }
 
     /// <summary>Null when host and path alone decide.</summary>
     public RouteConditions? Conditions { get; }

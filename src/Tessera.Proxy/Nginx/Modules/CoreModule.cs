@@ -8,6 +8,9 @@ internal static class CoreModule
     /// <summary>Modules that are files of their own with nginx, and built in here.</summary>
     private static readonly string[] BuiltIn = ["ngx_stream_module"];
 
+    /// <summary>nginx counts the bytes of a head only; so many fields fit into most.</summary>
+    private const int MaxFields = 256;
+
     public static DirectiveRule[] Directives { get; } =
     [
         new("daemon", NginxContext.Main) { Kind = ValueKind.Flag },
@@ -63,6 +66,9 @@ internal static class CoreModule
 
         return new ProxyOptions
         {
+            MaxHeaderCount = MaxFields,
+            MinBodyBytesPerSecond = 0,
+            MinSendBytesPerSecond = 0,
             Reactors = reactors,
             MaxConnections = (int)Math.Min((long)reactors * connections, int.MaxValue),
         };

@@ -18,10 +18,6 @@ internal static class HttpModule
         new("variables_hash_max_size", NginxContext.Http) { Kind = ValueKind.Number },
         new("variables_hash_bucket_size", NginxContext.Http) { Kind = ValueKind.Number },
         new("merge_slashes", NginxContext.Http | NginxContext.Server) { Kind = ValueKind.Flag },
-        new("sendfile", NginxContext.HttpServerLocationIf) { Kind = ValueKind.Flag },
-        new("tcp_nodelay", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
-        new("tcp_nopush", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
-        new("keepalive_timeout", NginxContext.HttpServerLocation, 1, 2),
     ];
 
     /// <param name="warn">Told what is odd and still can be used.</param>

@@ -12,11 +12,15 @@ internal static class DirectiveTable
     private static readonly FrozenDictionary<string, DirectiveRule[]> Rules =
         new[]
         {
+            AnswerModule.Directives,
+            ClientModule.Directives,
             CoreModule.Directives,
             AccessModule.Directives,
             ContentModule.Directives,
             GeoModule.Directives,
+            GzipModule.Directives,
             HttpModule.Directives,
+            LimitModule.Directives,
             ListenModule.Directives,
             LocationModule.Directives,
             LogModule.Directives,
@@ -30,6 +34,7 @@ internal static class DirectiveTable
             StreamModule.Directives,
             StreamProxyModule.Directives,
             StreamUpstreams.Directives,
+            StaticModule.Directives,
             UpstreamModule.Directives,
         }
         .SelectMany(directives => directives)
