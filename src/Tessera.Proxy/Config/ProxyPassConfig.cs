@@ -55,7 +55,9 @@ public sealed record ProxyPassConfig
     /// <summary>proxy_hide_header, besides those that are always hidden.</summary>
     public ImmutableArray<string> HiddenFields { get; init; } = [];
 
-    /// <summary>proxy_pass_header: of those that are always hidden, the ones that are not.</summary>
+    /// <summary>
+    /// proxy_pass_header: of those that are always hidden, the ones that are not.
+    /// </summary>
     public ImmutableArray<string> ShownFields { get; init; } = [];
 
     /// <summary>proxy_ignore_headers: they pass and mean nothing here.</summary>
@@ -73,7 +75,9 @@ public sealed record ProxyPassConfig
     /// <summary>proxy_cookie_flags.</summary>
     public ImmutableArray<CookieFlags> CookieFlags { get; init; } = [];
 
-    /// <summary>proxy_intercept_errors: error_page is asked about answers of 300 and more.</summary>
+    /// <summary>
+    /// proxy_intercept_errors: error_page is asked about answers of 300 and more.
+    /// </summary>
     public bool InterceptsErrors { get; init; }
 
     /// <summary>proxy_bind, with variables; null lets the kernel choose.</summary>
@@ -97,7 +101,9 @@ public sealed record ProxyPassConfig
     /// <summary>proxy_store; null keeps no copies.</summary>
     public StoreConfig? Store { get; init; }
 
-    /// <summary>Finds the addresses of names that <see cref="Url"/> gives; null finds none.</summary>
+    /// <summary>
+    /// Finds the addresses of names that <see cref="Url"/> gives; null finds none.
+    /// </summary>
     public ResolverConfig? Resolver { get; init; }
 }
 

@@ -124,7 +124,9 @@ public sealed record RouteConfig
     /// <summary>A file that does not exist is an error; nginx's log_not_found.</summary>
     public bool TellsMissingFiles { get; init; } = true;
 
-    /// <summary>Of a TCP listener's route; null passes bytes through and does nothing else.</summary>
+    /// <summary>
+    /// Of a TCP listener's route; null passes bytes through and does nothing else.
+    /// </summary>
     public StreamConfig? Stream { get; init; }
 
     /// <summary>Answers from files as nginx does; null where something else answers.</summary>

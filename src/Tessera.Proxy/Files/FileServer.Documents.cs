@@ -110,7 +110,8 @@ internal sealed partial class FileServer
 
             if (found.Errno is FileErrno.AccessDenied or FileErrno.NotPermitted)
             {
-                TellWhy(exchange, found.Errno);
+                TellWhy(
+                    exchange, new FileMatch(FileOutcome.Missing) { Errno = found.Errno });
                 return new IndexOutcome(403, IsListing: false);
             }
         }
@@ -330,7 +331,9 @@ internal sealed partial class FileServer
         return error;
     }
 
-    /// <summary>The page has no length, so it goes in chunks, or until the connection ends.</summary>
+    /// <summary>
+    /// The page has no length, so it goes in chunks, or until the connection ends.
+    /// </summary>
     private async ReactorTask<ProxyError> ListInStyleAsync(Exchange exchange, DocumentSite site)
     {
         byte[]? page = TryListInStyle(exchange, site);

@@ -48,7 +48,9 @@ internal sealed class StreamRelay
         _client.Handle.SendFloor = null;
     }
 
-    /// <summary>Until both directions have ended; whose connections are closed by the owner.</summary>
+    /// <summary>
+    /// Until both directions have ended; whose connections are closed by the owner.
+    /// </summary>
     public async ReactorTask<bool> RunAsync()
     {
         ReactorTask<bool> up = PumpAsync(_client, _upstream, _uploadRate, _rest);
