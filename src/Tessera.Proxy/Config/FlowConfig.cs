@@ -64,6 +64,15 @@ public sealed record FlowConfig
     public long BytesBeforeLimit { get; init; }
 
     /// <summary>
+    /// In place of <see cref="BytesPerSecond"/>, a text with variables that becomes a size ("64k");
+    /// null leaves that.
+    /// </summary>
+    public string? RateText { get; init; }
+
+    /// <summary>The same for <see cref="BytesBeforeLimit"/>.</summary>
+    public string? RateAfterText { get; init; }
+
+    /// <summary>
     /// A larger request body gets 413; 0 sets no limit. One whose length is not told in advance is
     /// cut when it turns out to be larger.
     /// </summary>
@@ -139,6 +148,9 @@ public sealed record RateLimitConfig
     /// </summary>
     public ErrorLevel LogLevel { get; init; } = ErrorLevel.Error;
 
+    /// <summary>Counts, and lets everything pass: nginx's limit_req_dry_run.</summary>
+    public bool IsDryRun { get; init; }
+
     /// <summary>
     /// About so many keys are kept, in 32 bytes each; the one not used for longest goes first.
     /// </summary>
@@ -170,6 +182,9 @@ public sealed record ConnectionLimitConfig
     /// Of the line about a request that is refused: nginx's limit_conn_log_level.
     /// </summary>
     public ErrorLevel LogLevel { get; init; } = ErrorLevel.Error;
+
+    /// <summary>Counts, and lets everything pass: nginx's limit_conn_dry_run.</summary>
+    public bool IsDryRun { get; init; }
 
     /// <summary>
     /// About so many keys at once, in 16 bytes each; beyond, requests of new keys are refused.

@@ -115,6 +115,15 @@ public sealed record RouteConfig
     /// <summary>Compresses responses on the way; null leaves them as they are.</summary>
     public CompressionConfig? Compression { get; init; }
 
+    /// <summary>Answers from files as nginx does; null where something else answers.</summary>
+    public DocumentsConfig? Documents { get; init; }
+
+    /// <summary>How answers look; null answers in plain words.</summary>
+    public AnswerConfig? Answers { get; init; }
+
+    /// <summary>How clients are waited for; null takes <see cref="ProxyOptions"/>.</summary>
+    public ClientConfig? Client { get; init; }
+
     /// <summary>Null for a route that is no location of a <see cref="ServerConfig"/>.</summary>
     public LocationConfig? Location { get; init; }
 }

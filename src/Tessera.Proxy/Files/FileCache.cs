@@ -22,6 +22,9 @@ internal sealed class FileCache
     private const int MaxFiles = 4_096;
     private const int CheckIntervalMs = 1_000;
 
+    /// <summary>AT_FDCWD of openat(2): an absolute path needs no folder.</summary>
+    private const int CurrentFolder = -100;
+
     /// <summary>Not used for so long, a file is closed when another is opened.</summary>
     private const int MaxIdleMs = 60_000;
 
@@ -55,14 +58,15 @@ internal sealed class FileCache
         ReadOnlySpan<byte> key = path[..^1];
         if (_lookup.TryGetValue(key, out OpenFile? known))
         {
-            if (nowMs - known.CheckedMs < CheckIntervalMs && IsStillWhole(known))
+            if (nowMs - known.CheckedMs < CheckIntervalMs && !site.IsWholeSystem
+                && IsStillWhole(known))
             {
                 Touch(known, nowMs);
                 return new LookUp(known, 0, false);
             }
         }
 
-        SyscallResult opened = Open(site, path[site.KeyPrefix.Length..], out FileStatus status);
+        SyscallResult opened = Open(site, RelativeTo(site, path), out FileStatus status);
         bool isSame = known is not null && opened.IsSuccess && known.Status == status
             && !known.IsUnsettled;
         if (isSame)
@@ -96,7 +100,11 @@ internal sealed class FileCache
 
     /// <summary>The descriptor of a folder below the root, which the caller closes.</summary>
     public static SyscallResult OpenFolder(FileSite site, ReadOnlySpan<byte> path) =>
-        Open(site, path[site.KeyPrefix.Length..], isFolder: true);
+        Open(site, RelativeTo(site, path), isFolder: true);
+
+    /// <summary>Of the whole system, paths keep their first slash.</summary>
+    private static ReadOnlySpan<byte> RelativeTo(FileSite site, ReadOnlySpan<byte> path) =>
+        site.IsWholeSystem ? path[1..] : path[site.KeyPrefix.Length..];
 
     /// <summary>The file holds more than before, or may: others may have to go for it.</summary>
     public void NoteGrowth(OpenFile file)
@@ -143,6 +151,12 @@ internal sealed class FileCache
     private static SyscallResult Open(
         FileSite site, ReadOnlySpan<byte> relative, bool isFolder)
     {
+        if (site.IsWholeSystem)
+        {
+            return FileCalls.OpenBelow(
+                CurrentFolder, relative, staysBelow: false, isFolder);
+        }
+
         SyscallResult root = FileCalls.OpenRoot(site.Root);
         if (!root.IsSuccess)
         {

@@ -37,6 +37,18 @@ internal sealed class FileSite
         ListsFolders = config.ListsFolders;
     }
 
+    /// <summary>
+    /// Every absolute path there is, each looked at anew whenever it is asked for: nginx keeps no
+    /// file open unless it is told to.
+    /// </summary>
+    public static FileSite WholeSystem { get; } = new(
+        new FilesConfig { Root = "/", MayLeaveByLink = true })
+    {
+        IsWholeSystem = true,
+    };
+
+    public bool IsWholeSystem { get; private init; }
+
     /// <summary>Ends with NUL.</summary>
     public byte[] Root { get; }
 

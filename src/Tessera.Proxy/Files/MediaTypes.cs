@@ -110,8 +110,16 @@ internal sealed class MediaTypes
     private readonly byte[] _default;
 
     public MediaTypes(ImmutableSortedDictionary<string, string> over, string otherwise)
+        : this(BuiltIn, over, otherwise)
     {
-        var types = new Dictionary<string, string>(BuiltIn, StringComparer.OrdinalIgnoreCase);
+    }
+
+    private MediaTypes(
+        Dictionary<string, string> under,
+        ImmutableSortedDictionary<string, string> over,
+        string otherwise)
+    {
+        var types = new Dictionary<string, string>(under, StringComparer.OrdinalIgnoreCase);
         foreach ((string extension, string type) in over)
         {
             types[extension.TrimStart('.')] = type;
@@ -122,6 +130,11 @@ internal sealed class MediaTypes
         _lookup = _types.GetAlternateLookup<ReadOnlySpan<char>>();
         _default = Encoding.ASCII.GetBytes(otherwise);
     }
+
+    /// <summary>These types, and none of everyday use: nginx's types.</summary>
+    public static MediaTypes Only(
+        ImmutableSortedDictionary<string, string> types, string otherwise) =>
+        new([], types, otherwise);
 
     /// <param name="path">A path whose last segment is the file's name.</param>
     public byte[] Find(ReadOnlySpan<byte> path)

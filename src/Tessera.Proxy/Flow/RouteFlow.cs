@@ -31,10 +31,32 @@ internal sealed class RouteFlow
 
         Config = config;
         _rates = [.. config.RateLimits.Select(r => new RateRule(r, zones))];
+        RateText = config.RateText is null ? null : Template.Parse(config.RateText);
+        RateAfterText = config.RateAfterText is null ? null : Template.Parse(config.RateAfterText);
         _connections = [.. config.ConnectionLimits.Select(c => new ConnectionRule(c, zones))];
     }
 
     public FlowConfig Config { get; }
+
+    /// <summary>Becomes the rate in bytes a second; null leaves the configuration's.</summary>
+    public Template? RateText { get; }
+
+    public Template? RateAfterText { get; }
+
+    /// <summary>The pace of a response, with what variables say of it.</summary>
+    public Pacer PacerOf(Exchange exchange) => new(
+        exchange.RateOverride >= 0 ? exchange.RateOverride
+            : RateText is null ? Config.BytesPerSecond : SizeOf(RateText, exchange),
+        RateAfterText is null ? Config.BytesBeforeLimit : SizeOf(RateAfterText, exchange));
+
+    /// <summary>What is no size limits nothing (ngx_http_complex_value_size).</summary>
+    private static long SizeOf(Template template, Exchange exchange)
+    {
+        var text = new ByteWriter(stackalloc byte[64]);
+        template.Write(ref text, exchange);
+        return !text.HasOverflowed && Nginx.NginxValue.TrySize(
+            System.Text.Encoding.ASCII.GetString(text.Written), out long bytes) ? bytes : 0;
+    }
 
     /// <summary>
     /// Charges the request to all rate limits or to none. The longest wait of them counts, and the
@@ -140,6 +162,7 @@ internal sealed class RateRule
         FreeBurst = config.BurstWithoutDelay * RateZone.Request;
         Status = config.Status;
         LogLevel = config.LogLevel;
+        IsDryRun = config.IsDryRun;
         Limit = $"limit \"{config.Zone}\"";
         Reason = $"too many requests (limit \"{config.Zone}\")";
     }
@@ -161,6 +184,8 @@ internal sealed class RateRule
 
     public ErrorLevel LogLevel { get; }
 
+    public bool IsDryRun { get; }
+
     /// <summary>The name of the zone, in words.</summary>
     public string Limit { get; }
 
@@ -180,6 +205,7 @@ internal sealed class ConnectionRule
         Max = config.Max;
         Status = config.Status;
         LogLevel = config.LogLevel;
+        IsDryRun = config.IsDryRun;
         Reason = $"too many requests at once (limit \"{config.Zone}\")";
     }
 
@@ -192,6 +218,8 @@ internal sealed class ConnectionRule
     public int Status { get; }
 
     public ErrorLevel LogLevel { get; }
+
+    public bool IsDryRun { get; }
 
     public string Reason { get; }
 }

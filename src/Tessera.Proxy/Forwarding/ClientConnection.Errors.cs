@@ -129,6 +129,20 @@ internal sealed partial class ClientConnection
             return true;
         }
 
+        if (exchange.Style is { } style)
+        {
+            if (!IsSilent(exchange.Status))
+            {
+                return await AnswerInStyleAsync(exchange, style, option);
+            }
+
+            exchange.KeepsClient = false;
+            _closing = exchange.Status == 408 && exchange.ClientRules is { ResetsSlow: true }
+                ? Closing.Reset
+                : Closing.Orderly;
+            return false;
+        }
+
         exchange.AddRouteFields();
         byte[] buffer = Reactor.Buffers.Rent(ErrorReplyBytes + exchange.AddedFields.Length);
         int length = ErrorReply.Write(
@@ -167,11 +181,18 @@ internal sealed partial class ClientConnection
     private async ReactorTask<bool> LingerAsync()
     {
         Transport.ShutdownSend();
-        long deadlineMs = Reactor.NowMs + LingerMs;
+        if (_rules is { Lingers: false })
+        {
+            return true;
+        }
+
+        long deadlineMs = Reactor.NowMs + (_rules?.LingerMs ?? LingerMs);
+        int idleMs = _rules?.LingerIdleMs ?? LingerMs;
         for (long left = MaxLingerBytes; left > 0 && Reactor.NowMs < deadlineMs;)
         {
             SyscallResult received = await Transport.ReceiveRentedAsync(
-                Reactor.Buffers.HeadBytes, 0, (int)(deadlineMs - Reactor.NowMs));
+                Reactor.Buffers.HeadBytes, 0,
+                (int)Math.Min(idleMs, deadlineMs - Reactor.NowMs));
             if (!received.IsSuccess || received.Value == 0)
             {
                 break;

@@ -75,13 +75,13 @@ internal sealed partial class ClientConnection
             if (rate.Rule is { } rule)
             {
                 NoteRate(exchange, rule, rate);
-                if (rate.IsRefused)
+                if (rate.IsRefused && !rule.IsDryRun)
                 {
                     AddRetryAfter(exchange, rate.WaitMs);
                     return await RefuseAsync(exchange, rule.Status, rule.Reason);
                 }
 
-                if (!await WaitForTurnAsync(exchange, rate.WaitMs))
+                if (!rule.IsDryRun && !await WaitForTurnAsync(exchange, rate.WaitMs))
                 {
                     return Leave(exchange);
                 }
@@ -93,10 +93,13 @@ internal sealed partial class ClientConnection
                 exchange.Counters.Add(LimitKind.ConnectionsRefused);
                 _shard.ErrorLog.WriteLimit(
                     crowded.LogLevel, exchange, $"{crowded.Status}, {crowded.Reason}");
-                return await RefuseAsync(exchange, crowded.Status, crowded.Reason);
+                if (!crowded.IsDryRun)
+                {
+                    return await RefuseAsync(exchange, crowded.Status, crowded.Reason);
+                }
             }
 
-            exchange.Pacer = new Pacer(flow.Config.BytesPerSecond, flow.Config.BytesBeforeLimit);
+            exchange.Pacer = flow.PacerOf(exchange);
         }
 
         // (4) Who asks?
@@ -208,6 +211,11 @@ internal sealed partial class ClientConnection
     /// <summary>In whole seconds (RFC 9110 section 10.2.3).</summary>
     private static void AddRetryAfter(Exchange exchange, long waitMs)
     {
+        if (exchange.Style is not null)
+        {
+            return;
+        }
+
         var seconds = new ByteWriter(stackalloc byte[20]);
         seconds.WriteNumber(Math.Max(1, (waitMs + 999) / 1_000));
         exchange.TryAddField("Retry-After"u8, seconds.Written);

@@ -192,7 +192,7 @@ internal sealed partial class ClientConnection
     private async ReactorTask<bool> RedirectAwayAsync(Exchange exchange, int status)
     {
         exchange.Status = status;
-        if (!exchange.TryAddField("Location"u8, exchange.Away))
+        if (!TrySetLocation(exchange, exchange.Away))
         {
             return await RefuseAsync(exchange, 500, "the place is too long to be told");
         }

@@ -1,4 +1,5 @@
 using Tessera.Linux;
+using Tessera.Proxy.Answers;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Variables;
@@ -56,6 +57,11 @@ internal sealed partial class ClientConnection
             return ProxyError.None;
         }
 
+        if (route.Documents is { } documents)
+        {
+            return await _shard.Files.ServeDocumentAsync(exchange, documents);
+        }
+
         if (route.Files is { } site)
         {
             return await _shard.Files.ServeAsync(exchange, site);
@@ -75,7 +81,7 @@ internal sealed partial class ClientConnection
         var uri = new ByteWriter(escaped.AsSpan(0, MaxReplyBytes));
         UriText.WriteUri(ref uri, text.Written);
         bool fits = !text.HasOverflowed && !uri.HasOverflowed
-            && exchange.TryAddField("Location"u8, uri.Written);
+            && TrySetLocation(exchange, uri.Written);
         Reactor.Buffers.Return(location);
         Reactor.Buffers.Return(escaped);
         if (!fits)
@@ -84,7 +90,25 @@ internal sealed partial class ClientConnection
             return RefuseAsync(exchange);
         }
 
+        if (route.Style is { } style)
+        {
+            exchange.Status = route.Config.Redirect!.Status;
+            return AnswerInStyleAsync(
+                exchange, style, DecideConnection(exchange, isDelimited: true));
+        }
+
         return ReplyAsync(exchange, route.Config.Redirect!.Status, Template.Empty, default);
+    }
+
+    private static bool TrySetLocation(Exchange exchange, ReadOnlySpan<byte> uri)
+    {
+        if (exchange.Style is null)
+        {
+            return exchange.TryAddField("Location"u8, uri);
+        }
+
+        exchange.SetRedirect(uri);
+        return true;
     }
 
     /// <param name="type">Media type; empty for a reply that has none.</param>
@@ -92,6 +116,11 @@ internal sealed partial class ClientConnection
         Exchange exchange, int status, Template template, ReadOnlyMemory<byte> type)
     {
         exchange.Status = exchange.StatusOverride > 0 ? exchange.StatusOverride : status;
+        if (exchange.Style is { } style)
+        {
+            return await ReplyInStyleAsync(exchange, style, template);
+        }
+
         exchange.AddRouteFields();
         ConnectionOption option = DecideConnection(exchange, isDelimited: true);
         byte[] buffer = Reactor.Buffers.Rent(
@@ -102,6 +131,31 @@ internal sealed partial class ClientConnection
         SyscallResult sent = await Transport.SendAsync(buffer, 0, length, Options.SendTimeoutMs);
         Reactor.Buffers.Return(buffer);
         return NoteAnswered(exchange, sent);
+    }
+
+    /// <summary>
+    /// A text; errors without one get their page (ngx_http_script_return_code).
+    /// </summary>
+    private async ReactorTask<bool> ReplyInStyleAsync(
+        Exchange exchange, AnswerStyle style, Template template)
+    {
+        ConnectionOption option = DecideConnection(exchange, isDelimited: true);
+        if (template.IsEmpty && exchange.Status >= 400)
+        {
+            return await AnswerAsync(exchange, "", option);
+        }
+
+        byte[] text = Reactor.Buffers.Rent(MaxReplyBytes);
+        int length = WriteTemplate(exchange, template, text);
+        return await SendTextAsync(
+            exchange, style, text, length, style.TypeOf(exchange.Path), option);
+    }
+
+    private static int WriteTemplate(Exchange exchange, Template template, byte[] text)
+    {
+        var writer = new ByteWriter(text.AsSpan(0, MaxReplyBytes));
+        template.Write(ref writer, exchange);
+        return writer.Length;
     }
 
     private int WriteReply(

@@ -36,6 +36,7 @@ internal sealed partial class ClientConnection : Sleeper
     private byte[]? _peerText;
     private Exchange? _exchange;
     private Closing _closing;
+    private ClientConfig? _rules;
     private bool _isHttp;
     private bool _isIdle;
 
@@ -128,7 +129,8 @@ internal sealed partial class ClientConnection : Sleeper
                 // (2) Parse its head, receiving more of it as needed.
                 turn = Reactor.Turns;
                 Exchange exchange = BeginExchange();
-                ParseStatus status = exchange.Request.Parse(Received, Options.MaxHeadBytes);
+                exchange.Request.Rules = HeadRules;
+                ParseStatus status = exchange.Request.Parse(Received, MaxHeadBytes);
                 if (status == ParseStatus.Incomplete)
                 {
                     status = await ReceiveHeadAsync(exchange);
@@ -151,7 +153,8 @@ internal sealed partial class ClientConnection : Sleeper
                 }
 
                 // (4) One line in the log; then the next request, or the end.
-                bool keepsOn = exchange.KeepsClient;
+                bool keepsOn = exchange.KeepsClient
+                    && (exchange.RequestBody.IsComplete || await DiscardBodyAsync(exchange));
                 EndExchange(exchange);
                 if (!keepsOn)
                 {
@@ -205,10 +208,10 @@ internal sealed partial class ClientConnection : Sleeper
             return ConnectionOption.Upgrade;
         }
 
-        bool isRead = exchange.RequestBody.IsComplete;
-        exchange.KeepsClient = isDelimited && isRead
+        bool isRead = exchange.RequestBody.IsComplete || MayDiscard(exchange);
+        exchange.KeepsClient = isDelimited && isRead && MayKeep(exchange)
             && exchange.Request.KeepAlive && !_shard.IsClosing && !Listener.IsRetired;
-        if (!isRead)
+        if (!isRead || (!exchange.KeepsClient && !exchange.RequestBody.IsComplete))
         {
             _closing = Closing.Lingering;
         }
@@ -217,6 +220,25 @@ internal sealed partial class ClientConnection : Sleeper
             : exchange.Request.MinorVersion == 0 ? ConnectionOption.KeepAlive
             : ConnectionOption.Implied;
     }
+
+    /// <summary>
+    /// An answer that needs nothing of the request's body: what is left of it is read behind the
+    /// answer (ngx_http_discard_request_body).
+    /// </summary>
+    private static bool MayDiscard(Exchange exchange) =>
+        exchange.ClientRules is not null && exchange.TryCount == 0
+        && !exchange.RequestBody.IsInvalid && exchange.Status is not (400 or 413 or 414);
+
+    /// <summary>
+    /// nginx closes behind some errors, behind the last of so many requests, and when its
+    /// connection is too old.
+    /// </summary>
+    private bool MayKeep(Exchange exchange) =>
+        exchange.ClientRules is not { } rules
+        || (rules.IdleTimeoutMs > 0
+            && Requests < rules.MaxRequests
+            && Reactor.NowMs - StartMs <= rules.MaxAgeMs
+            && exchange.Status is not (400 or 413 or 414 or 431 or 500 or 501 or 505));
 
     /// <summary>Bytes behind a streamed body: they are the next request's.</summary>
     public void KeepForNext(ReadOnlySpan<byte> bytes)
@@ -254,7 +276,14 @@ internal sealed partial class ClientConnection : Sleeper
     private int IdleTimeoutMs =>
         Listener is { IsRetired: true, IsLeft: false }
             ? RetiredIdleTimeoutMs
-            : Options.IdleTimeoutMs;
+            : _rules?.IdleTimeoutMs ?? Rules?.HeadTimeoutMs ?? Options.IdleTimeoutMs;
+
+    /// <summary>Of the listener's first server, until a route is known.</summary>
+    private ClientConfig? Rules => Listener.Routes.Default?.Config.Client;
+
+    private HeadRules HeadRules => Listener.Routes.Default?.HeadRules ?? HeadRules.Strict;
+
+    private int MaxHeadBytes => Rules?.MaxHeadBytes ?? Options.MaxHeadBytes;
 
     /// <summary>False at the end of the client's stream.</summary>
     private async ReactorTask<bool> ReceiveNextAsync()
@@ -285,7 +314,7 @@ internal sealed partial class ClientConnection : Sleeper
     /// </summary>
     private async ReactorTask<ParseStatus> ReceiveHeadAsync(Exchange exchange)
     {
-        long deadlineMs = Reactor.NowMs + Options.HeadTimeoutMs;
+        long deadlineMs = Reactor.NowMs + (Rules?.HeadTimeoutMs ?? Options.HeadTimeoutMs);
         while (true)
         {
             MakeRoom();
@@ -302,7 +331,7 @@ internal sealed partial class ClientConnection : Sleeper
             }
 
             _end += received.IntValue;
-            ParseStatus status = exchange.Request.Parse(Received, Options.MaxHeadBytes);
+            ParseStatus status = exchange.Request.Parse(Received, MaxHeadBytes);
             if (status != ParseStatus.Incomplete)
             {
                 return status;
@@ -325,7 +354,7 @@ internal sealed partial class ClientConnection : Sleeper
             return;
         }
 
-        byte[] larger = _start > 0 ? _buffer : Reactor.Buffers.Rent(Options.MaxHeadBytes + 1);
+        byte[] larger = _start > 0 ? _buffer : Reactor.Buffers.Rent(MaxHeadBytes + 1);
         Received.CopyTo(larger);
         _end -= _start;
         _start = 0;
@@ -395,6 +424,7 @@ internal sealed partial class ClientConnection : Sleeper
     private void EndExchange(Exchange exchange)
     {
         _exchange = null;
+        _rules = exchange.ClientRules;
         int consumed = exchange.Request.Length + exchange.BodyInBuffer;
         _shard.EndExchange(exchange);
         _start = Math.Min(_start + consumed, _end);

@@ -299,9 +299,15 @@ internal sealed partial class Exchange
     /// </summary>
     public void AddRouteFields()
     {
-        if (!_hasRouteFields && Route?.ResponseFields is { } fields)
+        if (_hasRouteFields)
         {
-            _hasRouteFields = true;
+            return;
+        }
+
+        _hasRouteFields = true;
+        AddExpiry();
+        if (Route?.ResponseFields is { } fields)
+        {
             Span<byte> scratch = stackalloc byte[MaxSpareBytes];
             fields.AddTo(this, scratch);
         }
@@ -494,6 +500,7 @@ internal sealed partial class Exchange
         ResetTelemetry();
         ResetLimits();
         ResetPass();
+        ResetAnswer();
         ResetLocation();
         Request.Reset();
         Response.Reset();

@@ -1,3 +1,4 @@
+using Tessera.Proxy.Answers;
 using Tessera.Proxy.Compression;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Routing;
@@ -35,17 +36,13 @@ internal static class PassReplyWriter
         WriteOwnFields(ref writer, exchange, rule, reply);
         WriteLength(ref writer, exchange);
         int location = WriteLocation(ref writer, exchange, rule, reply);
-        writer.Write(option switch
-        {
-            ConnectionOption.Close => "Connection: close\r\n"u8,
-            ConnectionOption.Upgrade => "Connection: upgrade\r\n"u8,
-            _ => "Connection: keep-alive\r\n"u8,
-        });
+        AnswerHead.WriteConnection(ref writer, exchange, option);
         writer.Write(exchange.AddedFields[..exchange.CarriedBytes]);
         for (int i = 0; i < head.HeaderCount; i++)
         {
             ref readonly HeaderField field = ref head.Headers[i];
-            if (i != location && Passes(field, rule, reply, exchange.ReplyCoding))
+            bool isReplaced = i == location || (exchange.HasExpiry && IsExpiry(field, reply));
+            if (!isReplaced && Passes(field, rule, reply, exchange.ReplyCoding))
             {
                 WriteField(ref writer, exchange, rule, field, reply);
             }
@@ -63,9 +60,7 @@ internal static class PassReplyWriter
         int type = IndexOf(head, HeaderKind.ContentType);
         if (rule.Hides("Server"u8))
         {
-            writer.Write("Server: "u8);
-            writer.Write(ServerName.Text);
-            writer.Write("\r\n"u8);
+            writer.Write(exchange.Style is { } style ? style.ServerLine : default);
         }
 
         if (rule.Hides("Date"u8))
@@ -78,8 +73,22 @@ internal static class PassReplyWriter
         if (type >= 0 && head.Headers[type].ValueLength > 0 && !rule.Hides("Content-Type"u8))
         {
             writer.Write("Content-Type: "u8);
-            writer.Write(head.Headers[type].Value(reply));
+            WriteType(ref writer, exchange, head.Headers[type].Value(reply));
             writer.Write("\r\n"u8);
+        }
+    }
+
+    /// <summary>A type that names its charset keeps it.</summary>
+    private static void WriteType(
+        ref ByteWriter writer, Exchange exchange, scoped ReadOnlySpan<byte> type)
+    {
+        if (exchange.Style is { } style && !type.Contains((byte)';'))
+        {
+            style.WriteType(ref writer, type, exchange);
+        }
+        else
+        {
+            writer.Write(type);
         }
     }
 
@@ -126,12 +135,15 @@ internal static class PassReplyWriter
             return -1;
         }
 
-        exchange.SetAway(writer.Written[value..]);
-        writer.Truncate(value);
-        exchange.WriteOwnAddress(ref writer);
-        writer.Write(exchange.Away);
-        writer.RemoveControls(value);
-        writer.Write("\r\n"u8);
+        exchange.SetRedirect(writer.Written[value..]);
+        if (exchange.Style is not { Config.MakesLocationsAbsolute: true } style)
+        {
+            writer.Truncate(start);
+            return -1;
+        }
+
+        writer.Truncate(start);
+        exchange.WriteLocation(ref writer, style);
         return location;
     }
 
@@ -143,6 +155,12 @@ internal static class PassReplyWriter
             or HeaderKind.Trailer)
         && !(coding != ContentCoding.Identity && field.IsHopByHop)
         && !rule.Hides(field.Name(reply));
+
+    /// <summary>expires has the last word on it.</summary>
+    private static bool IsExpiry(in HeaderField field, ReadOnlySpan<byte> reply) =>
+        field.Kind == HeaderKind.CacheControl
+        || (field.NameLength == 7
+            && System.Text.Ascii.EqualsIgnoreCase(field.Name(reply), "expires"u8));
 
     private static void WriteField(
         ref ByteWriter writer, Exchange exchange, PassRule rule, in HeaderField field,

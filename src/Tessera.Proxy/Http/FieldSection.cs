@@ -17,6 +17,7 @@ internal sealed class FieldSection
     private bool _hasNominations;
     private bool _offersUpgrade;
     private bool _offersHttp2;
+    private bool _isTolerant;
 
     public FieldSection(int maxHeaders, bool isRequest)
     {
@@ -76,9 +77,15 @@ internal sealed class FieldSection
     /// Adds the field line at [<paramref name="start"/>, <paramref name="end"/>), which holds no
     /// control characters. False when it is invalid: see <see cref="ErrorReason"/>.
     /// </summary>
-    public bool TryAdd(ReadOnlySpan<byte> bytes, int start, int end)
+    /// <param name="next">Where the next line begins.</param>
+    public bool TryAdd(ReadOnlySpan<byte> bytes, int start, int end, int next, HeadRules rules)
     {
         ReadOnlySpan<byte> line = bytes[start..end];
+        _isTolerant = rules.IsTolerant;
+        if (_isTolerant && IsIgnored(line, rules))
+        {
+            return ErrorStatus == 0;
+        }
 
         // The name runs up to the colon without any whitespace (RFC 9112 section 5.1). A line that
         // starts with whitespace would be obs-fold (section 5.2), which ends up here as well.
@@ -107,7 +114,8 @@ internal sealed class FieldSection
 
         ReadOnlySpan<byte> name = line[..nameLength];
         HeaderKind kind = HeaderKinds.Find(name);
-        if (kind == HeaderKind.Other && _isRequest && name.Contains((byte)'_'))
+        if (kind == HeaderKind.Other && _isRequest && !rules.IsTolerant
+            && name.Contains((byte)'_'))
         {
             kind = HeaderKind.Underscored;
         }
@@ -117,7 +125,7 @@ internal sealed class FieldSection
         field.NameLength = nameLength;
         field.ValueStart = valueStart;
         field.ValueLength = valueEnd - valueStart;
-        field.End = end + 2;
+        field.End = next;
         field.Kind = kind;
         field.IsHopByHop = HeaderKinds.IsHopByHop(kind);
         return kind == HeaderKind.Other
@@ -156,6 +164,25 @@ internal sealed class FieldSection
         }
 
         return true;
+    }
+
+    /// <summary>
+    /// Fields whose names nginx calls invalid are left out; white space in a name, or before it,
+    /// is an error for nginx too.
+    /// </summary>
+    private bool IsIgnored(ReadOnlySpan<byte> line, HeadRules rules)
+    {
+        int colon = line.IndexOf((byte)':');
+        ReadOnlySpan<byte> name = colon < 0 ? line : line[..colon];
+        if (name.IsEmpty || name.ContainsAny(" \t"u8))
+        {
+            return !Fail(400, DescribeBadName(line, line.IndexOfAnyExcept(ByteScan.Token)));
+        }
+
+        bool isUnderscored = _isRequest && !rules.AllowsUnderscores && name.Contains((byte)'_');
+        return colon < 0
+            || (isUnderscored && rules.IgnoresInvalidNames)
+            || name.ContainsAnyExcept(ByteScan.Token);
     }
 
     private static string DescribeBadName(ReadOnlySpan<byte> line, int nameLength)
@@ -259,7 +286,8 @@ internal sealed class FieldSection
 
         if (!Ascii.EqualsIgnoreCase(value, "chunked"u8) || colonAndValue.Contains((byte)'\t'))
         {
-            return Fail(400, "Transfer-Encoding other than chunked");
+            // nginx says that it does not know the coding (RFC 9112 section 6.1).
+            return Fail(_isTolerant ? 501 : 400, "Transfer-Encoding other than chunked");
         }
 
         IsChunked = true;

@@ -12,12 +12,17 @@ internal struct HeadLineReader
     /// <summary>Why the last call returned <see cref="ParseStatus.Invalid"/>.</summary>
     public string ErrorReason { get; private set; }
 
+    /// <summary>First byte behind the line that was taken last.</summary>
+    public readonly int Taken => _lineStart;
+
     /// <summary>
     /// The next line as [<paramref name="start"/>, <paramref name="end"/>) without its CRLF. Lines
     /// end with CRLF and nothing else: what a bare LF or CR means differs between servers, which is
     /// what request smuggling lives on, though RFC 9112 section 2.2 lets a recipient accept LF.
     /// </summary>
-    public ParseStatus Next(ReadOnlySpan<byte> bytes, out int start, out int end)
+    /// <param name="isTolerant">LF alone ends a line as well.</param>
+    public ParseStatus Next(
+        ReadOnlySpan<byte> bytes, bool isTolerant, out int start, out int end)
     {
         start = _lineStart;
         end = start;
@@ -29,6 +34,14 @@ internal struct HeadLineReader
         }
 
         byte control = bytes[at];
+        if (control == '\n' && isTolerant)
+        {
+            end = at;
+            _lineStart = at + 1;
+            _scanned = at + 1;
+            return ParseStatus.Complete;
+        }
+
         if (control != '\r')
         {
             ErrorReason = control == '\n' ? "bare LF" : "control character";

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace Tessera.Proxy.Http;
@@ -20,6 +21,9 @@ public sealed class RequestHead
     /// <summary>" HTTP/1.1", the end of every request line.</summary>
     private const int VersionSuffixLength = 9;
 
+    private static readonly SearchValues<byte> TolerantMethod =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZ_-"u8);
+
     private readonly FieldSection _fields;
     private HeadLineReader _lines;
     private bool _hasRequestLine;
@@ -29,6 +33,9 @@ public sealed class RequestHead
 
     /// <param name="maxHeaders">Field lines of one head, 1 or more; one more gets 431.</param>
     public RequestHead(int maxHeaders) => _fields = new FieldSection(maxHeaders, isRequest: true);
+
+    /// <summary>Kept from one head to the next.</summary>
+    internal HeadRules Rules { get; set; } = HeadRules.Strict;
 
     /// <summary>
     /// 400, 414, 431, 501 or 505 after <see cref="ParseStatus.Invalid"/>, else 0.
@@ -85,6 +92,12 @@ public sealed class RequestHead
 
     /// <summary>0 or 1.</summary>
     public int MinorVersion { get; private set; }
+
+    /// <summary>
+    /// "GET /path" and no more, which HTTP/0.9 was: the answer is the body alone. Only tolerant
+    /// rules take it.
+    /// </summary>
+    public bool IsSimple { get; private set; }
 
     /// <summary>The first <see cref="HeaderCount"/> entries are valid.</summary>
     public HeaderField[] Headers => _fields.Fields;
@@ -143,24 +156,35 @@ public sealed class RequestHead
             received.Length > maxHeadBytes ? received[..maxHeadBytes] : received;
         while (true)
         {
-            ParseStatus line = _lines.Next(bytes, out int start, out int end);
+            ParseStatus line = _lines.Next(
+                bytes, Rules.IsTolerant, out int start, out int end);
             if (line != ParseStatus.Complete)
             {
+                if (bytes.Length - _lines.Taken > Rules.MaxLineBytes)
+                {
+                    return FailLine();
+                }
+
                 return line == ParseStatus.Invalid ? Fail(400, _lines.ErrorReason)
                     : bytes.Length < maxHeadBytes ? ParseStatus.Incomplete
                     : _hasRequestLine ? Fail(431, "request head too large")
                     : Fail(414, "request line too long");
             }
 
+            if (_lines.Taken - start > Rules.MaxLineBytes)
+            {
+                return FailLine();
+            }
+
             if (_hasRequestLine)
             {
                 if (end == start)
                 {
-                    Length = end + 2;
+                    Length = _lines.Taken;
                     return Complete(bytes) ? ParseStatus.Complete : ParseStatus.Invalid;
                 }
 
-                if (!_fields.TryAdd(bytes, start, end))
+                if (!_fields.TryAdd(bytes, start, end, _lines.Taken, Rules))
                 {
                     return Fail(_fields.ErrorStatus, _fields.ErrorReason);
                 }
@@ -173,8 +197,13 @@ public sealed class RequestHead
                 }
 
                 _hasRequestLine = true;
+                if (IsSimple)
+                {
+                    Length = _lines.Taken;
+                    return ParseStatus.Complete;
+                }
             }
-            else if (++_emptyLines > MaxEmptyLines)
+            else if (++_emptyLines > MaxEmptyLines && !Rules.IsTolerant)
             {
                 return Fail(400, "empty lines instead of a request");
             }
@@ -210,6 +239,7 @@ public sealed class RequestHead
         HostStart = 0;
         HostLength = 0;
         MinorVersion = 0;
+        IsSimple = false;
     }
 
     /// <summary>
@@ -229,8 +259,16 @@ public sealed class RequestHead
             return Reject(501, "method too long");
         }
 
+        if (Rules.IsTolerant && line[..methodLength].ContainsAnyExcept(TolerantMethod))
+        {
+            return Reject(400, "method not in capitals");
+        }
+
         int targetLength = line.Length - methodLength - 1 - VersionSuffixLength;
-        if (targetLength <= 0 || !ParseVersion(line[^VersionSuffixLength..]))
+        IsSimple = Rules.IsTolerant && line[..methodLength].SequenceEqual("GET"u8)
+            && !line[(methodLength + 1)..].Contains((byte)' ');
+        targetLength = IsSimple ? line.Length - methodLength - 1 : targetLength;
+        if (targetLength <= 0 || (!IsSimple && !ParseVersion(line[^VersionSuffixLength..])))
         {
             return ErrorStatus == 505 ? false : Reject(400, "invalid request line");
         }
@@ -249,6 +287,13 @@ public sealed class RequestHead
 
         return ParseTarget(target);
     }
+
+    /// <summary>
+    /// A line longer than one buffer: nginx's large_client_header_buffers tells the two apart.
+    /// </summary>
+    private ParseStatus FailLine() => _hasRequestLine
+        ? Fail(431, "header field too long")
+        : Fail(414, "request line too long");
 
     private bool ParseVersion(ReadOnlySpan<byte> suffix)
     {
@@ -281,7 +326,7 @@ public sealed class RequestHead
         // the framing of everything that follows is the client's to choose.
         if (Method == HttpMethod.Connect)
         {
-            return Reject(501, "CONNECT is not supported");
+            return Reject(Rules.IsTolerant ? 400 : 501, "CONNECT is not supported");
         }
 
         if (target[0] == '/')

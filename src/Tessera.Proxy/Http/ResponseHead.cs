@@ -18,6 +18,9 @@ public sealed class ResponseHead
     /// <param name="maxHeaders">Field lines of one head, 1 or more; one more is invalid.</param>
     public ResponseHead(int maxHeaders) => _fields = new FieldSection(maxHeaders, isRequest: false);
 
+    /// <summary>Kept from one head to the next.</summary>
+    internal HeadRules Rules { get; set; } = HeadRules.Strict;
+
     /// <summary>Why the head is invalid, for the error log; empty while it is not.</summary>
     public string ErrorReason { get; private set; } = "";
 
@@ -88,7 +91,8 @@ public sealed class ResponseHead
             received.Length > maxHeadBytes ? received[..maxHeadBytes] : received;
         while (true)
         {
-            ParseStatus line = _lines.Next(bytes, out int start, out int end);
+            ParseStatus line = _lines.Next(
+                bytes, Rules.IsTolerant, out int start, out int end);
             if (line != ParseStatus.Complete)
             {
                 return line == ParseStatus.Invalid ? Fail(_lines.ErrorReason)
@@ -107,10 +111,10 @@ public sealed class ResponseHead
             }
             else if (end == start)
             {
-                Length = end + 2;
+                Length = _lines.Taken;
                 return Complete(bytes);
             }
-            else if (!_fields.TryAdd(bytes, start, end))
+            else if (!_fields.TryAdd(bytes, start, end, _lines.Taken, Rules))
             {
                 return Fail(_fields.ErrorReason);
             }

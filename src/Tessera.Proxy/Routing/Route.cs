@@ -1,8 +1,10 @@
 using System.Text;
 using Tessera.Proxy.Access;
+using Tessera.Proxy.Answers;
 using Tessera.Proxy.Compression;
 using Tessera.Proxy.Files;
 using Tessera.Proxy.Flow;
+using Tessera.Proxy.Http;
 using Tessera.Proxy.Scripts;
 using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Variables;
@@ -31,6 +33,15 @@ internal sealed class Route
         Gate = config.Access is null ? null : new AccessGate(config.Access);
         Files = config.Files is null ? null : new FileSite(config.Files);
         Compression = config.Compression is null ? null : new CompressionRule(config.Compression);
+        Style = config.Answers is null ? null : new AnswerStyle(config.Answers);
+        HeadRules = config.Client is not { } client ? HeadRules.Strict : HeadRules.Tolerant with
+        {
+            IgnoresInvalidNames = client.IgnoresInvalidNames,
+            AllowsUnderscores = client.AllowsUnderscores,
+            MaxLineBytes = client.MaxLineBytes,
+            MaxHeadBytes = client.MaxHeadBytes,
+        };
+        Documents = config.Documents is null ? null : new DocumentSite(config.Documents);
         Conditions = RouteConditions.Of(config);
         PathExpression = config.Location is not null && config.Path.Kind
             is PathMatchKind.Regex or PathMatchKind.RegexIgnoreCase
@@ -70,7 +81,7 @@ internal sealed class Route
             && config is
             {
                 Flow: null, Rewrite: null, Compression: null, Redirect: null, Reply: null,
-                Files: null, Pass: null
+                Files: null, Answers: null, Documents: null, Pass: null
             }
             && config.RequestHeaders.IsEmpty
             && config.ResponseHeaders.IsEmpty;
@@ -98,6 +109,16 @@ internal sealed class Route
     public CompressionRule? Compression { get; }
 
     public RouteFlow? Flow { get; }
+
+    /// <summary>How the heads of its clients are read.</summary>
+    public HeadRules HeadRules { get; }
+
+    /// <summary>How its answers look; null answers in plain words.</summary>
+    public AnswerStyle? Style { get; }
+
+    /// <summary>Null when it serves no files as nginx does.</summary>
+    public DocumentSite? Documents { get; }
+
     /// <summary>Null when host and path alone decide.</summary>
     public RouteConditions? Conditions { get; }
 

@@ -48,6 +48,11 @@ internal sealed class RouteTable
     public Backend? First { get; }
 
     /// <summary>
+    /// Where requests belong that are refused before any route is looked for; null without servers.
+    /// </summary>
+    public Route? Default => Servers?.Default.Fallback;
+
+    /// <summary>
     /// Null when routes are looked for by host and path at once, which is what
     /// <see cref="Find"/> does.
     /// </summary>

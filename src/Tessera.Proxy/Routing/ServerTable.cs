@@ -36,6 +36,9 @@ internal sealed class ServerTable
         _isAlone = servers.Count == 1 && _expressions.Count == 0;
     }
 
+    /// <summary>Serves hosts that no name fits.</summary>
+    public VirtualServer Default => _default;
+
     public VirtualServer Find(Exchange exchange)
     {
         if (_isAlone)

@@ -7,27 +7,14 @@ internal static class ContentModule
     [
         new("root", NginxContext.HttpServerLocationIf),
         new("alias", NginxContext.Location),
-        new("index", NginxContext.HttpServerLocation, 1, -1) { MayRepeat = true },
-        new("default_type", NginxContext.HttpServerLocation),
-        new("types", NginxContext.HttpServerLocation, 0, 0) { HasLines = true },
     ];
 
     public static RouteConfig Apply(NginxScope scope, RouteConfig route, HttpReading reading)
     {
         DocumentRootConfig root = ReadRoot(scope, route.Path, reading);
         route = route with { Location = route.Location! with { Root = root } };
-        return ProxyModule.TryRead(scope, route, reading.Upstreams) ?? route with
-        {
-            Files = new FilesConfig
-            {
-                Root = root.Path,
-                StripPrefix = root.Alias,
-                Index = [.. scope.All("index").SelectMany(d => d.Arguments).DefaultIfEmpty(
-                    "index.html")],
-                DefaultType = scope.Text("default_type", "text/plain"),
-                MayLeaveByLink = true,
-            },
-        };
+        return ProxyModule.TryRead(scope, route, reading.Upstreams)
+            ?? StaticModule.Apply(scope, route);
     }
 
     private static DocumentRootConfig ReadRoot(

@@ -26,6 +26,8 @@ internal static class CoreModule
             : NginxValue.Number(main.Find("worker_processes") ?? main.Directives[0], workers);
         return new ProxyOptions
         {
+            MinBodyBytesPerSecond = 0,
+            MinSendBytesPerSecond = 0,
             Reactors = Math.Clamp(reactors, 1, 256),
             MaxConnections = reactors * events.Number("worker_connections", 512),
         };

@@ -13,14 +13,6 @@ internal static class HttpModule
         new("http", NginxContext.Main, 0, 0) { Block = NginxContext.Http },
         new("server", NginxContext.Http, 0, 0) { Block = NginxContext.Server, MayRepeat = true },
         new("server_name", NginxContext.Server, 1, -1) { MayRepeat = true },
-        new("server_names_hash_max_size", NginxContext.Http) { Kind = ValueKind.Number },
-        new("server_names_hash_bucket_size", NginxContext.Http) { Kind = ValueKind.Number },
-        new("variables_hash_max_size", NginxContext.Http) { Kind = ValueKind.Number },
-        new("variables_hash_bucket_size", NginxContext.Http) { Kind = ValueKind.Number },
-        new("sendfile", NginxContext.HttpServerLocationIf) { Kind = ValueKind.Flag },
-        new("tcp_nodelay", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
-        new("tcp_nopush", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
-        new("keepalive_timeout", NginxContext.HttpServerLocation, 1, 2),
     ];
 
     /// <param name="warn">Told what is odd and still can be used.</param>

@@ -18,6 +18,9 @@ internal static class LocationModule
     /// <summary>What each module makes of a location, in this order.</summary>
     private static readonly Func<NginxScope, RouteConfig, HttpReading, RouteConfig>[] Parts =
     [
+        AnswerModule.Apply,
+        ClientModule.Apply,
+        LimitModule.Apply,
         RedirectionModule.Apply,
         ContentModule.Apply,
     ];

@@ -12,10 +12,13 @@ internal static class DirectiveTable
     private static readonly FrozenDictionary<string, DirectiveRule[]> Rules =
         new[]
         {
+            AnswerModule.Directives,
+            ClientModule.Directives,
             CoreModule.Directives,
             ContentModule.Directives,
             GeoModule.Directives,
             HttpModule.Directives,
+            LimitModule.Directives,
             ListenModule.Directives,
             LocationModule.Directives,
             LogModule.Directives,
@@ -23,6 +26,7 @@ internal static class DirectiveTable
             ProxyModule.Directives,
             RedirectionModule.Directives,
             RewriteModule.Directives,
+            StaticModule.Directives,
             UpstreamModule.Directives,
         }
         .SelectMany(directives => directives)

@@ -1,0 +1,389 @@
+using Tessera.Linux;
+using Tessera.Linux.Files;
+using Tessera.Proxy.Answers;
+using Tessera.Proxy.Forwarding;
+using Tessera.Proxy.Http;
+using Tessera.Proxy.Reactors;
+using HttpMethod = Tessera.Proxy.Http.HttpMethod;
+
+namespace Tessera.Proxy.Files;
+
+/// <summary>
+/// Files as nginx serves them: its index, static and autoindex modules, its conditions and ranges.
+/// </summary>
+internal sealed partial class FileServer
+{
+    /// <summary>PATH_MAX of Linux: no longer path can be opened.</summary>
+    private const int MaxNameBytes = 4_096;
+
+    private readonly byte[] _name = new byte[MaxNameBytes];
+    private readonly byte[] _index = new byte[MaxNameBytes];
+    private readonly List<ByteRange> _ranges = [];
+    private int _nameLength;
+
+    /// <summary>Without an error an answer has been given.</summary>
+    public async ReactorTask<ProxyError> ServeDocumentAsync(Exchange exchange, DocumentSite site)
+    {
+        // (1) Files are read and nothing else; POST is let through to say so of what is there.
+        if (exchange.Request.Method is not (HttpMethod.Get or HttpMethod.Head or HttpMethod.Post))
+        {
+            return await RefuseInStyleAsync(exchange, 405);
+        }
+
+        // (2) A folder: its index file, or the list of what it holds.
+        bool isFolder = exchange.Path is [] or [.., (byte)'/'];
+        if (isFolder)
+        {
+            IndexOutcome index = FindIndex(exchange, site);
+            return index.IsListing ? await ListInStyleAsync(exchange, site)
+                : index.Status == 200 ? ProxyError.None
+                : await RefuseInStyleAsync(exchange, index.Status);
+        }
+
+        if (!TrySetName(exchange, exchange.Path))
+        {
+            return await RefuseInStyleAsync(exchange, 404);
+        }
+
+        // (3) The file.
+        LookUp found = LookUpName();
+        if (found.IsFolder)
+        {
+            return await RedirectToFolderAsync(exchange);
+        }
+
+        if (found.File is not { } file)
+        {
+            return await RefuseInStyleAsync(exchange, NoteMissing(exchange, site, found.Errno));
+        }
+
+        if (exchange.Request.Method == HttpMethod.Post)
+        {
+            return await RefuseInStyleAsync(exchange, 405);
+        }
+
+        byte[] type = exchange.Style!.TypeOf(exchange.Path);
+        file.Acquire();
+        try
+        {
+            return await SendDocumentAsync(exchange, site, file, type);
+        }
+        finally
+        {
+            file.Release();
+        }
+    }
+
+    /// <param name="Status">200: the exchange goes on at the index file.</param>
+    /// <param name="IsListing">The folder is there, has no index file, and may be listed.</param>
+    private readonly record struct IndexOutcome(int Status, bool IsListing);
+
+    /// <summary>
+    /// The first index file that is there is where the request goes on (ngx_http_index_handler).
+    /// </summary>
+    private IndexOutcome FindIndex(Exchange exchange, DocumentSite site)
+    {
+        ReadOnlySpan<byte> folder = exchange.Path;
+        foreach (IndexFile index in site.Index)
+        {
+            var path = new ByteWriter(_index);
+            if (!index.IsPath)
+            {
+                path.Write(folder);
+            }
+
+            index.Name.Write(ref path, exchange);
+            if (path.HasOverflowed || !TrySetName(exchange, path.Written))
+            {
+                return new IndexOutcome(404, IsListing: false);
+            }
+
+            LookUp found = index.IsPath ? default : LookUpName();
+            if (index.IsPath || found.File is not null)
+            {
+                exchange.RedirectInternally(path.Written, exchange.Query);
+                return new IndexOutcome(200, IsListing: false);
+            }
+
+            if (found.Errno is FileErrno.AccessDenied or FileErrno.NotPermitted)
+            {
+                TellWhy(exchange, found.Errno);
+                return new IndexOutcome(403, IsListing: false);
+            }
+        }
+
+        if (!TrySetName(exchange, folder))
+        {
+            return new IndexOutcome(404, IsListing: false);
+        }
+
+        LookUp there = LookUpName();
+        return !there.IsFolder ? new IndexOutcome(NoteMissing(exchange, site, there.Errno), false)
+            : site.Config.ListsFolders ? new IndexOutcome(200, IsListing: true)
+            : new IndexOutcome(403, IsListing: false);
+    }
+
+    /// <summary>False for a name that is longer than any file's.</summary>
+    private bool TrySetName(Exchange exchange, ReadOnlySpan<byte> path)
+    {
+        var name = new ByteWriter(_name.AsSpan(1, MaxNameBytes - 2));
+        exchange.Route!.Root!.WriteFile(ref name, path, exchange);
+        _nameLength = name.Length + 1;
+        _name[0] = (byte)'+';
+        _name[_nameLength] = 0;
+        return !name.HasOverflowed && name.Length > 0 && !name.Written.Contains((byte)0);
+    }
+
+    private LookUp LookUpName() =>
+        _cache.Find(FileSite.WholeSystem, _name.AsSpan(0, _nameLength + 1), _reactor.NowMs);
+
+    /// <summary>The status for a file that cannot be opened.</summary>
+    private int NoteMissing(Exchange exchange, DocumentSite site, int errno)
+    {
+        int status = errno switch
+        {
+            0 or FileErrno.NoEntry or FileErrno.NotFolder or FileErrno.NameTooLong => 404,
+            FileErrno.AccessDenied or FileErrno.NotPermitted => 403,
+            _ => 500,
+        };
+        if (status != 404 || site.Config.LogsMissing)
+        {
+            string name = System.Text.Encoding.UTF8.GetString(_name.AsSpan(1, _nameLength - 1));
+            int told = errno == 0 ? FileErrno.NoEntry : errno;
+            _shard.ErrorLog.WriteLimit(ErrorLevel.Error, exchange,
+                $"open() \"{name}\" failed ({told}: {FileErrno.Describe(told)})");
+        }
+
+        return status;
+    }
+
+    private async ReactorTask<ProxyError> RefuseInStyleAsync(Exchange exchange, int status)
+    {
+        exchange.Status = status;
+        await exchange.Client.AnswerAsync(
+            exchange, "", exchange.Client.DecideConnection(exchange, isDelimited: true));
+        return ProxyError.None;
+    }
+
+    private ReactorTask<ProxyError> RedirectToFolderAsync(Exchange exchange)
+    {
+        if (exchange.Request.Method == HttpMethod.Post)
+        {
+            return RefuseInStyleAsync(exchange, 405);
+        }
+
+        exchange.SetRedirect(WriteLocation(exchange));
+        return RefuseInStyleAsync(exchange, 301);
+    }
+
+    private async ReactorTask<ProxyError> SendDocumentAsync(
+        Exchange exchange, DocumentSite site, OpenFile file, byte[] type)
+    {
+        DocumentReply reply = DecideDocument(exchange, site, file, type);
+        exchange.Status = reply.Status;
+        if (reply.Status is 412 or 416)
+        {
+            if (reply.Status == 416)
+            {
+                exchange.TryAddField("Content-Range"u8, reply.ContentRange());
+            }
+
+            return await RefuseInStyleAsync(exchange, reply.Status);
+        }
+
+        exchange.ModifiedSeconds = file.Status.ModifiedSeconds;
+        exchange.AddRouteFields();
+        ConnectionOption option = exchange.Client.DecideConnection(exchange, isDelimited: true);
+        bool hasBody = reply.Status != 304 && exchange.Request.Method != HttpMethod.Head;
+        bool isCopied = hasBody && reply.Parts is null && file.Content is not null
+            && reply.Length <= MaxCopiedBytes && !exchange.Pacer.IsLimited;
+        byte[] buffer = _reactor.Buffers.Rent(
+            HeadBytes + reply.Type.Length + exchange.AddedFields.Length
+            + (isCopied ? (int)reply.Length : 0));
+        int length = reply.WriteHead(buffer, exchange, option, _shard.Clock);
+        if (isCopied)
+        {
+            file.Content.AsSpan((int)reply.Offset, (int)reply.Length)
+                .CopyTo(buffer.AsSpan(length));
+            length += (int)reply.Length;
+            exchange.BodyBytesSent = reply.Length;
+        }
+
+        exchange.HasReachedClient = true;
+        exchange.NoteSentHead(buffer.AsSpan(0, length));
+        bool isAll = isCopied || !hasBody || reply.BodyLength == 0;
+        SyscallResult sent = isAll
+            ? await exchange.Client.Transport.SendAsync(
+                buffer, 0, length, exchange.SendTimeoutMs)
+            : await exchange.Client.Transport.SendMoreAsync(
+                buffer, 0, length, exchange.SendTimeoutMs);
+        _reactor.Buffers.Return(buffer);
+        if (!sent.IsSuccess)
+        {
+            exchange.BodyBytesSent = 0;
+            return SendFailed(sent);
+        }
+
+        return isAll ? ProxyError.None
+            : reply.Parts is null
+                ? await SendPartAsync(exchange, PlainReply(file, type), reply.Offset, reply.Length)
+                : await SendDocumentPartsAsync(exchange, reply);
+    }
+
+    private static FileReply PlainReply(OpenFile file, byte[] type) =>
+        new(200, file) { Type = type, Content = file.Content };
+
+    private DocumentReply DecideDocument(
+        Exchange exchange, DocumentSite site, OpenFile file, byte[] type)
+    {
+        var reply = new DocumentReply(200, file)
+        {
+            Type = type,
+            Length = file.Length,
+            HasETag = site.Config.SendsETag,
+            TakesRanges = site.Config.MaxRanges > 0,
+        };
+        if (exchange.StatusOverride > 0)
+        {
+            // What stands in the place of an error is neither known to the client nor partial.
+            return reply with { Status = exchange.StatusOverride };
+        }
+
+        RequestHead head = exchange.Request;
+        ReadOnlySpan<byte> received = exchange.Received;
+        ReadOnlySpan<byte> etag = reply.HasETag ? file.ETag : default;
+        long modified = file.Status.ModifiedSeconds;
+        FileCondition condition = DocumentConditions.Evaluate(
+            head, received, etag, modified, site.Config.ModifiedSince);
+        if (condition != FileCondition.Holds)
+        {
+            return reply with { Status = condition == FileCondition.Failed ? 412 : 304 };
+        }
+
+        if (!reply.TakesRanges || head.IsSimple
+            || !DocumentConditions.TryFind(head, received, HeaderKind.Range, out var field)
+            || !DocumentRanges.IsOfThis(head, received, etag, modified))
+        {
+            return reply;
+        }
+
+        return DocumentRanges.Parse(field, file.Length, site.Config.MaxRanges, _ranges) switch
+        {
+            RangeOutcome.NotSatisfiable => reply with { Status = 416 },
+            RangeOutcome.Parts when _ranges.Count == 1 => reply with
+            {
+                Status = 206, Offset = _ranges[0].First, Length = _ranges[0].Length,
+            },
+            RangeOutcome.Parts => reply with
+            {
+                Status = 206,
+                Parts = [.. _ranges],
+                Boundary = DocumentReply.NextBoundary(),
+                FullType = DocumentReply.TypeWithCharset(exchange, type),
+            },
+            _ => reply,
+        };
+    }
+
+    private async ReactorTask<ProxyError> SendDocumentPartsAsync(
+        Exchange exchange, DocumentReply reply)
+    {
+        FileReply plain = PlainReply(reply.File, reply.Type);
+        byte[] buffer = _reactor.Buffers.Rent(DocumentReply.MaxPartHeadBytes);
+        ProxyError error = ProxyError.None;
+        for (int i = 0; i <= reply.Parts!.Length && !error.IsError; i++)
+        {
+            bool isEnd = i == reply.Parts.Length;
+            int length = isEnd
+                ? reply.WriteEnd(buffer)
+                : reply.WritePartHead(buffer, reply.Parts[i]);
+            SyscallResult sent = isEnd
+                ? await exchange.Client.Transport.SendAsync(
+                    buffer, 0, length, exchange.SendTimeoutMs)
+                : await exchange.Client.Transport.SendMoreAsync(
+                    buffer, 0, length, exchange.SendTimeoutMs);
+            exchange.BodyBytesSent += exchange.Client.Transport.Sent;
+            error = !sent.IsSuccess ? SendFailed(sent)
+                : isEnd ? ProxyError.None
+                : await SendPartAsync(
+                    exchange, plain, reply.Parts[i].First, reply.Parts[i].Length);
+        }
+
+        _reactor.Buffers.Return(buffer);
+        return error;
+    }
+
+    /// <summary>The page has no length, so it goes in chunks, or until the connection ends.</summary>
+    private async ReactorTask<ProxyError> ListInStyleAsync(Exchange exchange, DocumentSite site)
+    {
+        byte[]? page = TryListInStyle(exchange, site);
+        if (page is null)
+        {
+            return await RefuseInStyleAsync(exchange, 403);
+        }
+
+        exchange.Status = exchange.StatusOverride > 0 ? exchange.StatusOverride : 200;
+        exchange.AddRouteFields();
+        bool isChunked = exchange.Request.MinorVersion == 1 && !exchange.Request.IsSimple
+            && exchange.ClientRules is not { SendsChunks: false };
+        bool hasBody = exchange.Request.Method != HttpMethod.Head;
+        ConnectionOption option = exchange.Client.DecideConnection(
+            exchange, isDelimited: isChunked || !hasBody);
+        byte[] buffer = _reactor.Buffers.Rent(
+            HeadBytes + exchange.AddedFields.Length + page.Length);
+        int length = WriteListing(exchange, site, page, isChunked, hasBody, option, buffer);
+        exchange.HasReachedClient = true;
+        exchange.NoteSentHead(buffer.AsSpan(0, length));
+        SyscallResult sent = await exchange.Client.Transport.SendAsync(
+            buffer, 0, length, exchange.SendTimeoutMs);
+        _reactor.Buffers.Return(buffer);
+        return sent.IsSuccess ? ProxyError.None : SendFailed(sent);
+    }
+
+    private int WriteListing(
+        Exchange exchange, DocumentSite site, byte[] page, bool isChunked, bool hasBody,
+        ConnectionOption option, byte[] buffer)
+    {
+        var writer = new ByteWriter(buffer);
+        var styled = new AnswerHead(exchange.Status)
+        {
+            Type = DocumentListing.TypeOf(site.Config.ListingFormat),
+            IsChunked = isChunked && hasBody,
+        };
+        AnswerHead.Write(ref writer, styled, exchange.Style!, exchange, option, _shard.Clock);
+        if (!hasBody)
+        {
+            return writer.Length;
+        }
+
+        int head = writer.Length;
+        if (isChunked)
+        {
+            Span<byte> digits = stackalloc byte[8];
+            System.Buffers.Text.Utf8Formatter.TryFormat(
+                page.Length, digits, out int count, new('x'));
+            writer.Write(digits[..count]);
+            writer.Write("\r\n"u8);
+        }
+
+        writer.Write(page);
+        writer.Write(isChunked ? "\r\n0\r\n\r\n"u8 : default);
+        exchange.BodyBytesSent = writer.Length - head;
+        return writer.Length;
+    }
+
+    private byte[]? TryListInStyle(Exchange exchange, DocumentSite site)
+    {
+        try
+        {
+            string folder = System.Text.Encoding.UTF8.GetString(
+                _name.AsSpan(1, _nameLength - 1));
+            return DocumentListing.Write(folder, exchange, site.Config);
+        }
+        catch (Exception exception)
+            when (exception is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,151 @@
+using System.Buffers;
+using Tessera.Linux;
+using Tessera.Proxy.Answers;
+using Tessera.Proxy.Reactors;
+using HttpMethod = Tessera.Proxy.Http.HttpMethod;
+
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>Answers in a route's style: nginx's pages, its fields, its rules of closing.</summary>
+internal sealed partial class ClientConnection
+{
+    /// <summary>A head without what a route adds to it.</summary>
+    private const int StyledHeadBytes = 2_048;
+
+    /// <summary>
+    /// The page of the exchange's status, or nothing for those that close without a word. False
+    /// when the client is gone.
+    /// </summary>
+    private ReactorTask<bool> AnswerInStyleAsync(
+        Exchange exchange, AnswerStyle style, ConnectionOption option)
+    {
+        byte[] page = Reactor.Buffers.Rent(MaxReplyBytes);
+        ReadOnlySpan<byte> type = "text/html"u8;
+        int length = WritePage(exchange, style, page, ref type);
+        return SendTextAsync(exchange, style, page, length, type.ToArray(), option);
+    }
+
+    /// <summary>Nothing is said to these clients: nginx's 444, 408 and 499.</summary>
+    private static bool IsSilent(int status) => status is 408 or 444 or 499;
+
+    private static int WritePage(
+        Exchange exchange, AnswerStyle style, byte[] buffer, ref ReadOnlySpan<byte> type)
+    {
+        var page = new ByteWriter(buffer);
+        bool isRedirect = exchange.Status is 301 or 302;
+        if (isRedirect && style.Config.RefreshesPages && exchange.IsMsie
+            && !exchange.RedirectLocation.IsEmpty)
+        {
+            var location = new ByteWriter(buffer.AsSpan(MaxReplyBytes / 2));
+            exchange.WriteLocationValue(ref location, style);
+            StatusPage.WriteRefresh(ref page, location.Written);
+            exchange.SetRedirect(default);
+            exchange.Status = 200;
+            return page.Length;
+        }
+
+        // nginx answers 494, too large a head, as a kind of 400.
+        bool isHeadTooLarge = exchange.Status == 431;
+        exchange.Status = isHeadTooLarge ? 400 : exchange.Status;
+        bool isPadded = exchange.Status >= 400 && style.Config.PadsPages
+            && exchange.WantsLongPages && !exchange.Request.IsSimple;
+        if (!StatusPage.TryWrite(
+            ref page,
+            exchange.Status,
+            isHeadTooLarge ? "Request Header Or Cookie Too Large"u8 : default,
+            style,
+            isPadded))
+        {
+            type = default;
+        }
+
+        return page.Length;
+    }
+
+    /// <summary>
+    /// A text with its head. The buffer is of the pool, and is given back.
+    /// </summary>
+    private async ReactorTask<bool> SendTextAsync(
+        Exchange exchange,
+        AnswerStyle style,
+        byte[] text,
+        int length,
+        byte[] type,
+        ConnectionOption option)
+    {
+        exchange.AddRouteFields();
+        bool hasBody = exchange.Request.Method != HttpMethod.Head
+            && exchange.Status is not (204 or 304);
+        byte[] buffer = Reactor.Buffers.Rent(
+            StyledHeadBytes + exchange.AddedFields.Length + exchange.RedirectLocation.Length
+            + length);
+        int headLength = WriteStyledHead(exchange, style, buffer, length, type, option);
+        int sentLength = headLength;
+        if (hasBody)
+        {
+            text.AsSpan(0, length).CopyTo(buffer.AsSpan(headLength));
+            sentLength += length;
+            exchange.BodyBytesSent = length;
+        }
+
+        Reactor.Buffers.Return(text);
+        exchange.HasReachedClient = true;
+        exchange.NoteSentHead(buffer.AsSpan(0, sentLength));
+        SyscallResult sent = await Transport.SendAsync(
+            buffer, 0, sentLength, exchange.SendTimeoutMs);
+        Reactor.Buffers.Return(buffer);
+        return NoteAnswered(exchange, sent);
+    }
+
+    private int WriteStyledHead(
+        Exchange exchange, AnswerStyle style, byte[] buffer, int length, byte[] type,
+        ConnectionOption option)
+    {
+        var writer = new ByteWriter(buffer);
+        var head = new AnswerHead(exchange.Status) { Type = type, Length = length };
+        AnswerHead.Write(ref writer, head, style, exchange, option, _shard.Clock);
+        return writer.Length;
+    }
+
+    /// <summary>
+    /// Reads on to the end of a body that nobody wanted, so that the next request can follow. False
+    /// when it does not come in time.
+    /// </summary>
+    private async ReactorTask<bool> DiscardBodyAsync(Exchange exchange)
+    {
+        ClientConfig rules = exchange.ClientRules!;
+        long deadlineMs = Reactor.NowMs + rules.LingerMs;
+        while (!exchange.RequestBody.IsComplete)
+        {
+            long leftMs = Math.Min(rules.LingerIdleMs, deadlineMs - Reactor.NowMs);
+            if (leftMs <= 0)
+            {
+                return false;
+            }
+
+            SyscallResult received = await Transport.ReceiveRentedAsync(
+                Reactor.Buffers.HeadBytes, 0, (int)leftMs);
+            if (!received.IsSuccess || received.Value == 0)
+            {
+                return false;
+            }
+
+            byte[] buffer = Transport.TakeReceived();
+            int taken = exchange.RequestBody.Take(buffer.AsSpan(0, received.IntValue));
+            if (exchange.RequestBody.IsComplete && taken < received.IntValue)
+            {
+                KeepForNext(buffer.AsSpan(taken, received.IntValue - taken));
+            }
+
+            Reactor.Buffers.Return(buffer);
+            if (exchange.RequestBody.IsInvalid)
+            {
+                return false;
+            }
+
+            await Reactor.Yield(Transport.Handle.Read);
+        }
+
+        return true;
+    }
+}

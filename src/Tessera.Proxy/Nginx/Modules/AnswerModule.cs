@@ -1,0 +1,130 @@
+using System.Collections.Immutable;
+using Tessera.Proxy.Answers;
+
+namespace Tessera.Proxy.Nginx;
+
+/// <summary>
+/// How answers look: their fields, pages and types. Parts of ngx_http_core_module,
+/// ngx_http_headers_module and ngx_http_charset_filter_module. Stateless.
+/// </summary>
+internal static class AnswerModule
+{
+    private static readonly ImmutableSortedDictionary<string, string> FewTypes =
+        new Dictionary<string, string>
+        {
+            ["html"] = "text/html", ["gif"] = "image/gif", ["jpg"] = "image/jpeg",
+        }.ToImmutableSortedDictionary(StringComparer.Ordinal);
+
+    public static DirectiveRule[] Directives { get; } =
+    [
+        new("server_tokens", NginxContext.HttpServerLocation),
+        Flag("absolute_redirect"), Flag("server_name_in_redirect"), Flag("port_in_redirect"),
+        Flag("msie_padding"), Flag("msie_refresh"), Flag("override_charset"),
+        new("default_type", NginxContext.HttpServerLocation),
+        new("types", NginxContext.HttpServerLocation, 0, 0) { HasLines = true, MayRepeat = true },
+        Number("types_hash_max_size"), Number("types_hash_bucket_size"),
+        new("charset", NginxContext.HttpServerLocationIf),
+        new("source_charset", NginxContext.HttpServerLocationIf),
+        new("charset_types", NginxContext.HttpServerLocation, 1, -1) { MayRepeat = true },
+        new("charset_map", NginxContext.Http, 2, 2) { HasLines = true, MayRepeat = true },
+        new("add_header", NginxContext.HttpServerLocationIf, 2, 3) { MayRepeat = true },
+        new("add_trailer", NginxContext.HttpServerLocationIf, 2, 3) { MayRepeat = true },
+        new("expires", NginxContext.HttpServerLocationIf, 1, 2),
+    ];
+
+    public static RouteConfig Apply(
+        NginxScope scope, RouteConfig route, HttpReading reading) => route with
+    {
+        Answers = new AnswerConfig
+        {
+            Server = scope.Text("server_tokens", "on") switch
+            {
+                "on" or "build" => "nginx/1.28.0",
+                "off" => "nginx",
+                var text => text,
+            },
+            MakesLocationsAbsolute = scope.Flag("absolute_redirect", true),
+            UsesServerName = scope.Flag("server_name_in_redirect", false),
+            NamesPort = scope.Flag("port_in_redirect", true),
+            PadsPages = scope.Flag("msie_padding", true),
+            RefreshesPages = scope.Flag("msie_refresh", false),
+            Types = ReadTypes(scope),
+            DefaultType = scope.Text("default_type", "text/plain"),
+            Charset = scope.Text("charset", "off") is var charset && charset == "off"
+                ? null
+                : charset,
+            CharsetTypes = ReadCharsetTypes(scope),
+            Expiry = ReadExpiry(scope),
+            Trailers = ReadFields(scope, "add_trailer"),
+        },
+        ResponseHeaders = route.ResponseHeaders.AddRange(ReadFields(scope, "add_header")),
+    };
+
+    private static DirectiveRule Flag(string name) =>
+        new(name, NginxContext.HttpServerLocation) { Kind = ValueKind.Flag };
+
+    private static DirectiveRule Number(string name) =>
+        new(name, NginxContext.HttpServerLocation) { Kind = ValueKind.Number };
+
+    private static ImmutableSortedDictionary<string, string> ReadTypes(NginxScope scope)
+    {
+        NginxDirective[] blocks = [.. scope.All("types")];
+        if (blocks.Length == 0)
+        {
+            return FewTypes;
+        }
+
+        var types = ImmutableSortedDictionary.CreateBuilder<string, string>(
+            StringComparer.Ordinal);
+        foreach (NginxDirective line in blocks.SelectMany(block => block.Block ?? []))
+        {
+            foreach (string extension in line.Arguments)
+            {
+                types[extension.ToLowerInvariant()] = line.Name;
+            }
+        }
+
+        return types.ToImmutable();
+    }
+
+    /// <summary>text/html is always among them.</summary>
+    private static ImmutableArray<string> ReadCharsetTypes(NginxScope scope)
+    {
+        string[] types = [.. scope.All("charset_types").SelectMany(d => d.Arguments)];
+        return types.Length == 0 ? new AnswerConfig().CharsetTypes : ["text/html", .. types];
+    }
+
+    private static ExpiryConfig? ReadExpiry(NginxScope scope)
+    {
+        if (scope.Find("expires") is not { } expires)
+        {
+            return null;
+        }
+
+        bool isAfterChange = expires.Arguments is ["modified", _];
+        if (expires.Arguments.Length == 2 && !isAfterChange)
+        {
+            throw expires.Error("invalid value");
+        }
+
+        string text = expires.Arguments[^1];
+        if (!text.Contains('$', StringComparison.Ordinal)
+            && (Expiry.ProblemOf(text) is not null || (isAfterChange && text.StartsWith('@'))))
+        {
+            throw expires.Error("invalid value");
+        }
+
+        return new ExpiryConfig(text, isAfterChange);
+    }
+
+    private static ImmutableArray<FieldConfig> ReadFields(NginxScope scope, string name) =>
+    [
+        .. scope.All(name).Where(field => field.Arguments[1].Length > 0).Select(field =>
+            new FieldConfig(field.Value, field.Arguments[1], Always: field.Arguments switch
+            {
+                [_, _] => false,
+                [_, _, "always"] => true,
+                _ => throw field.Error($"invalid parameter \"{field.Arguments[2]}\""),
+            })),
+    ];
+}

@@ -1,0 +1,112 @@
+namespace Tessera.Proxy.Nginx;
+
+/// <summary>
+/// How clients are waited for: what ngx_http_core_module says of connections, heads and bodies.
+/// Stateless.
+/// </summary>
+internal static class ClientModule
+{
+    /// <summary>What buffers for heads may add up to: a head is kept in one piece.</summary>
+    private const long MaxHeadBytes = 192 * 1_024;
+
+    private const NginxContext HttpServer = NginxContext.Http | NginxContext.Server;
+
+    public static DirectiveRule[] Directives { get; } =
+    [
+        new("client_header_timeout", HttpServer) { Kind = ValueKind.Milliseconds },
+        new("client_header_buffer_size", HttpServer) { Kind = ValueKind.Size },
+        new("large_client_header_buffers", HttpServer, 2, 2),
+        new("ignore_invalid_headers", HttpServer) { Kind = ValueKind.Flag },
+        new("underscores_in_headers", HttpServer) { Kind = ValueKind.Flag },
+        new("max_headers", HttpServer) { Kind = ValueKind.Number },
+        new("connection_pool_size", HttpServer) { Kind = ValueKind.Size },
+        new("request_pool_size", HttpServer) { Kind = ValueKind.Size },
+        Time("client_body_timeout"), Size("client_body_buffer_size"),
+        new("client_max_body_size", NginxContext.HttpServerLocation) { Kind = ValueKind.Size },
+        new("client_body_in_file_only", NginxContext.HttpServerLocation)
+        {
+            Choices = ["on", "off", "clean"],
+        },
+        Flag("client_body_in_single_buffer"),
+        new("client_body_temp_path", NginxContext.HttpServerLocation, 1, 4),
+        Time("send_timeout"), Size("send_lowat"), Size("postpone_output"),
+        new("keepalive_timeout", NginxContext.HttpServerLocation, 1, 2)
+        {
+            Kind = ValueKind.Milliseconds,
+        },
+        Time("keepalive_time"),
+        new("keepalive_requests", NginxContext.HttpServerLocation) { Kind = ValueKind.Number },
+        new("keepalive_disable", NginxContext.HttpServerLocation, 1, -1),
+        new("lingering_close", NginxContext.HttpServerLocation)
+        {
+            Choices = ["off", "on", "always"],
+        },
+        Time("lingering_time"), Time("lingering_timeout"),
+        Flag("reset_timedout_connection"), Flag("chunked_transfer_encoding"),
+        Flag("tcp_nodelay"), Flag("tcp_nopush"),
+        new("variables_hash_max_size", NginxContext.Http) { Kind = ValueKind.Number },
+        new("variables_hash_bucket_size", NginxContext.Http) { Kind = ValueKind.Number },
+        new("server_names_hash_max_size", NginxContext.Http) { Kind = ValueKind.Number },
+        new("server_names_hash_bucket_size", NginxContext.Http) { Kind = ValueKind.Number },
+    ];
+
+    public static RouteConfig Apply(
+        NginxScope scope, RouteConfig route, HttpReading reading)
+    {
+        (int number, long size) = ReadLargeBuffers(scope);
+        long small = scope.Size("client_header_buffer_size", 1_024);
+        NginxDirective? idle = scope.Find("keepalive_timeout");
+        return route with
+        {
+            Client = new ClientConfig
+            {
+                HeadTimeoutMs = NoTimeout(scope.Milliseconds("client_header_timeout", 60_000)),
+                MaxHeadBytes = (int)Math.Min((number * size) + small, MaxHeadBytes),
+                MaxLineBytes = (int)Math.Min(Math.Max(size, small), MaxHeadBytes),
+                IgnoresInvalidNames = scope.Flag("ignore_invalid_headers", true),
+                AllowsUnderscores = scope.Flag("underscores_in_headers", false),
+                BodyTimeoutMs = NoTimeout(scope.Milliseconds("client_body_timeout", 60_000)),
+                SendTimeoutMs = NoTimeout(scope.Milliseconds("send_timeout", 60_000)),
+                IdleTimeoutMs = scope.Milliseconds("keepalive_timeout", 75_000),
+                ToldIdleSeconds = idle is { Arguments: [_, var told] }
+                    ? NginxValue.Milliseconds(idle, told) / 1_000
+                    : 0,
+                MaxRequests = scope.Number("keepalive_requests", 1_000),
+                MaxAgeMs = scope.Milliseconds("keepalive_time", 3_600_000),
+                Lingers = scope.Text("lingering_close", "on") != "off",
+                LingerMs = scope.Milliseconds("lingering_time", 30_000),
+                LingerIdleMs = scope.Milliseconds("lingering_timeout", 5_000),
+                ResetsSlow = scope.Flag("reset_timedout_connection", false),
+                SendsChunks = scope.Flag("chunked_transfer_encoding", true),
+            },
+        };
+    }
+
+    /// <summary>0 would be over at once, with nginx as well; a millisecond is as good.</summary>
+    private static int NoTimeout(int milliseconds) => Math.Max(1, milliseconds);
+
+    private static (int Number, long Size) ReadLargeBuffers(NginxScope scope)
+    {
+        if (scope.Find("large_client_header_buffers") is not { } buffers)
+        {
+            return (4, 8 * 1_024);
+        }
+
+        if (!int.TryParse(buffers.Value, out int number) || number == 0
+            || !NginxValue.TrySize(buffers.Arguments[1], out long size) || size == 0)
+        {
+            throw buffers.Error("\"large_client_header_buffers\" directive invalid value");
+        }
+
+        return (number, size);
+    }
+
+    private static DirectiveRule Flag(string name) =>
+        new(name, NginxContext.HttpServerLocation) { Kind = ValueKind.Flag };
+
+    private static DirectiveRule Size(string name) =>
+        new(name, NginxContext.HttpServerLocation) { Kind = ValueKind.Size };
+
+    private static DirectiveRule Time(string name) =>
+        new(name, NginxContext.HttpServerLocation) { Kind = ValueKind.Milliseconds };
+}
