@@ -9,8 +9,6 @@ namespace Tessera.Proxy.Forwarding;
 /// <summary>What a request is that is made anew for its backend.</summary>
 internal sealed partial class Exchange
 {
-    private static readonly VariableName HostName = VariableName.Parse("host");
-
     private byte[] _passUrl = [];
     private int _passUrlLength;
     private int _passHostStart;
@@ -121,19 +119,6 @@ internal sealed partial class Exchange
     /// elsewhere.
     /// </summary>
     public int CarriedBytes { get; private set; }
-
-    /// <summary>Scheme, host and port under which the client asked.</summary>
-    public void WriteOwnAddress(ref ByteWriter writer)
-    {
-        writer.Write("http://"u8);
-        VariableValue.Write(HostName, ref writer, this);
-        int port = Client.Listener.Address.Port;
-        if (port != 80)
-        {
-            writer.Write((byte)':');
-            writer.WriteNumber(port);
-        }
-    }
 
     /// <summary>It comes to a backend, perhaps after it has been to another.</summary>
     public void BeginForwarding()

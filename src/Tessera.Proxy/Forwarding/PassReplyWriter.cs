@@ -68,7 +68,7 @@ internal static class PassReplyWriter
         int type = IndexOf(head, HeaderKind.ContentType);
         if (rule.Hides("Server"u8))
         {
-            writer.Write(exchange.Style is { } own ? own.ServerLine : ServerName.Line);
+            writer.Write(exchange.Style is { } style ? style.ServerLine : default);
         }
 
         if (rule.Hides("Date"u8))
@@ -81,17 +81,22 @@ internal static class PassReplyWriter
         if (type >= 0 && head.Headers[type].ValueLength > 0 && !rule.Hides("Content-Type"u8))
         {
             writer.Write("Content-Type: "u8);
-            ReadOnlySpan<byte> value = head.Headers[type].Value(reply);
-            if (exchange.Style is { } style)
-            {
-                style.WriteType(ref writer, value, exchange);
-            }
-            else
-            {
-                writer.Write(value);
-            }
-
+            WriteType(ref writer, exchange, head.Headers[type].Value(reply));
             writer.Write("\r\n"u8);
+        }
+    }
+
+    /// <summary>A type that names its charset keeps it.</summary>
+    private static void WriteType(
+        ref ByteWriter writer, Exchange exchange, scoped ReadOnlySpan<byte> type)
+    {
+        if (exchange.Style is { } style && !type.Contains((byte)';'))
+        {
+            style.WriteType(ref writer, type, exchange);
+        }
+        else
+        {
+            writer.Write(type);
         }
     }
 
@@ -138,12 +143,15 @@ internal static class PassReplyWriter
             return -1;
         }
 
-        exchange.SetAway(writer.Written[value..]);
-        writer.Truncate(value);
-        exchange.WriteOwnAddress(ref writer);
-        writer.Write(exchange.Away);
-        writer.RemoveControls(value);
-        writer.Write("\r\n"u8);
+        exchange.SetRedirect(writer.Written[value..]);
+        if (exchange.Style is not { Config.MakesLocationsAbsolute: true } style)
+        {
+            writer.Truncate(start);
+            return -1;
+        }
+
+        writer.Truncate(start);
+        exchange.WriteLocation(ref writer, style);
         return location;
     }
 

@@ -93,10 +93,13 @@ internal sealed class TextRewrite
     private bool WriteMatched(
         ref ByteWriter writer, Exchange exchange, Match match, scoped ReadOnlySpan<byte> value)
     {
-        GroupCollection? before = exchange.Groups;
         exchange.Groups = match.Groups;
+        if (exchange.Server is not null)
+        {
+            exchange.NoteCaptures(value, match.Groups);
+        }
+
         WriteReplacement(ref writer, exchange, value);
-        exchange.Groups = before;
         return true;
     }
 

@@ -1,9 +1,0 @@
-namespace Tessera.Proxy.Forwarding;
-
-/// <summary>What the Server field says where nginx's rules hold (RFC 9110 section 10.2.4).
-/// </summary>
-internal static class ServerName
-{
-    /// <summary>The whole line.</summary>
-    public static ReadOnlySpan<byte> Line => "Server: nginx\r\n"u8;
-}
