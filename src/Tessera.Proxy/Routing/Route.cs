@@ -101,6 +101,13 @@ internal sealed class Route
     public CompressionRule? Compression { get; }
 
     public RouteFlow? Flow { get; }
+
+    /// <summary>Instead of the listener's; null leaves them.</summary>
+    public AccessLog[]? Logs { get; init; }
+
+    /// <summary>Instead of the configuration's; null leaves them.</summary>
+    public ErrorSinks? ErrorSinks { get; init; }
+
     /// <summary>Null when host and path alone decide.</summary>
     public RouteConditions? Conditions { get; }
 

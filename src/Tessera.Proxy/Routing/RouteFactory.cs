@@ -11,8 +11,13 @@ internal sealed class RouteFactory
 {
     private readonly ZoneTable _zones = new();
     private readonly RouteSeriesTable _series;
+    private readonly LogTable _logs;
 
-    public RouteFactory(RouteSeriesTable series) => _series = series;
+    public RouteFactory(RouteSeriesTable series, LogTable logs)
+    {
+        _series = series;
+        _logs = logs;
+    }
 
     /// <param name="backends">Those that the routes may name.</param>
     public RouteTable CreateTable(ListenerConfig listener, PreparedBackends backends)
@@ -97,6 +102,8 @@ internal sealed class RouteFactory
             Stream = config.Stream is null
                 ? null
                 : new StreamRule(config.Stream, backends.Backends),
+            Logs = config.AccessLogs.IsDefault ? null : _logs.Of(config.AccessLogs),
+            ErrorSinks = config.ErrorLogs.IsDefault ? null : _logs.SinksOf(config.ErrorLogs),
         };
         route.Series = _series.SeriesOf(route.Name, config.Backend ?? "");
         return route;

@@ -18,6 +18,7 @@ internal static class LocationModule
     /// <summary>What each module makes of a location, in this order.</summary>
     private static readonly Func<NginxScope, RouteConfig, HttpReading, RouteConfig>[] Parts =
     [
+        LogModule.Apply,
         RedirectionModule.Apply,
         ContentModule.Apply,
     ];
