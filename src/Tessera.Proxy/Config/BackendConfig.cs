@@ -43,6 +43,9 @@ public sealed record BackendConfig
 {
     public required string Name { get; init; }
 
+    /// <summary>As logs and variables of nginx's name it; null is <see cref="Name"/>.</summary>
+    public string? Label { get; init; }
+
     public BalanceAlgorithm Algorithm { get; init; } = BalanceAlgorithm.RoundRobin;
 
     /// <summary>A text with variables, for the hash algorithms.</summary>

@@ -30,6 +30,12 @@ internal sealed partial class ClientConnection
         Exchange exchange = BeginExchange();
         exchange.NeedsNewConnection = true;
         exchange.Follow(route);
+        if (_shard.ErrorLog.Takes(exchange, ErrorLevel.Information))
+        {
+            _shard.ErrorLog.TellBare(
+                exchange, ErrorLevel.Information,
+                $"client {Peer} connected to {Listener.Address}");
+        }
 
         // (1) Who is it, and may it?
         int status = rule.Config.ExpectsProxyProtocol
@@ -129,6 +135,7 @@ internal sealed partial class ClientConnection
         if (route.Flow?.TryEnter(exchange) is { } crowded)
         {
             exchange.Counters.Add(Flow.LimitKind.ConnectionsRefused);
+            TellCrowded(exchange, crowded);
             _shard.ErrorLog.WriteLimit(crowded.LogLevel, exchange, $"503, {crowded.Reason}");
             return crowded.Status;
         }
@@ -136,6 +143,8 @@ internal sealed partial class ClientConnection
         if (route.Gate is { } gate && gate.Check(exchange) != GateVerdict.Pass)
         {
             exchange.Counters.Add(Flow.LimitKind.AddressDenied);
+            TellNginx(exchange, ErrorLevel.Error, 0, static (_, _) =>
+                "access forbidden by rule while initializing session");
             _shard.ErrorLog.WriteLimit(
                 ErrorLevel.Error, exchange, $"403, access is forbidden by a rule");
             return HttpStatus.Forbidden;
@@ -162,6 +171,8 @@ internal sealed partial class ClientConnection
 
             if (Received.Length >= limit)
             {
+                TellNginx(exchange, ErrorLevel.Error, 0, static (_, _) =>
+                    "preread buffer full while prereading client data");
                 return HttpStatus.BadRequest;
             }
 
@@ -215,10 +226,26 @@ internal sealed partial class ClientConnection
 
         if (backend is null)
         {
-            _shard.ErrorLog.Write($"no backend is called \"{name}\"");
+            TellUnknown(exchange, name, hasResolver: rule.Config.Resolver is not null);
         }
 
         return backend;
+    }
+
+    private void TellUnknown(Exchange exchange, string name, bool hasResolver)
+    {
+        if (_shard.ErrorLog.IsNginx)
+        {
+            string host = name[..Math.Max(0, name.LastIndexOf(':'))];
+            _shard.ErrorLog.Tell(exchange, ErrorLevel.Error,
+                name.Length == 0 ? "no port in upstream while connecting to upstream"
+                : hasResolver ? $"{host} could not be resolved while connecting to upstream"
+                : $"no resolver defined to resolve {host} while connecting to upstream");
+        }
+        else
+        {
+            _shard.ErrorLog.Write($"no backend is called \"{name}\"");
+        }
     }
 
     /// <param name="name">Empty when it is neither a backend's nor one with a port.</param>

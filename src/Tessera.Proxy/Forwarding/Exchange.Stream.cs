@@ -18,6 +18,9 @@ internal sealed partial class Exchange
         ? Client.Transport.Handle.Read.TotalBytes - Client.ProxyHeadBytes
         : 0;
 
+    /// <summary>It is being passed on, or was.</summary>
+    public bool IsRelayed { get; set; }
+
     /// <summary>The endpoint of this try has begun to send.</summary>
     public void NoteFirstByte(long nowMs)
     {
@@ -25,5 +28,9 @@ internal sealed partial class Exchange
         current.HeadMs = current.HeadMs < 0 ? nowMs : current.HeadMs;
     }
 
-    private void ResetStream() => _hello?.Reset();
+    private void ResetStream()
+    {
+        _hello?.Reset();
+        IsRelayed = false;
+    }
 }

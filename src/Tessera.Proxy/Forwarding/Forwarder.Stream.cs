@@ -1,6 +1,8 @@
+using System.Text;
 using Tessera.Linux;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
+using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Transports;
 using Tessera.Proxy.Variables;
 
@@ -18,6 +20,7 @@ internal sealed partial class Forwarder
     public async ReactorTask<int> RelayStreamAsync(Exchange exchange, StreamRule rule)
     {
         exchange.Backend.RetryBudget.CountRequest(_shard.Number, _reactor.NowMs);
+        exchange.IsRelayed = true;
         while (true)
         {
             ProxyError error = exchange.TryPick(_reactor.NowMs);
@@ -26,8 +29,8 @@ internal sealed partial class Forwarder
                 if (!exchange.LastError.IsError
                     || exchange.Tried.Count < exchange.Backend.Current.Active.Length)
                 {
+                    WriteNoneLive(exchange, error);
                     exchange.NoteNoneLive(_reactor.NowMs, error);
-                    _shard.ErrorLog.Write(exchange, error);
                 }
 
                 return HttpStatus.BadGateway;
@@ -47,6 +50,7 @@ internal sealed partial class Forwarder
                         RateOf(exchange, rule.UploadRate),
                         RateOf(exchange, rule.DownloadRate));
                     await relay.RunAsync();
+                    TellEnd(exchange, relay.IsEndOfClient);
                 }
             }
 
@@ -54,6 +58,30 @@ internal sealed partial class Forwarder
             {
                 return isConnected ? HttpStatus.Ok : HttpStatus.BadGateway;
             }
+        }
+    }
+
+    private void WriteNoneLive(Exchange exchange, ProxyError error)
+    {
+        if (_shard.ErrorLog.IsNginx)
+        {
+            _shard.ErrorLog.Tell(
+                exchange, ErrorLevel.Error, "no live upstreams while connecting to upstream");
+        }
+        else
+        {
+            _shard.ErrorLog.Write(exchange, error);
+        }
+    }
+
+    private void TellEnd(Exchange exchange, bool isEndOfClient)
+    {
+        if (_shard.ErrorLog.Takes(exchange, ErrorLevel.Information))
+        {
+            var text = new StringBuilder(
+                isEndOfClient ? "client disconnected" : "upstream disconnected");
+            NginxErrorText.AppendBytes(text, exchange);
+            _shard.ErrorLog.TellBare(exchange, ErrorLevel.Information, text.ToString());
         }
     }
 

@@ -48,9 +48,10 @@ internal sealed class StreamRelay
         _client.Handle.SendFloor = null;
     }
 
-    /// <summary>
-    /// Until both directions have ended; whose connections are closed by the owner.
-    /// </summary>
+    /// <summary>The client ended it, not its server or the time.</summary>
+    public bool IsEndOfClient { get; private set; }
+
+    /// <summary>Until both directions have ended; whose connections are closed by the owner.</summary>
     public async ReactorTask<bool> RunAsync()
     {
         ReactorTask<bool> up = PumpAsync(_client, _upstream, _uploadRate, _rest);
@@ -158,6 +159,8 @@ internal sealed class StreamRelay
             to.ShutdownSend();
             return;
         }
+
+        IsEndOfClient = !_isOver && to == _upstream;
 
         // The other direction may be between two operations, where no cancellation reaches it.
         _isOver = true;

@@ -19,7 +19,7 @@ internal sealed class Backend
     public Backend(string name, BackendSet current, int reactors)
     {
         Name = name;
-        NameText = Encoding.UTF8.GetBytes(name);
+        NameText = Encoding.UTF8.GetBytes(current.Config.Label ?? name);
         Health = new BackendHealth(name, ReleaseAll);
         RetryBudget = new RetryBudget(reactors);
         _current = current;

@@ -54,6 +54,15 @@ internal sealed class ErrorLog
         }
     }
 
+    /// <summary>As <see cref="Tell(Exchange, ErrorLevel, string)"/>, and nothing else.</summary>
+    public void TellBare(Exchange exchange, ErrorLevel level, string message)
+    {
+        if (SinksOf(exchange, level) is { } sinks)
+        {
+            sinks.Write(level, $"*{exchange.Client.Serial} {message}");
+        }
+    }
+
     /// <summary>Whether <see cref="Tell(Exchange, ErrorLevel, string)"/> would write.</summary>
     public bool Takes(Exchange exchange, ErrorLevel level) =>
         SinksOf(exchange, level) is not null;

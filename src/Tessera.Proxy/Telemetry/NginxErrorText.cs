@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Forwarding;
@@ -16,6 +17,11 @@ internal static class NginxErrorText
     {
         var text = new StringBuilder();
         text.Append('*').Append(exchange.Client.Serial).Append(' ').Append(message);
+        if (exchange.Route?.Stream is not null)
+        {
+            return OfStream(text, exchange);
+        }
+
         text.Append(", client: ").Append(LogEscape.ToText(exchange.Client.PeerText));
         text.Append(", server: ").Append(exchange.Server is { } server
             ? Encoding.UTF8.GetString(server.Name)
@@ -37,6 +43,38 @@ internal static class NginxErrorText
         }
 
         return text.ToString();
+    }
+
+    /// <summary>A line about a connection that is no HTTP.</summary>
+    private static string OfStream(StringBuilder text, Exchange exchange)
+    {
+        text.Append(", client: ").Append(LogEscape.ToText(exchange.PeerText));
+        text.Append(", server: ").Append(exchange.Client.Listener.Address);
+        if (exchange.IsRelayed)
+        {
+            byte[] upstream = exchange.Endpoint?.AddressText ?? exchange.Backend.NameText;
+            text.Append(", upstream: \"").Append(LogEscape.ToText(upstream)).Append('"');
+            AppendBytes(text, exchange);
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>How much a connection has carried, on both sides.</summary>
+    public static void AppendBytes(StringBuilder text, Exchange exchange)
+    {
+        long sent = 0;
+        long received = 0;
+        if (exchange.Tries is [.., var last])
+        {
+            sent = exchange.SentOf(last);
+            received = exchange.ReceivedOf(last);
+        }
+
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $", bytes from/to client:{exchange.BytesReceived}/{exchange.BytesSent}"
+            + $", bytes from/to upstream:{received}/{sent}");
     }
 
     /// <summary>

@@ -34,10 +34,6 @@ internal static class StreamModule
         new("limit_conn", Any, 2, 2) { MayRepeat = true },
         new("limit_conn_log_level", Any) { Choices = ["info", "notice", "warn", "error"] },
         new("limit_conn_dry_run", Any) { Kind = ValueKind.Flag },
-        new("log_format", NginxContext.Stream, 2, -1) { MayRepeat = true },
-        new("access_log", Any, 1, -1) { MayRepeat = true },
-        new("error_log", Any, 1, -1) { MayRepeat = true },
-        new("open_log_file_cache", Any, 1, 4),
         new("variables_hash_max_size", NginxContext.Stream) { Kind = ValueKind.Number },
         new("variables_hash_bucket_size", NginxContext.Stream) { Kind = ValueKind.Number },
         new("map", NginxContext.Stream, 2, 2) { HasLines = true, MayRepeat = true },
@@ -79,13 +75,14 @@ internal static class StreamModule
                         route with
                         {
                             Name = $"stream {listen.Address}",
+                            AccessLogs = ReadAccessLogs(server, files),
+                            ErrorLogs = LogModule.ReadErrorLogs(server, files),
                             Stream = route.Stream! with
                             {
                                 ExpectsProxyProtocol = listen.HasProxyProtocol,
                             },
                         },
                     ],
-                    AccessLog = ReadAccessLog(server, files),
                 };
                 if (!listeners.TryAdd(listen.Address, listener))
                 {
@@ -115,7 +112,10 @@ internal static class StreamModule
             foreach (ListenerConfig listener in config.Listeners)
             {
                 _ = new StreamRule(listener.Routes[0].Stream!, none);
-                _ = listener.AccessLog is { } log ? AccessLogFormat.Parse(log) : null;
+                foreach (AccessLogConfig log in listener.Routes[0].AccessLogs)
+                {
+                    AccessLogFormat.Parse(log);
+                }
             }
 
             foreach (BackendConfig backend in config.Backends)
@@ -269,8 +269,15 @@ internal static class StreamModule
 
         return new ConnectionLimitConfig
         {
-            Zone = "stream/" + limit.Value,
+            Zone = limit.Value,
             Key = zone.Value,
+            LogLevel = server.Text("limit_conn_log_level", "error") switch
+            {
+                "info" => ErrorLevel.Information,
+                "notice" => ErrorLevel.Notice,
+                "warn" => ErrorLevel.Warning,
+                _ => ErrorLevel.Error,
+            },
             Max = Math.Min(max, 65_535),
         };
     }
@@ -280,22 +287,16 @@ internal static class StreamModule
             ? zone.Arguments[1]["zone=".Length..].Split(':')[0]
             : throw zone.Error($"invalid parameter \"{zone.Arguments[1]}\"");
 
-    private static AccessLogConfig? ReadAccessLog(NginxScope server, NginxFiles files)
+    /// <summary>Unlike in an http block nothing is logged, or formatted, by default.</summary>
+    private static ImmutableArray<AccessLogConfig> ReadAccessLogs(
+        NginxScope server, NginxFiles files)
     {
-        if (server.Find("access_log") is not { } log || log.Value == "off")
+        if (server.All("access_log").FirstOrDefault(
+            log => log is { Value: not "off", Arguments.Length: 1 }) is { } bare)
         {
-            return null;
+            throw bare.Error("log format is not specified");
         }
 
-        NginxDirective format = server.All("log_format").FirstOrDefault(
-            f => log.Arguments.Length > 1 && f.Value == log.Arguments[1])
-            ?? throw log.Error(log.Arguments.Length > 1
-                ? $"unknown log format \"{log.Arguments[1]}\""
-                : "log format is not specified");
-        return new AccessLogConfig
-        {
-            Path = files.Resolve(log.Value),
-            Format = string.Concat(format.Arguments.Skip(1)),
-        };
+        return server.Find("access_log") is null ? [] : LogModule.ReadAccessLogs(server, files);
     }
 }

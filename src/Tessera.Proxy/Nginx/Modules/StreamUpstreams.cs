@@ -68,7 +68,7 @@ internal sealed class StreamUpstreams
         }
 
         string name = Prefix + pass.Value;
-        _unnamed.Add(pass.Value, Finish(NewBackend(name), ReadAddress(pass)));
+        _unnamed.Add(pass.Value, Finish(NewBackend(pass.Value), ReadAddress(pass)));
         return name;
     }
 
@@ -76,7 +76,7 @@ internal sealed class StreamUpstreams
     {
         NginxScope scope = stream.Within(upstream, NginxContext.StreamUpstream);
         BackendConfig config = BalanceMethod.Apply(
-            scope, NewBackend(Prefix + upstream.Value));
+            scope, NewBackend(upstream.Value));
         EndpointConfig[] endpoints =
         [
             .. scope.AllHere("server").SelectMany(server =>
@@ -98,7 +98,8 @@ internal sealed class StreamUpstreams
     /// <summary>A connection is its own: none is kept for the next.</summary>
     private static BackendConfig NewBackend(string name) => new()
     {
-        Name = name,
+        Name = Prefix + name,
+        Label = name,
         LeavesFailedOut = true,
         KeepAlive = new KeepAliveConfig(0),
         Limits = new BackendLimits { HoldQueueLength = 0 },

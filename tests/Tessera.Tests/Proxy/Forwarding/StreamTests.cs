@@ -108,8 +108,10 @@ public sealed class StreamTests
     [Fact]
     public async Task The_name_in_a_hello_leads_to_a_backend()
     {
-        using ScriptedServer web = ScriptedServer.Start(Named("web"));
-        using ScriptedServer other = ScriptedServer.Start(Named("other"));
+        byte[] hello = HelloBytes.Create("web.EXAMPLE", recordBytes: 30);
+        using ScriptedServer web = ScriptedServer.Start(Named("web", hello.Length));
+        using ScriptedServer other = ScriptedServer.Start(Named(
+            "other", HelloBytes.Create("127.0.0.1:12345").Length));
         var config = new StreamConfig
         {
             ReadsClientHello = true,
@@ -121,7 +123,6 @@ public sealed class StreamTests
             web, config, log, "$status $ssl_preread_server_name"))
         {
             // A name in pieces, an address in its place, and one that leads nowhere.
-            byte[] hello = HelloBytes.Create("web.EXAMPLE", recordBytes: 30);
             using (ScriptedConnection client = await proxy.ConnectAsync())
             {
                 await client.SendAsync(Encoding.Latin1.GetString(hello[..50]));
@@ -140,16 +141,10 @@ public sealed class StreamTests
             ["200 web.EXAMPLE", $"200 {other.Address}", "500 nobody"],
             ignoreOrder: true);
 
-        static Func<ScriptedConnection, Task> Named(string name) => async connection =>
+        static Func<ScriptedConnection, Task> Named(string name, int length) => async connection =>
         {
-            int length = 0;
-            string start = await connection.ReadAsync(50);
-            length += start.Length;
-            int total = start.Contains("web", StringComparison.OrdinalIgnoreCase)
-                ? HelloBytes.Create("web.EXAMPLE", recordBytes: 30).Length
-                : HelloBytes.Create("127.0.0.1:12345").Length;
-            length += (await connection.ReadAsync(total - length)).Length;
-            await connection.SendAsync($"{name} {length}");
+            string start = await connection.ReadAsync(length);
+            await connection.SendAsync($"{name} {start.Length}");
         };
     }
 

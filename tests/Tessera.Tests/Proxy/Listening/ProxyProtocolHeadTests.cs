@@ -23,7 +23,7 @@ public sealed class ProxyProtocolHeadTests
         { Signature + "\x21\x11\0\x0F\xC0\0\x02\x01\xC0\0\x02\x02\x04\xD2\x16\x2E\x04\0\0",
             "192.0.2.1:1234 192.0.2.2:5678" },
         { Signature + "\x20\0\0\0", " " },
-        { Signature + "\x21\x31\0\x02ab", " " },
+        { Signature + "\x21\x31\0\x02yz", " " },
     };
 
     [Theory]
