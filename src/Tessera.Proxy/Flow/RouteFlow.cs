@@ -140,6 +140,7 @@ internal sealed class RateRule
         FreeBurst = config.BurstWithoutDelay * RateZone.Request;
         Status = config.Status;
         LogLevel = config.LogLevel;
+        ZoneName = config.Zone;
         Limit = $"limit \"{config.Zone}\"";
         Reason = $"too many requests (limit \"{config.Zone}\")";
     }
@@ -161,6 +162,8 @@ internal sealed class RateRule
 
     public ErrorLevel LogLevel { get; }
 
+    public string ZoneName { get; }
+
     /// <summary>The name of the zone, in words.</summary>
     public string Limit { get; }
 
@@ -180,6 +183,7 @@ internal sealed class ConnectionRule
         Max = config.Max;
         Status = config.Status;
         LogLevel = config.LogLevel;
+        ZoneName = config.Zone;
         Reason = $"too many requests at once (limit \"{config.Zone}\")";
     }
 
@@ -192,6 +196,8 @@ internal sealed class ConnectionRule
     public int Status { get; }
 
     public ErrorLevel LogLevel { get; }
+
+    public string ZoneName { get; }
 
     public string Reason { get; }
 }

@@ -51,7 +51,7 @@ internal sealed partial class Exchange
         _bound = sticky?.Find(FieldText.FindCookie(Request, Received, sticky.Name));
         var selection = new Selection
         {
-            Client = Client.Peer,
+            Client = Peer,
             Key = set.HashKey is null ? default : KeyOf(set.HashKey, buffer, ref rented),
             Bound = _bound,
             Tried = _tried,

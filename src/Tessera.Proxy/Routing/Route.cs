@@ -59,11 +59,12 @@ internal sealed class Route
         ReplyBody = config.Reply is { } reply ? Template.Parse(reply.Body) : null;
         ReplyType = Encoding.ASCII.GetBytes(config.Reply?.ContentType ?? "");
         Rewrite = config.Rewrite is { } rewrite ? new PathRewrite(rewrite) : null;
+        Pass = config.Pass is { } pass ? new PassRule(pass) : null;
         RequestFields = FieldEdit.OfRequest(config.RequestHeaders);
         ResponseFields = FieldEdit.OfResponse(config.ResponseHeaders);
         NeedsGroups = PathPattern is not null
             && (Location is { UsesGroups: true } || ReplyBody is { UsesGroups: true }
-                || RequestFields is { UsesGroups: true }
+                || RequestFields is { UsesGroups: true } || Pass is { UsesGroups: true }
                 || ResponseFields is { UsesGroups: true });
         IsPlain = backend is not null
             && Gate is null
@@ -75,7 +76,7 @@ internal sealed class Route
             && config is
             {
                 Flow: null, Rewrite: null, Compression: null, Redirect: null, Reply: null,
-                Files: null
+                Files: null, Pass: null
             }
             && config.RequestHeaders.IsEmpty
             && config.ResponseHeaders.IsEmpty;
@@ -100,6 +101,13 @@ internal sealed class Route
     public CompressionRule? Compression { get; }
 
     public RouteFlow? Flow { get; }
+
+    /// <summary>Instead of the listener's; null leaves them.</summary>
+    public AccessLog[]? Logs { get; init; }
+
+    /// <summary>Instead of the configuration's; null leaves them.</summary>
+    public ErrorSinks? ErrorSinks { get; init; }
+
     /// <summary>Null when host and path alone decide.</summary>
     public RouteConditions? Conditions { get; }
 
@@ -134,6 +142,9 @@ internal sealed class Route
     public byte[] ReplyType { get; }
 
     public PathRewrite? Rewrite { get; }
+
+    /// <summary>Null passes requests as they are.</summary>
+    public PassRule? Pass { get; }
 
     public FieldEdit? RequestFields { get; }
 

@@ -18,7 +18,7 @@ internal static class CombinedFormat
         RequestHead head = exchange.Request;
         ReadOnlySpan<byte> received = exchange.Received;
         var writer = new ByteWriter(destination);
-        writer.Write(exchange.Client.PeerText);
+        writer.Write(exchange.PeerText);
         LogFields fields = FindFields(head, received);
         writer.Write(" - "u8);
         WriteUser(ref writer, fields.Authorization);
@@ -103,7 +103,7 @@ internal static class CombinedFormat
         for (int i = 0; i < tries.Length; i++)
         {
             writer.Write(i > 0 ? ", "u8 : default);
-            writer.Write(tries[i].Endpoint.AddressText);
+            writer.Write(tries[i].AddressText);
         }
 
         writer.Write("\" rt="u8);

@@ -100,7 +100,7 @@ internal sealed class Tracer
             Path = Text(exchange.Path),
             Query = Text(exchange.Query),
             UserAgent = Text(FieldText.Find(head, received, "user_agent"u8)),
-            ClientAddress = Text(exchange.Client.PeerText),
+            ClientAddress = Text(exchange.PeerText),
             ProtocolVersion = head.MinorVersion == 1 ? "1.1" : "1.0",
             Route = exchange.Route?.Name ?? "",
             Backend = exchange.Backend?.Name ?? "",
@@ -115,12 +115,13 @@ internal sealed class Tracer
         var spans = ImmutableArray.CreateBuilder<TrySpan>(tries.Length);
         foreach (ref readonly Try one in tries)
         {
-            IPEndPoint address = one.Endpoint.Address.ToIPEndPoint();
+            IPEndPoint address =
+                one.Endpoint?.Address.ToIPEndPoint() ?? new IPEndPoint(IPAddress.None, 0);
             spans.Add(new TrySpan(
                 one.SpanId,
                 clock.ToUnixNs(one.StartTicks),
                 clock.ToUnixNs(one.EndTicks),
-                one.Endpoint.Id,
+                one.Endpoint?.Id ?? "",
                 address.Address.ToString(),
                 address.Port,
                 one.Status,

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using Tessera.Proxy.Routing;
+using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Nginx;
@@ -67,7 +68,7 @@ internal static class HttpModule
                     Address = listener.Address,
                     Protocol = ListenerProtocol.Http,
                     Servers = listener.Servers,
-                    AccessLog = LogModule.ReadAccessLog(http, files),
+                    AccessLogs = LogModule.ReadAccessLogs(http, files),
                 }),
             ],
             Backends = reading.Upstreams.Backends,
@@ -144,6 +145,16 @@ internal static class HttpModule
             foreach (ServerConfig server in config.Listeners.SelectMany(l => l.Servers).Distinct())
             {
                 RouteFactory.Check(server);
+            }
+
+            foreach (AccessLogConfig log in config.Listeners.SelectMany(l => l.AccessLogs))
+            {
+                AccessLogFormat.Parse(log);
+            }
+
+            foreach (BackendConfig backend in config.Backends)
+            {
+                Template.Parse(backend.HashKey);
             }
         }
         catch (UnknownVariableException unknown)

@@ -21,6 +21,7 @@ internal static class LocationModule
         RealIpModule.Apply,
         AccessModule.Apply,
         LinkModule.Apply,
+        LogModule.Apply,
         RedirectionModule.Apply,
         ContentModule.Apply,
     ];
