@@ -118,6 +118,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
     /// </summary>
     public static IEnumerable<string> FindProblems(ProxyConfig config)
     {
+        using VariableScope.Entered scope = new VariableScope(config.Variables).Enter();
         IEnumerable<string> ofRoutes =
             from route in config.Listeners.SelectMany(listener => listener.Routes)
             let problem = RouteFactory.ProblemOf(route)
@@ -133,7 +134,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
             let problem = Template.ProblemOf(backend.HashKey)
             where problem is not null
             select $"{backend.Name}: {problem}";
-        return ofRoutes.Concat(ofLogs).Concat(ofBackends);
+        return [.. ofRoutes, .. ofLogs, .. ofBackends];
     }
 
     /// <summary>

@@ -220,7 +220,7 @@ internal sealed partial class Forwarder
         length = RequestWriter.Write(
             head,
             received,
-            exchange.Client.PeerText,
+            exchange.PeerText,
             exchange.Endpoint!.AddressText,
             exchange,
             exchange.Trace.IsOn ? WriteTraceParent(exchange) : default,

@@ -51,7 +51,9 @@ internal sealed class StreamRelay
     /// <summary>The client ended it, not its server or the time.</summary>
     public bool IsEndOfClient { get; private set; }
 
-    /// <summary>Until both directions have ended; whose connections are closed by the owner.</summary>
+    /// <summary>
+    /// Until both directions have ended; whose connections are closed by the owner.
+    /// </summary>
     public async ReactorTask<bool> RunAsync()
     {
         ReactorTask<bool> up = PumpAsync(_client, _upstream, _uploadRate, _rest);

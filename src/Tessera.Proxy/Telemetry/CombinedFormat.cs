@@ -18,7 +18,7 @@ internal static class CombinedFormat
         RequestHead head = exchange.Request;
         ReadOnlySpan<byte> received = exchange.Received;
         var writer = new ByteWriter(destination);
-        writer.Write(exchange.Client.PeerText);
+        writer.Write(exchange.PeerText);
         LogFields fields = FindFields(head, received);
         writer.Write(" - "u8);
         WriteUser(ref writer, fields.Authorization);

@@ -212,7 +212,7 @@ internal sealed class ErrorLog
     {
         string host = LogEscape.ToText(exchange.Host);
         var text = new StringBuilder();
-        text.Append("client ").Append(LogEscape.ToText(exchange.Client.PeerText));
+        text.Append("client ").Append(LogEscape.ToText(exchange.PeerText));
         text.Append(", listener ").Append(exchange.Client.Listener.Address);
         text.Append(", request \"").Append(Target(exchange)).Append('"');
         text.Append(", host \"").Append(host).Append('"');

@@ -22,7 +22,7 @@ internal static class NginxErrorText
             return OfStream(text, exchange);
         }
 
-        text.Append(", client: ").Append(LogEscape.ToText(exchange.Client.PeerText));
+        text.Append(", client: ").Append(LogEscape.ToText(exchange.PeerText));
         text.Append(", server: ").Append(exchange.Server is { } server
             ? Encoding.UTF8.GetString(server.Name)
             : exchange.Route?.Config.Host);

@@ -100,7 +100,7 @@ internal sealed class Tracer
             Path = Text(exchange.Path),
             Query = Text(exchange.Query),
             UserAgent = Text(FieldText.Find(head, received, "user_agent"u8)),
-            ClientAddress = Text(exchange.Client.PeerText),
+            ClientAddress = Text(exchange.PeerText),
             ProtocolVersion = head.MinorVersion == 1 ? "1.1" : "1.0",
             Route = exchange.Route?.Name ?? "",
             Backend = exchange.Backend?.Name ?? "",

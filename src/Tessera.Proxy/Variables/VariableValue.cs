@@ -334,6 +334,6 @@ internal static class VariableValue
             }
         }
 
-        writer.Write(exchange.Client.PeerText);
+        writer.Write(exchange.PeerText);
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using Tessera.Proxy.Routing;
+using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Nginx;
@@ -146,6 +147,16 @@ internal static class HttpModule
             foreach (ServerConfig server in config.Listeners.SelectMany(l => l.Servers).Distinct())
             {
                 RouteFactory.Check(server);
+            }
+
+            foreach (AccessLogConfig log in config.Listeners.SelectMany(l => l.AccessLogs))
+            {
+                AccessLogFormat.Parse(log);
+            }
+
+            foreach (BackendConfig backend in config.Backends)
+            {
+                Template.Parse(backend.HashKey);
             }
         }
         catch (UnknownVariableException unknown)
