@@ -111,7 +111,7 @@ internal sealed partial class FileServer
             if (found.Errno is FileErrno.AccessDenied or FileErrno.NotPermitted)
             {
                 TellWhy(
-                    exchange, new FileMatch(FileOutcome.Missing) { Errno = found.Errno });
+                    exchange, new FileMatch(FileOutcome.Status) { Errno = found.Errno });
                 return new IndexOutcome(403, IsListing: false);
             }
         }

@@ -151,7 +151,7 @@ internal static class PassReplyWriter
         }
 
         writer.Truncate(start);
-        exchange.WriteLocation(ref writer, style);
+        exchange.WriteLocation(ref writer, style, isEarly: true);
         return location;
     }
 

@@ -75,7 +75,7 @@ internal static class LogModule
         CheckConditions(http.Directives);
     }
 
-    private static ImmutableArray<AccessLogConfig> ReadAccessLogs(
+    public static ImmutableArray<AccessLogConfig> ReadAccessLogs(
         NginxScope scope, NginxFiles files)
     {
         NginxDirective[] logs = [.. scope.All("access_log")];
