@@ -5,6 +5,7 @@ using Tessera.Proxy.Compression;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Telemetry;
 using HttpMethod = Tessera.Proxy.Http.HttpMethod;
 
 namespace Tessera.Proxy.Files;
@@ -62,7 +63,7 @@ internal sealed partial class FileServer
             case FileOutcome.File:
                 break;
             default:
-                TellWhy(exchange, match.Errno);
+                TellWhy(exchange, match);
                 return await RefuseAsync(exchange, match.Status == 0 ? 404 : match.Status);
         }
 
@@ -252,15 +253,15 @@ internal sealed partial class FileServer
     }
 
     /// <summary>A line for the person who set the rights or the limits of files.</summary>
-    private void TellWhy(Exchange exchange, int errno)
+    private void TellWhy(Exchange exchange, in FileMatch match)
     {
-        if (errno != 0)
+        if (match.Errno != 0)
         {
             RequestHead head = exchange.Request;
             ReadOnlySpan<byte> sent = exchange.Received.Slice(head.PathStart, head.PathLength);
             string path = Encoding.Latin1.GetString(sent[..Math.Min(sent.Length, MaxToldBytes)]);
             _shard.ErrorLog.Write($"the file of \"{path}\" cannot be opened: "
-                + $"{FileErrno.Describe(errno)}");
+                + $"{FileErrno.Describe(match.Errno)}");
         }
     }
 

@@ -22,6 +22,7 @@ internal static class LocationModule
         ClientModule.Apply,
         GzipModule.Apply,
         LimitModule.Apply,
+        LogModule.Apply,
         RedirectionModule.Apply,
         ContentModule.Apply,
     ];
