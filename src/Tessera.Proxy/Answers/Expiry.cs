@@ -43,7 +43,9 @@ internal sealed class Expiry
     public static string? ProblemOf(string text) =>
         TryRead(text, out _, out _) ? null : "invalid value";
 
-    /// <summary>Adds Expires and Cache-Control to the response; false when it says nothing.</summary>
+    /// <summary>
+    /// Adds Expires and Cache-Control to the response; false when it says nothing.
+    /// </summary>
     /// <param name="modifiedSeconds">-1 when it is not known.</param>
     public bool AddTo(Exchange exchange, long nowSeconds, long modifiedSeconds)
     {

@@ -1,6 +1,8 @@
 namespace Tessera.Proxy;
 
-/// <summary>How a client is waited for and what it may send, where a file sets it by route.</summary>
+/// <summary>
+/// How a client is waited for and what it may send, where a file sets it by route.
+/// </summary>
 public sealed record ClientConfig
 {
     /// <summary>For the whole head of a request: nginx's client_header_timeout.</summary>

@@ -27,7 +27,8 @@ public enum ModifiedSinceRule
 }
 
 /// <summary>
-/// Answers from files as nginx does it, below the location's <see cref="LocationConfig.Root"/>. Links are followed wherever they lead.
+/// Answers from files as nginx does it, below the location's <see cref="LocationConfig.Root"/>.
+/// Links are followed wherever they lead.
 /// </summary>
 public sealed record DocumentsConfig
 {

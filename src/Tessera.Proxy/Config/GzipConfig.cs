@@ -40,14 +40,18 @@ public sealed record GzipConfig
     /// <summary>Says Vary: Accept-Encoding: nginx's gzip_vary.</summary>
     public bool SaysVary { get; init; }
 
-    /// <summary>Clients whose User-Agent one of these expressions fits get no compression.</summary>
+    /// <summary>
+    /// Clients whose User-Agent one of these expressions fits get no compression.
+    /// </summary>
     public ImmutableArray<string> DisabledAgents { get; init; } = [];
 }
 
 /// <summary>Replaces texts in bodies: nginx's sub_filter.</summary>
 public sealed record SubstitutionConfig
 {
-    /// <summary>What is looked for, whatever its letters' case, and what stands there then.</summary>
+    /// <summary>
+    /// What is looked for, whatever its letters' case, and what stands there then.
+    /// </summary>
     public required ImmutableArray<SubstitutionPair> Pairs { get; init; }
 
     /// <summary>Each is replaced once.</summary>

@@ -346,7 +346,9 @@ internal sealed partial class FileServer
         return error;
     }
 
-    /// <summary>The page has no length, so it goes in chunks, or until the connection ends.</summary>
+    /// <summary>
+    /// The page has no length, so it goes in chunks, or until the connection ends.
+    /// </summary>
     private async ReactorTask<ProxyError> ListInStyleAsync(Exchange exchange, DocumentSite site)
     {
         if (site.Config.ListingFormat == ListingFormat.Jsonp

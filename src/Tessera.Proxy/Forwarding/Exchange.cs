@@ -265,7 +265,9 @@ internal sealed partial class Exchange
         Route = route;
         Backend = route.Backend!;
         Response.Rules = route.Pass is null ? HeadRules.Strict : HeadRules.Tolerant;
-        Groups = route.NeedsGroups && Server is null ? route.PathPattern!.Match(Path)?.Groups : null;
+        Groups = route.NeedsGroups && Server is null
+            ? route.PathPattern!.Match(Path)?.Groups
+            : null;
         Counters = route.Series?.CountersOf(Client.Shard.Number) ?? Counters;
     }
 

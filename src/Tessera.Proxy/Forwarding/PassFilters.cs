@@ -5,7 +5,9 @@ using Tessera.Proxy.Routing;
 
 namespace Tessera.Proxy.Forwarding;
 
-/// <summary>What a backend's answer says that decides what its body passes through. Stateless.</summary>
+/// <summary>
+/// What a backend's answer says that decides what its body passes through. Stateless.
+/// </summary>
 internal static class PassFilters
 {
     public static void Prepare(Exchange exchange, PassRule rule, BodyFraming framing)
