@@ -61,7 +61,4 @@ public sealed record DocumentsConfig
 
     /// <summary>file.gz is sent whatever the client accepts: gzip_static always.</summary>
     public bool IsAlwaysPrecompressed { get; init; }
-
-    /// <summary>A missing file is worth a line: log_not_found.</summary>
-    public bool LogsMissing { get; init; } = true;
 }

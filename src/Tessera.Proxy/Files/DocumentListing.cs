@@ -18,7 +18,7 @@ internal static class DocumentListing
 
     public static ReadOnlySpan<byte> TypeOf(ListingFormat format) => format switch
     {
-        ListingFormat.Xml => "text/xml"u8,
+        ListingFormat.Xml => "text/xml; charset=utf-8"u8,
         ListingFormat.Json => "application/json"u8,
         ListingFormat.Jsonp => "application/javascript"u8,
         _ => "text/html"u8,
@@ -161,16 +161,17 @@ internal static class DocumentListing
         return page.Append("\r\n]").Append(callback.Length > 0 ? ");" : "").ToString();
     }
 
-    /// <summary>The query's callback, when it is a name and nothing else.</summary>
+    /// <summary>Whether the query's callback is a name, or there is none.</summary>
+    public static bool HasFitCallback(ReadOnlySpan<byte> query) =>
+        CallbackOf(query).All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.');
+
     private static string CallbackOf(ReadOnlySpan<byte> query)
     {
         foreach (string pair in Encoding.Latin1.GetString(query).Split('&'))
         {
             if (pair.StartsWith("callback=", StringComparison.OrdinalIgnoreCase))
             {
-                string name = pair["callback=".Length..];
-                bool isName = name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.');
-                return isName ? name : "";
+                return pair["callback=".Length..];
             }
         }
 

@@ -4,6 +4,7 @@ using Tessera.Proxy.Answers;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Telemetry;
 using HttpMethod = Tessera.Proxy.Http.HttpMethod;
 
 namespace Tessera.Proxy.Files;
@@ -54,7 +55,7 @@ internal sealed partial class FileServer
 
         if (found.File is not { } file)
         {
-            return await RefuseInStyleAsync(exchange, NoteMissing(exchange, site, found.Errno));
+            return await RefuseInStyleAsync(exchange, NoteMissing(exchange, found.Errno));
         }
 
         if (exchange.Request.Method == HttpMethod.Post)
@@ -102,7 +103,7 @@ internal sealed partial class FileServer
             }
 
             LookUp found = index.IsPath ? default : LookUpName();
-            if (index.IsPath || found.File is not null)
+            if (index.IsPath || found.File is not null || found.IsFolder)
             {
                 exchange.RedirectInternally(path.Written, exchange.Query);
                 return new IndexOutcome(200, IsListing: false);
@@ -110,8 +111,7 @@ internal sealed partial class FileServer
 
             if (found.Errno is FileErrno.AccessDenied or FileErrno.NotPermitted)
             {
-                TellWhy(
-                    exchange, new FileMatch(FileOutcome.Status) { Errno = found.Errno });
+                Tell(exchange, $"open() \"{NameText}\" failed {NginxErrorText.Cause(found.Errno)}");
                 return new IndexOutcome(403, IsListing: false);
             }
         }
@@ -122,10 +122,26 @@ internal sealed partial class FileServer
         }
 
         LookUp there = LookUpName();
-        return !there.IsFolder ? new IndexOutcome(NoteMissing(exchange, site, there.Errno), false)
-            : site.Config.ListsFolders ? new IndexOutcome(200, IsListing: true)
-            : new IndexOutcome(403, IsListing: false);
+        if (!there.IsFolder)
+        {
+            return new IndexOutcome(NoteMissing(exchange, there.Errno), IsListing: false);
+        }
+
+        if (site.Config.ListsFolders)
+        {
+            return new IndexOutcome(200, IsListing: true);
+        }
+
+        Tell(exchange, $"directory index of \"{NameText}\" is forbidden");
+        return new IndexOutcome(403, IsListing: false);
     }
+
+    /// <summary>The name of the file that was looked for last.</summary>
+    private string NameText =>
+        System.Text.Encoding.UTF8.GetString(_name.AsSpan(1, _nameLength - 1));
+
+    private void Tell(Exchange exchange, string message) =>
+        _shard.ErrorLog.Tell(exchange, ErrorLevel.Error, message);
 
     /// <summary>False for a name that is longer than any file's.</summary>
     private bool TrySetName(Exchange exchange, ReadOnlySpan<byte> path)
@@ -142,7 +158,7 @@ internal sealed partial class FileServer
         _cache.Find(FileSite.WholeSystem, _name.AsSpan(0, _nameLength + 1), _reactor.NowMs);
 
     /// <summary>The status for a file that cannot be opened.</summary>
-    private int NoteMissing(Exchange exchange, DocumentSite site, int errno)
+    private int NoteMissing(Exchange exchange, int errno)
     {
         int status = errno switch
         {
@@ -150,12 +166,11 @@ internal sealed partial class FileServer
             FileErrno.AccessDenied or FileErrno.NotPermitted => 403,
             _ => 500,
         };
-        if (status != 404 || site.Config.LogsMissing)
+        if ((status != 404 || exchange.Route!.Config.TellsMissingFiles)
+            && _shard.ErrorLog.Takes(exchange, ErrorLevel.Error))
         {
-            string name = System.Text.Encoding.UTF8.GetString(_name.AsSpan(1, _nameLength - 1));
             int told = errno == 0 ? FileErrno.NoEntry : errno;
-            _shard.ErrorLog.WriteLimit(ErrorLevel.Error, exchange,
-                $"open() \"{name}\" failed ({told}: {FileErrno.Describe(told)})");
+            Tell(exchange, $"open() \"{NameText}\" failed {NginxErrorText.Cause(told)}");
         }
 
         return status;
@@ -336,6 +351,12 @@ internal sealed partial class FileServer
     /// </summary>
     private async ReactorTask<ProxyError> ListInStyleAsync(Exchange exchange, DocumentSite site)
     {
+        if (site.Config.ListingFormat == ListingFormat.Jsonp
+            && !DocumentListing.HasFitCallback(exchange.Query))
+        {
+            return await RefuseInStyleAsync(exchange, 400);
+        }
+
         byte[]? page = TryListInStyle(exchange, site);
         if (page is null)
         {

@@ -35,9 +35,7 @@ internal sealed partial class ClientConnection
         if (isRedirect && style.Config.RefreshesPages && exchange.IsMsie
             && !exchange.RedirectLocation.IsEmpty)
         {
-            var location = new ByteWriter(buffer.AsSpan(MaxReplyBytes / 2));
-            exchange.WriteLocationValue(ref location, style);
-            StatusPage.WriteRefresh(ref page, location.Written);
+            StatusPage.WriteRefresh(ref page, exchange.RedirectLocation);
             exchange.SetRedirect(default);
             exchange.Status = 200;
             return page.Length;

@@ -240,7 +240,9 @@ internal sealed partial class ClientConnection
         exchange.SetAway(text.Text);
     }
 
-    /// <summary>To where the exchange has noted, unless a page takes its place.</summary>
+    /// <summary>
+    /// To where the exchange has noted, unless a page takes the redirect's place.
+    /// </summary>
     private async ReactorTask<bool> RedirectAwayAsync(Exchange exchange, int status)
     {
         exchange.Status = status;

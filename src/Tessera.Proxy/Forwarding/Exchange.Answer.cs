@@ -100,14 +100,7 @@ internal sealed partial class Exchange
         }
 
         writer.Write("Location: "u8);
-        WriteLocationValue(ref writer, style);
-        writer.Write("\r\n"u8);
-    }
-
-    /// <summary>The value of Location alone.</summary>
-    public void WriteLocationValue(ref ByteWriter writer, AnswerStyle style)
-    {
-        if (_location[0] == '/' && style.Config.MakesLocationsAbsolute)
+        if (isMade)
         {
             writer.Write("http://"u8);
             WriteRedirectHost(ref writer, style);
@@ -120,6 +113,7 @@ internal sealed partial class Exchange
         }
 
         writer.Write(RedirectLocation);
+        writer.Write("\r\n"u8);
     }
 
     private void WriteRedirectHost(ref ByteWriter writer, AnswerStyle style)

@@ -5,11 +5,11 @@ namespace Tessera.Proxy.Nginx;
 /// <summary>What concerns the process as a whole: main and events. Stateless.</summary>
 internal static class CoreModule
 {
-    /// <summary>Modules that are files of their own with nginx, and built in here.</summary>
-    private static readonly string[] BuiltIn = ["ngx_stream_module"];
-
     /// <summary>nginx counts the bytes of a head only; so many fields fit into most.</summary>
     private const int MaxFields = 256;
+
+    /// <summary>Modules that are files of their own with nginx, and built in here.</summary>
+    private static readonly string[] BuiltIn = ["ngx_stream_module"];
 
     public static DirectiveRule[] Directives { get; } =
     [

@@ -26,7 +26,6 @@ internal static class StaticModule
             Choices = ["off", "exact", "before"],
         },
         Number("max_ranges"),
-        Flag("log_not_found"), Flag("log_subrequest"),
         Flag("autoindex"), Flag("autoindex_exact_size"), Flag("autoindex_localtime"),
         new("autoindex_format", NginxContext.HttpServerLocation)
         {
@@ -65,7 +64,6 @@ internal static class StaticModule
                 MaxRanges = scope.Number("max_ranges", int.MaxValue),
                 IsPrecompressed = compressed == "on",
                 IsAlwaysPrecompressed = compressed == "always",
-                LogsMissing = scope.Flag("log_not_found", true),
             },
         };
     }
