@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Tessera.Linux.Net;
 
-/// <summary>Errors in the words of strerror(3), which other programs' logs use. Stateless.</summary>
+/// <summary>Errors in the words of strerror(3), as other programs' logs have them.</summary>
 public static class ErrnoText
 {
     /// <summary>"Connection refused"; allocates.</summary>

@@ -14,7 +14,7 @@ public sealed record NginxSource(string Prefix, string File, string Globals = ""
     /// <summary>Directives that nginx has and this program has not are warned of only.</summary>
     public bool IsLenient { get; init; }
 
-    /// <summary>Where errors go unless error_log says; relative to the prefix, or "stderr".</summary>
+    /// <summary>Where errors go unless error_log says: as a file there, or "stderr".</summary>
     public string ErrorLog { get; init; } = StandardError;
 
     /// <summary>Where requests are logged unless access_log says; relative to the prefix.</summary>

@@ -82,7 +82,7 @@ public static class NginxModules
     ];
 
     /// <summary>
-    /// --with-… and --without-…: what of nginx is there, told by the directives that are understood.
+    /// --with-… and --without-…: what of nginx is there, told by the directives that are known.
     /// </summary>
     public static ImmutableArray<string> ConfigureArguments { get; } =
     [

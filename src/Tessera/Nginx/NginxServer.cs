@@ -164,7 +164,7 @@ internal sealed class NginxServer
         }
     }
 
-    /// <summary>Every request may end, unless there is a limit or a signal to end at once.</summary>
+    /// <summary>Every request may end, unless a limit or a signal says at once.</summary>
     private static async Task DrainAsync(
         ProxyServer server, NginxConfig config, SignalQueue signals)
     {

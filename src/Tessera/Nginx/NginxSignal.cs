@@ -7,7 +7,7 @@ using Tessera.Proxy.Nginx;
 
 namespace Tessera.Nginx;
 
-/// <summary>-s: a signal to the process that serves, whose number its file has. Stateless.</summary>
+/// <summary>-s: a signal to the process that serves, which its file names. Stateless.</summary>
 internal static class NginxSignal
 {
     private const int MaxDigits = 18;

@@ -20,7 +20,11 @@ public sealed partial class LogAgreementTests
             server {
                 listen 127.0.0.1:%%PORT_0%%;
                 location / { return 200 ok; }
-                location /two { access_log logs/all.log; access_log logs/short.log short; return 204; }
+                location /two {
+                    access_log logs/all.log;
+                    access_log logs/short.log short;
+                    return 204;
+                }
                 location /off { access_log off; return 200 ok; }
                 location /json { access_log logs/json.log json; return 200 ok; }
                 location /none { access_log logs/none.log none; return 200 ok; }

@@ -9,7 +9,7 @@ using Xunit;
 
 namespace Tessera.EndToEnd.Nginx;
 
-/// <summary>The program under the name nginx, as scripts and supervisors start and stop it.</summary>
+/// <summary>The program under the name nginx, as scripts start and stop it.</summary>
 public sealed class NginxProcessTests : IAsyncDisposable
 {
     private readonly string _prefix =
@@ -178,7 +178,8 @@ public sealed class NginxProcessTests : IAsyncDisposable
     {
         using var client = new TcpClient("127.0.0.1", _port);
         NetworkStream stream = client.GetStream();
-        await stream.WriteAsync("GET / HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"u8.ToArray());
+        await stream.WriteAsync(
+            "GET / HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"u8.ToArray());
         try
         {
             using var reader = new StreamReader(stream, Encoding.ASCII);

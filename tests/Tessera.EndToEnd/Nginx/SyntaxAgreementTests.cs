@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Tessera.EndToEnd.Nginx;
 
-/// <summary>Files that cannot be used: both programs say the same of them, and end with 1.</summary>
+/// <summary>Files that cannot be used: both programs say the same of them.</summary>
 public sealed partial class SyntaxAgreementTests : IDisposable
 {
     private const string Files = "error_log logs/error.log;\n";
@@ -64,7 +64,8 @@ public sealed partial class SyntaxAgreementTests : IDisposable
             "access_log logs/x combined if=$nonesuch;", "access_log /nonesuch/x;",
             "open_log_file_cache foo;", "open_log_file_cache inactive=1s;",
             "log_not_found maybe;", "error_log /nonesuch/x;",
-        ]).Select(line => $"events {{}}\nhttp {{\n server {{\n  listen 127.0.0.1:1; {line}\n }}\n}}"),
+        ]).Select(line =>
+            $"events {{}}\nhttp {{\n server {{\n  listen 127.0.0.1:1; {line}\n }}\n}}"),
     ]);
 
     private async Task ShouldAgreeAsync(string[] configurations)
