@@ -18,14 +18,20 @@ public static unsafe partial class SocketCalls
     private const int SolSocket = 1;
     private const int SoReuseAddress = 2;
     private const int SoError = 4;
+    private const int SoKeepAlive = 9;
     private const int SoLinger = 13;
     private const int SoReusePort = 15;
     private const int SoAttachFilter = 26;
+    private const int IpProtoIP = 0;
+    private const int IPTransparent = 19;
+    private const int IPBindAddressNoPort = 24;
     private const int IpProtoTcp = 6;
     private const int TcpNoDelay = 1;
     private const int TcpStateOption = 11;
     private const int IpProtoIPv6 = 41;
     private const int IPv6Only = 26;
+    private const int IPv6Transparent = 75;
+    private const int FamilyUnix = 1;
 
     private const nuint SiocOutQ = 0x5411;
 
@@ -38,6 +44,25 @@ public static unsafe partial class SocketCalls
     /// </summary>
     public static SyscallResult OpenTcp(in InternetAddress address) =>
         From(socket(address.Family, SockStream | SockNonBlock | SockCloseOnExec, 0));
+
+    /// <summary>A non-blocking, close-on-exec stream socket of unix(7).</summary>
+    public static SyscallResult OpenUnix() =>
+        From(socket(FamilyUnix, SockStream | SockNonBlock | SockCloseOnExec, 0));
+
+    /// <summary>SO_KEEPALIVE: the kernel finds out whether a silent peer is still there.</summary>
+    public static SyscallResult SetKeepAlive(int descriptor) =>
+        SetOption(descriptor, SolSocket, SoKeepAlive, 1);
+
+    /// <summary>IP_TRANSPARENT: addresses of others may be bound; takes CAP_NET_ADMIN.</summary>
+    public static SyscallResult SetTransparent(int descriptor, bool isIPv4) => isIPv4
+        ? SetOption(descriptor, IpProtoIP, IPTransparent, 1)
+        : SetOption(descriptor, IpProtoIPv6, IPv6Transparent, 1);
+
+    /// <summary>
+    /// IP_BIND_ADDRESS_NO_PORT: the port is chosen at connect(2), when the other end is known.
+    /// </summary>
+    public static SyscallResult SetBindWithoutPort(int descriptor) =>
+        SetOption(descriptor, IpProtoIP, IPBindAddressNoPort, 1);
 
     /// <summary>SO_REUSEADDR: an address whose connections are in TIME_WAIT can be bound.</summary>
     public static SyscallResult SetReuseAddress(int descriptor) =>
@@ -110,6 +135,24 @@ public static unsafe partial class SocketCalls
             return result.Errno == Errno.Interrupted
                 ? SyscallResult.Failure(Errno.InProgress)
                 : result;
+        }
+    }
+
+    /// <summary>
+    /// Connects to a socket in the file system; EAGAIN means that its queue is full.
+    /// </summary>
+    /// <param name="path">Of 1 to 107 bytes.</param>
+    public static SyscallResult ConnectUnix(int descriptor, ReadOnlySpan<byte> path)
+    {
+        const int PathOffset = 2;
+        const int MaxPath = 107;
+        Span<byte> address = stackalloc byte[PathOffset + MaxPath + 1];
+        address.Clear();
+        MemoryMarshal.Write(address, (ushort)FamilyUnix);
+        path[..Math.Min(path.Length, MaxPath)].CopyTo(address[PathOffset..]);
+        fixed (byte* pointer = address)
+        {
+            return From(connect(descriptor, (InternetAddress*)pointer, address.Length));
         }
     }
 

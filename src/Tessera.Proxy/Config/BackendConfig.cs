@@ -76,12 +76,32 @@ public sealed record BackendConfig
     /// </summary>
     public string? UnavailableReason { get; init; }
 
+    /// <summary>Idle connections that are kept; null keeps as many as the server may.</summary>
+    public KeepAliveConfig? KeepAlive { get; init; }
+
+    /// <summary>
+    /// An endpoint that failed too often gets nothing until its time is over, even when no other is
+    /// left, and nothing is waited for: nginx's max_fails and "no live upstreams".
+    /// </summary>
+    public bool LeavesFailedOut { get; init; }
+
     /// <summary>
     /// True when this program starts and stops the endpoints, so that a refused connection means
     /// that news of its exit is on the way: exhausted requests are held, not failed.
     /// </summary>
     public bool IsManaged { get; init; }
 }
+
+/// <summary>nginx's keepalive, keepalive_requests, keepalive_time and keepalive_timeout.</summary>
+/// <param name="Connections">Of a reactor, idle; 0 keeps none.</param>
+/// <param name="MaxRequests">Of one connection.</param>
+/// <param name="MaxAgeMs">A request after it is its connection's last.</param>
+/// <param name="IdleTimeoutMs">How long one may be idle.</param>
+public sealed record KeepAliveConfig(
+    int Connections,
+    int MaxRequests = 1_000,
+    int MaxAgeMs = 3_600_000,
+    int IdleTimeoutMs = 60_000);
 
 /// <summary>
 /// A place among the endpoints that outlives who is in it: a slot of a service, a line of a file.
@@ -122,7 +142,17 @@ public sealed record StickyConfig
 {
     public string Name { get; init; } = "tessera";
 
+    /// <summary>Empty leaves the attribute out.</summary>
     public string Path { get; init; } = "/";
+
+    /// <summary>Null leaves the attribute out.</summary>
+    public string? Domain { get; init; }
+
+    /// <summary>strict, lax or none; null leaves the attribute out.</summary>
+    public string? SameSite { get; init; }
+
+    /// <summary>Scripts of the page do not see it.</summary>
+    public bool IsHttpOnly { get; init; } = true;
 
     /// <summary>Seconds; 0 lasts as long as the browser runs.</summary>
     public int LifetimeSeconds { get; init; }
@@ -157,6 +187,11 @@ public sealed record EndpointConfig
     public required string Id { get; init; }
 
     public required IPEndPoint Address { get; init; }
+
+    /// <summary>
+    /// Of a socket in the file system, in place of <see cref="Address"/>; null for none.
+    /// </summary>
+    public string? UnixPath { get; init; }
 
     /// <summary>0 to 65,535; with 0 it gets nothing.</summary>
     public int Weight { get; init; } = 1;

@@ -40,6 +40,12 @@ public sealed record RetryConfig
     /// </summary>
     public int Tries { get; init; }
 
+    /// <summary>
+    /// How often a request may be sent anew after an endpoint took some of it and gave no answer. A
+    /// request that kills its endpoints must not reach them all. 0 to 1,024.
+    /// </summary>
+    public int MaxReplays { get; init; } = 1;
+
     /// <summary>No further try begins after it; 0 sets no limit.</summary>
     public int TimeoutMs { get; init; }
 

@@ -81,6 +81,11 @@ public sealed record RouteConfig
 
     public FilesConfig? Files { get; init; }
 
+    /// <summary>
+    /// How requests are made anew for <see cref="Backend"/>; null passes them as they are.
+    /// </summary>
+    public ProxyPassConfig? Pass { get; init; }
+
     /// <summary>What the path becomes before it goes to the backend; null leaves it.</summary>
     public RewriteConfig? Rewrite { get; init; }
 
@@ -110,6 +115,9 @@ public sealed record RouteConfig
     /// <summary>Compresses responses on the way; null leaves them as they are.</summary>
     public CompressionConfig? Compression { get; init; }
 
+    /// <summary>Null for a route that is no location of a <see cref="ServerConfig"/>.</summary>
+    public LocationConfig? Location { get; init; }
+
     /// <summary>Instead of the listener's; default leaves them, empty writes nothing.</summary>
     public ImmutableArray<AccessLogConfig> AccessLogs { get; init; }
 
@@ -118,9 +126,6 @@ public sealed record RouteConfig
 
     /// <summary>A file that does not exist is an error; nginx's log_not_found.</summary>
     public bool TellsMissingFiles { get; init; } = true;
-
-    /// <summary>Null for a route that is no location of a <see cref="ServerConfig"/>.</summary>
-    public LocationConfig? Location { get; init; }
 }
 
 /// <param name="Value">A text with variables.</param>

@@ -109,6 +109,17 @@ internal sealed class BodyStore
         return true;
     }
 
+    /// <summary>
+    /// As <see cref="TryAppendSent"/>, for bytes that are still to be sent.
+    /// </summary>
+    public bool TryAppend(ReadOnlySpan<byte> bytes)
+    {
+        int sent = Sent;
+        bool isKept = TryAppendSent(bytes);
+        Sent = sent;
+        return isKept;
+    }
+
     /// <summary>The next bytes to send; there are some.</summary>
     public byte[] PeekUnsent(out int start, out int length)
     {

@@ -40,6 +40,9 @@ internal sealed partial class ClientConnection
             exchange.Status = exchange.Status == 0
                 ? HttpStatus.ClientClosedRequest
                 : exchange.Status;
+
+            // nginx leaves it to the client to count.
+            isCutShort &= exchange.Route?.Pass is null;
             _closing = isCutShort ? Closing.Reset : _closing;
             return false;
         }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text.RegularExpressions;
 using Tessera.Linux;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Compression;
@@ -118,7 +117,8 @@ internal sealed partial class Exchange
 
     /// <summary>The endpoint was given all of the request.</summary>
     public bool IsRequestSent =>
-        RequestBody.IsComplete && PieceStart == PieceEnd && Stored is not { IsSent: false };
+        RequestBody.IsComplete && PieceStart == PieceEnd
+        && (SkipsBody || Stored is not { IsSent: false });
 
     /// <summary>Bytes of the request may have reached the endpoint of this try.</summary>
     public bool HasSent { get; set; }
@@ -210,9 +210,6 @@ internal sealed partial class Exchange
             return start < end ? Received[start..end] : default;
         }
     }
-
-    /// <summary>The groups of the route's expression, where the route names them.</summary>
-    public GroupCollection? Groups { get; private set; }
 
     /// <summary>
     /// Path and query that go to the endpoint in the place of the client's; empty when the route
@@ -436,8 +433,9 @@ internal sealed partial class Exchange
         NoteTryEnd(ref _tries[TryCount - 1], nowMs, error);
         if (Upstream is { } upstream)
         {
+            bool isKept = !error.IsError && CanKeepUpstream;
             Upstream = null;
-            if (!error.IsError && CanKeepUpstream)
+            if (isKept)
             {
                 Endpoint!.PoolOf(reactor).Put(upstream);
             }
@@ -496,6 +494,7 @@ internal sealed partial class Exchange
         ResetTelemetry();
         ResetLimits();
         ResetLocation();
+        ResetPass();
         Request.Reset();
         Response.Reset();
         _tried.Clear();
@@ -548,6 +547,7 @@ internal sealed partial class Exchange
         && IsReplyComplete
         && ReplyBody.Framing != BodyFraming.UntilClose
         && !HasExcess
+        && Upstream!.MayServeOn(_reactor.NowMs)
         && Endpoint!.State == EndpointState.Active;
 
     /// <summary>The request goes out once more, from its first byte.</summary>
@@ -572,6 +572,7 @@ internal sealed partial class Exchange
         _tries[TryCount++] = new Try
         {
             Endpoint = Endpoint!,
+            AddressText = Endpoint!.AddressText,
             StartMs = nowMs,
             ConnectedMs = -1,
             HeadMs = -1,

@@ -33,6 +33,11 @@ internal sealed partial class Forwarder
             return ProxyError.Of(ProxyErrorKind.Unavailable, ProxyErrorSource.Proxy);
         }
 
+        if (set.Config.LeavesFailedOut && !(isFull && set.Limits.HoldQueueLength > 0))
+        {
+            return NoneIsLeft(exchange, set);
+        }
+
         if (isExhausted && !(set.Config.IsManaged && IsNewsDue(exchange)))
         {
             return Final(exchange, reason);
@@ -98,6 +103,23 @@ internal sealed partial class Forwarder
             backend.ReleaseOne();
         }
 
+        return error;
+    }
+
+    /// <summary>
+    /// Where nothing is waited for: all have been tried, and the last one's failure is the answer;
+    /// or those that are left are out, which counts as a try of the backend (nginx's "no live
+    /// upstreams").
+    /// </summary>
+    private ProxyError NoneIsLeft(Exchange exchange, BackendSet set)
+    {
+        if (exchange.LastError.IsError && exchange.Tried.Count >= set.Active.Length)
+        {
+            return exchange.LastError with { IsRetryable = false };
+        }
+
+        var error = ProxyError.Of(ProxyErrorKind.Exhausted, ProxyErrorSource.Proxy);
+        exchange.NoteNoneLive(_reactor.NowMs, error);
         return error;
     }
 

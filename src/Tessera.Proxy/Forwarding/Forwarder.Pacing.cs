@@ -163,6 +163,6 @@ internal sealed partial class Forwarder
         int size = exchange.Pacer.IsLimited
             ? _reactor.Buffers.HeadBytes
             : _reactor.Buffers.RelayLength;
-        return size - exchange.ReplyStart;
+        return size - exchange.ReplyStart - ChunkEnd.Length;
     }
 }

@@ -93,12 +93,13 @@ internal sealed partial class Forwarder
 
     /// <summary>
     /// A client that waits for it gets 100 now: there is an endpoint that takes its body (RFC 9110
-    /// section 10.1.1). Expect itself is not passed on.
+    /// section 10.1.1). Expect itself is not passed on. nginx answers even who did not wait.
     /// </summary>
     private async ReactorTask<ProxyError> SendContinueAsync(Exchange exchange)
     {
+        bool isHere = exchange.BodyInBuffer > 0 || exchange.RequestBody.IsComplete;
         if (!exchange.Request.ExpectsContinue || exchange.HasContinued
-            || exchange.BodyInBuffer > 0 || exchange.RequestBody.IsComplete)
+            || (isHere && exchange.Route?.Pass is null))
         {
             return ProxyError.None;
         }

@@ -44,7 +44,8 @@ internal sealed partial class Forwarder
     {
         ResponseHead head = exchange.Response;
         ParseStatus status = head.Parse(
-            exchange.Reply.AsSpan(exchange.ReplyStart..exchange.ReplyEnd), _options.MaxHeadBytes);
+            exchange.Reply.AsSpan(exchange.ReplyStart..exchange.ReplyEnd),
+            exchange.Route?.Pass?.Config.MaxHeadBytes ?? _options.MaxHeadBytes);
         if (status == ParseStatus.Complete)
         {
             exchange.Client.Listener.Learn(LearntProtocol.Http);
@@ -53,7 +54,7 @@ internal sealed partial class Forwarder
         isWhole = status == ParseStatus.Complete
             && head.StatusCode is >= 200 or HttpStatus.SwitchingProtocols;
         bool isUnasked = head.StatusCode == HttpStatus.SwitchingProtocols
-            && !(exchange.Request.IsUpgrade && head.IsUpgrade);
+            && !exchange.IsUpgradeAsked;
         if (isWhole)
         {
             exchange.NoteUpstreamHead(_reactor.NowMs);
@@ -143,7 +144,7 @@ internal sealed partial class Forwarder
             return UpstreamFailed(exchange, ProxyErrorKind.InvalidResponse);
         }
 
-        bool isWanted = exchange.Request.MinorVersion == 1
+        bool isWanted = exchange.Request.MinorVersion == 1 && exchange.Route?.Pass is null
             && !(head.StatusCode == 100 && exchange.HasContinued);
         if (isWanted)
         {
@@ -188,6 +189,11 @@ internal sealed partial class Forwarder
     /// </summary>
     private int EditReply(Exchange exchange)
     {
+        if (exchange.Route?.Pass is { } pass)
+        {
+            return EditPassReply(exchange, pass);
+        }
+
         ResponseHead head = exchange.Response;
         RequestHead request = exchange.Request;
         BodyFraming framing = head.BodyFor(request.Method);
@@ -285,7 +291,8 @@ internal sealed partial class Forwarder
 
         bool isUnchunked = exchange.ReplyBody.Framing == BodyFraming.Chunked
             && exchange.Request.MinorVersion == 0;
-        return isUnchunked ? RelayUnchunkedAsync(exchange)
+        return exchange.AddsChunks ? RelayInChunksAsync(exchange)
+            : isUnchunked ? RelayUnchunkedAsync(exchange)
             : exchange.Pacer.IsLimited ? RelayPacedAsync(exchange)
             : RelayAsItIsAsync(exchange);
     }

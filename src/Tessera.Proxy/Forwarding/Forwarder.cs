@@ -2,6 +2,7 @@ using Tessera.Linux;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Routing;
 using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Transports;
 
@@ -32,10 +33,15 @@ internal sealed partial class Forwarder
     public async ReactorTask<ProxyError> ForwardAsync(Exchange exchange)
     {
         // (0) Of a slow client's body, as much as the route wants to have before it takes anyone.
-        exchange.Backend.RetryBudget.CountRequest(_shard.Number, _reactor.NowMs);
-        ProxyError error = exchange.RequestBody.IsComplete
-            ? ProxyError.None
+        PassRule? pass = exchange.Route?.Pass;
+        ProxyError error =
+            pass is not null ? await PreparePassAsync(exchange, pass)
+            : exchange.RequestBody.IsComplete ? ProxyError.None
             : await BufferBodyAsync(exchange);
+        if (!error.IsError)
+        {
+            exchange.Backend.RetryBudget.CountRequest(_shard.Number, _reactor.NowMs);
+        }
 
         // The one retry loop: it runs only while nothing has reached the client.
         while (!error.IsError)
@@ -117,8 +123,7 @@ internal sealed partial class Forwarder
             return ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client);
         }
 
-        SyscallResult begun = Transport.TryBeginConnect(
-            _reactor, exchange.Endpoint!.Address, out Transport transport);
+        SyscallResult begun = BeginConnect(exchange, out Transport transport);
         if (!begun.IsSuccess)
         {
             return UpstreamFailed(exchange, ProxyErrorKind.ConnectFailed, begun.Errno);
@@ -131,7 +136,7 @@ internal sealed partial class Forwarder
         if (connected.IsSuccess)
         {
             exchange.Upstream = new UpstreamConnection(
-                exchange.Endpoint.PoolOf(_shard.Number), transport);
+                exchange.Endpoint!.PoolOf(_shard.Number), transport, _reactor.NowMs);
             exchange.NoteConnected(_reactor.NowMs);
             return ProxyError.None;
         }
@@ -147,19 +152,28 @@ internal sealed partial class Forwarder
     }
 
     /// <summary>
-    /// From now on the client's reset ends what is received from the endpoint. A reset that came
+    /// From now on the client's reset ends what is received from the endpoint, and with nginx's
+    /// rules the end of its stream (proxy_ignore_client_abort). A reset that came
     /// before it was watched for is an error here: no event would tell of it again.
     /// </summary>
     private static bool TryWatchClient(Exchange exchange, ref ProxyError error)
     {
         IoHandle client = exchange.Client.Transport.Handle;
-        if (client.IsBroken)
+        PassRule? pass = exchange.Route?.Pass;
+        if (pass is { Config.OutlastsClient: true })
+        {
+            return true;
+        }
+
+        if (client.IsBroken || (pass is not null && client.HasPeerClosed))
         {
             error = ProxyError.Of(ProxyErrorKind.ClientGone, ProxyErrorSource.Client);
             return false;
         }
 
-        client.Watch(IoWatch.Broken, exchange.Upstream!.Transport.Handle.Read);
+        client.Watch(
+            pass is null ? IoWatch.Broken : IoWatch.PeerClosed,
+            exchange.Upstream!.Transport.Handle.Read);
         return true;
     }
 
@@ -182,6 +196,11 @@ internal sealed partial class Forwarder
 
     private byte[] WriteRequest(Exchange exchange, out int length)
     {
+        if (exchange.Route?.Pass is { } pass)
+        {
+            return WritePassRequest(exchange, pass, out length);
+        }
+
         RequestHead head = exchange.Request;
         ReadOnlySpan<byte> received = exchange.Received;
         int bytes = head.Length + exchange.BodyInBuffer + RequestWriter.MaxAddedBytes

@@ -52,6 +52,18 @@ internal enum ProxyErrorKind : byte
 
     /// <summary>The request's body is larger than its route takes.</summary>
     BodyTooLarge,
+
+    /// <summary>error_page answers in the place of the endpoint (proxy_intercept_errors).</summary>
+    Intercepted,
+
+    /// <summary>The endpoint leads to another location (X-Accel-Redirect).</summary>
+    RedirectedWithin,
+
+    /// <summary>What proxy_pass came to is no address.</summary>
+    InvalidAddress,
+
+    /// <summary>The name in proxy_pass has no address, or nobody can be asked for it.</summary>
+    UnknownHost,
 }
 
 /// <summary>On which side it went wrong.</summary>
@@ -88,6 +100,7 @@ internal readonly record struct ProxyError(
         ProxyErrorKind.ClientTimeout => 408,
         ProxyErrorKind.InvalidBody => 400,
         ProxyErrorKind.BodyTooLarge => 413,
+        ProxyErrorKind.InvalidAddress => 500,
         ProxyErrorKind.ClientGone or ProxyErrorKind.ClientStalled => 0,
         _ => 502,
     };
@@ -120,6 +133,10 @@ internal readonly record struct ProxyError(
         ProxyErrorKind.InvalidBody => "the request's body is not valid",
         ProxyErrorKind.FileChanged => "the file changed while it was sent",
         ProxyErrorKind.BodyTooLarge => "the request's body is too large",
+        ProxyErrorKind.Intercepted => "the server's error is answered in its place",
+        ProxyErrorKind.RedirectedWithin => "the server leads to another location",
+        ProxyErrorKind.InvalidAddress => "the server's address is not valid",
+        ProxyErrorKind.UnknownHost => "the server's name has no address",
         _ => "",
     };
 }

@@ -8,13 +8,6 @@ namespace Tessera.Proxy.Forwarding;
 /// </summary>
 internal struct RetryPolicy
 {
-    /// <summary>
-    /// How often a request may be sent anew after an endpoint took some of it and gave no answer.
-    /// Once is enough for an endpoint that was killed; a request that kills its endpoints must not
-    /// reach them all, again and again.
-    /// </summary>
-    private const int MaxReplays = 1;
-
     /// <summary>Tries of one request in all, those after a wait included.</summary>
     private const int MaxTries = 1_024;
 
@@ -67,7 +60,7 @@ internal struct RetryPolicy
             return false;
         }
 
-        int maxReplays = exchange.IsReused || _hasMetStale ? MaxReplays + 1 : MaxReplays;
+        int maxReplays = Config.MaxReplays + (exchange.IsReused || _hasMetStale ? 1 : 0);
         return !exchange.HasSent || (MayRepeat(exchange) && _replays < maxReplays);
     }
 

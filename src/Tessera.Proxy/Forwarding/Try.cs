@@ -8,7 +8,11 @@ namespace Tessera.Proxy.Forwarding;
 /// </summary>
 internal struct Try
 {
-    public Endpoint Endpoint;
+    /// <summary>Null when there was none to try: nginx's "no live upstreams".</summary>
+    public Endpoint? Endpoint;
+
+    /// <summary>"address:port", or the backend's name when there was none to try.</summary>
+    public byte[] AddressText;
     public long StartMs;
 
     /// <summary>-1 until there was a connection.</summary>

@@ -1,3 +1,4 @@
+using System.Text;
 using Tessera.Proxy.Health;
 
 namespace Tessera.Proxy.Routing;
@@ -18,6 +19,7 @@ internal sealed class Backend
     public Backend(string name, BackendSet current, int reactors)
     {
         Name = name;
+        NameText = Encoding.UTF8.GetBytes(name);
         Health = new BackendHealth(name, ReleaseAll);
         RetryBudget = new RetryBudget(reactors);
         _current = current;
@@ -31,6 +33,9 @@ internal sealed class Backend
     }
 
     public string Name { get; }
+
+    /// <summary>As $upstream_addr has it when nobody could be tried.</summary>
+    public byte[] NameText { get; }
 
     public BackendHealth Health { get; }
 

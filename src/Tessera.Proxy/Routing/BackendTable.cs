@@ -221,11 +221,12 @@ internal sealed class BackendTable
         {
             EndpointConfig wanted = config.Endpoints[i];
             Endpoint? endpoint = Array.Find(
-                before?.Endpoints ?? [], e =>
-                    e.Id == wanted.Id && e.Address.ToIPEndPoint().Equals(wanted.Address));
+                before?.Config.KeepAlive == config.KeepAlive ? before?.Endpoints ?? [] : [],
+                e => e.Id == wanted.Id && e.Config.UnixPath == wanted.UnixPath
+                    && e.Address.ToIPEndPoint().Equals(wanted.Address));
             if (endpoint is null)
             {
-                endpoint = new Endpoint(wanted, CreatePools(), nowMs);
+                endpoint = new Endpoint(wanted, CreatePools(config.KeepAlive), nowMs);
             }
             else
             {
@@ -238,10 +239,16 @@ internal sealed class BackendTable
         return new BackendSet(config, endpoints, before);
     }
 
-    private UpstreamPool[] CreatePools() => Array.ConvertAll(
+    private UpstreamPool[] CreatePools(KeepAliveConfig? config) => Array.ConvertAll(
         _shards,
-        _ => new UpstreamPool(
-            _options.MaxIdleUpstreamConnections, _options.UpstreamIdleTimeoutMs));
+        _ => config is null
+            ? new UpstreamPool(
+                _options.MaxIdleUpstreamConnections, _options.UpstreamIdleTimeoutMs)
+            : new UpstreamPool(config.Connections, config.IdleTimeoutMs)
+            {
+                MaxRequests = config.MaxRequests,
+                MaxAgeMs = config.MaxAgeMs,
+            });
 
     /// <summary>
     /// Each reactor closes its idle connections to endpoints that get nothing new, and lets the

@@ -28,7 +28,9 @@ internal static partial class Balancer
         }
 
         return TryPickOnce(backend, set, selection)
-            ?? TryPickOnce(backend, set, selection.IncludingFailed());
+            ?? (set.Config.LeavesFailedOut
+                ? null
+                : TryPickOnce(backend, set, selection.IncludingFailed()));
     }
 
     /// <summary>

@@ -37,12 +37,17 @@ internal sealed class Endpoint
         _activeSinceMs = nowMs;
         Id = config.Id;
         Address = new InternetAddress(config.Address);
-        AddressText = Encoding.ASCII.GetBytes(config.Address.ToString());
+        AddressText = Encoding.UTF8.GetBytes(
+            config.UnixPath is { } path ? "unix:" + path : config.Address.ToString());
+        UnixPath = config.UnixPath is null ? null : Encoding.UTF8.GetBytes(config.UnixPath);
     }
 
     public string Id { get; }
 
     public InternetAddress Address { get; }
+
+    /// <summary>Of a socket in the file system; null for one of <see cref="Address"/>.</summary>
+    public byte[]? UnixPath { get; }
 
     /// <summary>"address:port" as the access log has it.</summary>
     public byte[] AddressText { get; }

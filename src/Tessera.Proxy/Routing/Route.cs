@@ -55,11 +55,12 @@ internal sealed class Route
             : Template.Of(reply.Bytes.AsSpan());
         ReplyType = Encoding.ASCII.GetBytes(config.Reply?.ContentType ?? "");
         Rewrite = config.Rewrite is { } rewrite ? new PathRewrite(rewrite) : null;
+        Pass = config.Pass is { } pass ? new PassRule(pass) : null;
         RequestFields = FieldEdit.OfRequest(config.RequestHeaders);
         ResponseFields = FieldEdit.OfResponse(config.ResponseHeaders);
         NeedsGroups = PathPattern is not null
             && (Location is { UsesGroups: true } || ReplyBody is { UsesGroups: true }
-                || RequestFields is { UsesGroups: true }
+                || RequestFields is { UsesGroups: true } || Pass is { UsesGroups: true }
                 || ResponseFields is { UsesGroups: true });
         IsPlain = backend is not null
             && Gate is null
@@ -71,7 +72,7 @@ internal sealed class Route
             && config is
             {
                 Flow: null, Rewrite: null, Compression: null, Redirect: null, Reply: null,
-                Files: null
+                Files: null, Pass: null
             }
             && config.RequestHeaders.IsEmpty
             && config.ResponseHeaders.IsEmpty;
@@ -137,6 +138,9 @@ internal sealed class Route
     public byte[] ReplyType { get; }
 
     public PathRewrite? Rewrite { get; }
+
+    /// <summary>Null passes requests as they are.</summary>
+    public PassRule? Pass { get; }
 
     public FieldEdit? RequestFields { get; }
 

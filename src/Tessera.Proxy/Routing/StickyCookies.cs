@@ -58,13 +58,16 @@ internal sealed class StickyCookies
     {
         var text = new StringBuilder();
         text.Append(config.Name).Append('=').Append(Encoding.ASCII.GetString(value));
-        text.Append("; Path=").Append(config.Path);
+        text.Append(config.Path.Length > 0 ? "; Path=" : "").Append(config.Path);
+        text.Append(config.Domain is null ? "" : "; Domain=").Append(config.Domain);
         if (config.LifetimeSeconds > 0)
         {
             text.Append(CultureInfo.InvariantCulture, $"; Max-Age={config.LifetimeSeconds}");
         }
 
-        text.Append("; HttpOnly").Append(config.IsSecure ? "; Secure" : "");
+        text.Append(config.IsHttpOnly ? "; HttpOnly" : "");
+        text.Append(config.IsSecure ? "; Secure" : "");
+        text.Append(config.SameSite is null ? "" : "; SameSite=").Append(config.SameSite);
         return Encoding.ASCII.GetBytes(text.ToString());
     }
 }

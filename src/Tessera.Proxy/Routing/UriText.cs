@@ -16,9 +16,19 @@ internal static class UriText
     private static readonly SearchValues<byte> InUri =
         Bytes(Unreserved + "!$&'()*+,;=:@/?#[]%");
 
+    private static readonly SearchValues<byte> InChangedPath =
+        Bytes(Unreserved + "!$&'()*+,;=:@/[]");
+
     /// <summary>Writes a decoded path so that it means itself, whatever is in it.</summary>
     public static void WritePath(ref ByteWriter writer, scoped ReadOnlySpan<byte> path) =>
         Write(ref writer, path, InPath);
+
+    /// <summary>
+    /// Writes a decoded path as nginx sends one that is not the client's own: only what would mean
+    /// something else is encoded (NGX_ESCAPE_URI).
+    /// </summary>
+    public static void WriteChangedPath(ref ByteWriter writer, scoped ReadOnlySpan<byte> path) =>
+        Write(ref writer, path, InChangedPath);
 
     /// <summary>Writes a URI without the bytes that no URI has: spaces, controls, quotes.</summary>
     public static void WriteUri(ref ByteWriter writer, scoped ReadOnlySpan<byte> uri) =>

@@ -103,7 +103,7 @@ internal static class CombinedFormat
         for (int i = 0; i < tries.Length; i++)
         {
             writer.Write(i > 0 ? ", "u8 : default);
-            writer.Write(tries[i].Endpoint.AddressText);
+            writer.Write(tries[i].AddressText);
         }
 
         writer.Write("\" rt="u8);

@@ -115,12 +115,13 @@ internal sealed class Tracer
         var spans = ImmutableArray.CreateBuilder<TrySpan>(tries.Length);
         foreach (ref readonly Try one in tries)
         {
-            IPEndPoint address = one.Endpoint.Address.ToIPEndPoint();
+            IPEndPoint address =
+                one.Endpoint?.Address.ToIPEndPoint() ?? new IPEndPoint(IPAddress.None, 0);
             spans.Add(new TrySpan(
                 one.SpanId,
                 clock.ToUnixNs(one.StartTicks),
                 clock.ToUnixNs(one.EndTicks),
-                one.Endpoint.Id,
+                one.Endpoint?.Id ?? "",
                 address.Address.ToString(),
                 address.Port,
                 one.Status,

@@ -37,8 +37,10 @@ internal sealed class Transport
     /// Begins a connect; <see cref="ConnectAsync"/> tells its outcome. On failure nothing is left
     /// open.
     /// </summary>
+    /// <param name="local">What the socket is bound to before; its default binds nothing.</param>
     public static SyscallResult TryBeginConnect(
-        Reactor reactor, in InternetAddress address, out Transport transport)
+        Reactor reactor, in InternetAddress address, out Transport transport,
+        in LocalEnd local = default)
     {
         transport = null!;
         SyscallResult opened = SocketCalls.OpenTcp(address);
@@ -49,7 +51,31 @@ internal sealed class Transport
 
         int descriptor = opened.IntValue;
         SocketCalls.SetNoDelay(descriptor);
-        SyscallResult connected = SocketCalls.Connect(descriptor, address);
+        SyscallResult connected = local.Apply(descriptor);
+        connected = connected.IsSuccess ? SocketCalls.Connect(descriptor, address) : connected;
+        return Begin(reactor, descriptor, connected, out transport);
+    }
+
+    /// <summary>The same to a socket in the file system, see unix(7).</summary>
+    /// <param name="path">Of 1 to 107 bytes.</param>
+    public static SyscallResult TryBeginConnect(
+        Reactor reactor, ReadOnlySpan<byte> path, out Transport transport)
+    {
+        transport = null!;
+        SyscallResult opened = SocketCalls.OpenUnix();
+        if (!opened.IsSuccess)
+        {
+            return opened;
+        }
+
+        SyscallResult connected = SocketCalls.ConnectUnix(opened.IntValue, path);
+        return Begin(reactor, opened.IntValue, connected, out transport);
+    }
+
+    private static SyscallResult Begin(
+        Reactor reactor, int descriptor, SyscallResult connected, out Transport transport)
+    {
+        transport = null!;
         if (!connected.IsSuccess && connected.Errno != Errno.InProgress)
         {
             SocketCalls.Close(descriptor);

@@ -9,10 +9,14 @@ namespace Tessera.Proxy.Transports;
 internal sealed class UpstreamConnection : Sleeper
 {
     private readonly UpstreamPool _pool;
+    private readonly long _bornMs;
+    private int _requests;
 
-    public UpstreamConnection(UpstreamPool pool, Transport transport)
+    /// <param name="nowMs">On the reactor's clock.</param>
+    public UpstreamConnection(UpstreamPool pool, Transport transport, long nowMs)
     {
         _pool = pool;
+        _bornMs = nowMs;
         Transport = transport;
     }
 
@@ -22,6 +26,16 @@ internal sealed class UpstreamConnection : Sleeper
     internal UpstreamConnection? Newer { get; set; }
 
     internal UpstreamConnection? Older { get; set; }
+
+    /// <summary>
+    /// A request has ended on it: false when it was the last that its pool allows.
+    /// </summary>
+    internal bool MayServeOn(long nowMs)
+    {
+        _requests++;
+        return (_pool.MaxRequests == 0 || _requests < _pool.MaxRequests)
+            && (_pool.MaxAgeMs == 0 || nowMs - _bornMs <= _pool.MaxAgeMs);
+    }
 
     /// <summary>False when the idleness has ended already.</summary>
     internal bool TrySleep() =>

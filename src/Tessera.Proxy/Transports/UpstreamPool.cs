@@ -22,6 +22,12 @@ internal sealed class UpstreamPool
     /// <summary>Of its connections; 0 is no limit.</summary>
     public int IdleTimeoutMs { get; }
 
+    /// <summary>Of one connection; 0 is no limit.</summary>
+    public int MaxRequests { get; init; }
+
+    /// <summary>A request after it is its connection's last; 0 is no limit.</summary>
+    public int MaxAgeMs { get; init; }
+
     /// <summary>An idle connection that nothing is known against, or null.</summary>
     public UpstreamConnection? TryTake()
     {

@@ -34,7 +34,7 @@ internal static class UpstreamValue
         switch (variable)
         {
             case Variable.UpstreamAddr:
-                writer.Write(one.Endpoint.AddressText);
+                writer.Write(one.AddressText);
                 break;
             case Variable.UpstreamStatus when one.Status != 0:
                 writer.WriteNumber(one.Status);

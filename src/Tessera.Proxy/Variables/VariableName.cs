@@ -60,6 +60,9 @@ internal enum Variable : byte
     /// <summary>The backend's name; nginx has the name in proxy_pass.</summary>
     ProxyHost,
 
+    /// <summary>The port in proxy_pass; without one the listener's.</summary>
+    ProxyPort,
+
     // The answer.
     Status,
     BytesSent,
@@ -195,7 +198,6 @@ internal readonly record struct VariableName(
         plain.Add("document_uri", Variable.Uri);
         plain.Add("query_string", Variable.Args);
         plain.Add("request_port", Variable.ServerPort);
-        plain.Add("proxy_port", Variable.ServerPort);
         plain.Add("nginx_version", Variable.TesseraVersion);
         foreach (string name in (string[])["upstream_cache_status", "proxy_protocol_addr",
             "proxy_protocol_port", "proxy_protocol_server_addr", "proxy_protocol_server_port",

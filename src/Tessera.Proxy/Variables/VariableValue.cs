@@ -27,7 +27,7 @@ internal static class VariableValue
             case >= Variable.RemoteAddr and <= Variable.TcpinfoRcvSpace:
                 ConnectionValue.Write(name.Variable, ref writer, exchange);
                 break;
-            case >= Variable.Request and <= Variable.ProxyHost:
+            case >= Variable.Request and <= Variable.ProxyPort:
                 WriteRequest(name.Variable, ref writer, exchange);
                 break;
             case >= Variable.UpstreamAddr and <= Variable.UpstreamQueueTime:
@@ -178,8 +178,17 @@ internal static class VariableValue
             case Variable.LimitRate:
                 writer.WriteNumber(route.Flow?.BytesPerSecond ?? 0);
                 break;
+            case Variable.ProxyHost when exchange.Route.Pass is not null:
+                writer.Write(exchange.PassHost);
+                break;
             case Variable.ProxyHost:
                 writer.WriteText(route.Backend);
+                break;
+            case Variable.ProxyPort when exchange.Route.Pass is not null:
+                writer.Write(exchange.PassPort);
+                break;
+            case Variable.ProxyPort:
+                writer.WriteNumber(exchange.Client.Listener.Address.Port);
                 break;
         }
     }
@@ -223,7 +232,7 @@ internal static class VariableValue
                 writer.WriteText(exchange.Backend?.Name);
                 break;
             case Variable.Instance when exchange.TryCount > 0:
-                writer.WriteText(exchange.Tries[^1].Endpoint.Id);
+                writer.WriteText(exchange.Tries[^1].Endpoint?.Id);
                 break;
             case Variable.TraceId:
                 exchange.Trace.WriteTraceId(ref writer);

@@ -1,26 +1,61 @@
+using System.Collections.Immutable;
+
 namespace Tessera.Proxy.Nginx;
 
-/// <summary>proxy_pass and how its requests are made. Stateless.</summary>
+/// <summary>proxy_pass and what belongs to it: ngx_http_proxy_module. Stateless.</summary>
 internal static class ProxyModule
 {
+    private const NginxContext Settings = NginxContext.HttpServerLocation;
+
+    private static readonly string[] Ignorable =
+    [
+        "X-Accel-Redirect", "X-Accel-Expires", "X-Accel-Limit-Rate", "X-Accel-Buffering",
+        "X-Accel-Charset", "Expires", "Cache-Control", "Set-Cookie", "Vary",
+    ];
+
     public static DirectiveRule[] Directives { get; } =
     [
         new("proxy_pass", NginxContext.Location | NginxContext.LocationIf
             | NginxContext.LimitExcept),
-        new("proxy_set_header", NginxContext.HttpServerLocation, 2, 2) { MayRepeat = true },
-        new("proxy_connect_timeout", NginxContext.HttpServerLocation)
-        {
-            Kind = ValueKind.Milliseconds,
-        },
-        new("proxy_read_timeout", NginxContext.HttpServerLocation)
-        {
-            Kind = ValueKind.Milliseconds,
-        },
-        new("proxy_send_timeout", NginxContext.HttpServerLocation)
-        {
-            Kind = ValueKind.Milliseconds,
-        },
-        new("proxy_http_version", NginxContext.HttpServerLocation) { Choices = ["1.0", "1.1"] },
+        new("proxy_set_header", Settings, 2, 2) { MayRepeat = true },
+        new("proxy_set_body", Settings),
+        new("proxy_method", Settings),
+        new("proxy_http_version", Settings) { Choices = ["1.0", "1.1"] },
+        new("proxy_pass_request_headers", Settings) { Kind = ValueKind.Flag },
+        new("proxy_pass_request_body", Settings) { Kind = ValueKind.Flag },
+        new("proxy_pass_trailers", Settings) { Kind = ValueKind.Flag },
+        new("proxy_request_buffering", Settings) { Kind = ValueKind.Flag },
+        new("proxy_buffering", Settings) { Kind = ValueKind.Flag },
+        new("proxy_buffer_size", Settings) { Kind = ValueKind.Size },
+        new("proxy_buffers", Settings, 2, 2),
+        new("proxy_busy_buffers_size", Settings) { Kind = ValueKind.Size },
+        new("proxy_max_temp_file_size", Settings) { Kind = ValueKind.Size },
+        new("proxy_temp_file_write_size", Settings) { Kind = ValueKind.Size },
+        new("proxy_temp_path", Settings, 1, 4),
+        new("proxy_connect_timeout", Settings) { Kind = ValueKind.Milliseconds },
+        new("proxy_read_timeout", Settings) { Kind = ValueKind.Milliseconds },
+        new("proxy_send_timeout", Settings) { Kind = ValueKind.Milliseconds },
+        new("proxy_send_lowat", Settings) { Kind = ValueKind.Size },
+        new("proxy_next_upstream", Settings, 1, -1),
+        new("proxy_next_upstream_tries", Settings) { Kind = ValueKind.Number },
+        new("proxy_next_upstream_timeout", Settings) { Kind = ValueKind.Milliseconds },
+        new("proxy_hide_header", Settings) { MayRepeat = true },
+        new("proxy_pass_header", Settings) { MayRepeat = true },
+        new("proxy_ignore_headers", Settings, 1, -1),
+        new("proxy_redirect", Settings, 1, 2) { MayRepeat = true },
+        new("proxy_cookie_domain", Settings, 1, 2) { MayRepeat = true },
+        new("proxy_cookie_path", Settings, 1, 2) { MayRepeat = true },
+        new("proxy_cookie_flags", Settings, 1, 4) { MayRepeat = true },
+        new("proxy_intercept_errors", Settings) { Kind = ValueKind.Flag },
+        new("proxy_ignore_client_abort", Settings) { Kind = ValueKind.Flag },
+        new("proxy_bind", Settings, 1, 2),
+        new("proxy_socket_keepalive", Settings) { Kind = ValueKind.Flag },
+        new("proxy_limit_rate", Settings),
+        new("proxy_store", Settings),
+        new("proxy_store_access", Settings, 1, 3),
+        new("proxy_force_ranges", Settings) { Kind = ValueKind.Flag },
+        new("proxy_headers_hash_max_size", Settings) { Kind = ValueKind.Number },
+        new("proxy_headers_hash_bucket_size", Settings) { Kind = ValueKind.Number },
     ];
 
     /// <summary>Null where requests are not passed on.</summary>
@@ -28,19 +63,241 @@ internal static class ProxyModule
         NginxScope scope, RouteConfig route, UpstreamModule upstreams) =>
         scope.FindInLocation("proxy_pass") is not { } pass
             ? null
-            : route with
+            : Apply(scope, route, PassAddress.Read(pass, scope, route.Path), upstreams);
+
+    private static RouteConfig Apply(
+        NginxScope scope, RouteConfig route, PassAddress address, UpstreamModule upstreams)
+    {
+        CheckBuffers(scope, address.Directive);
+        int readTimeoutMs = scope.Milliseconds("proxy_read_timeout", 60_000);
+        return route with
+        {
+            Backend = address.HasVariables ? null : upstreams.BackendOf(address),
+            Pass = ReadPass(scope, address),
+            Limits = new BackendLimits
             {
-                Backend = upstreams.BackendOf(pass),
-                Limits = new BackendLimits
-                {
-                    ConnectTimeoutMs = scope.Milliseconds("proxy_connect_timeout", 60_000),
-                    ReadTimeoutMs = scope.Milliseconds("proxy_read_timeout", 60_000),
-                    SendTimeoutMs = scope.Milliseconds("proxy_send_timeout", 60_000),
-                },
-                RequestHeaders =
-                [
-                    .. scope.All("proxy_set_header").Select(field =>
-                        new FieldConfig(field.Value, field.Arguments[1])),
-                ],
-            };
+                ConnectTimeoutMs = scope.Milliseconds("proxy_connect_timeout", 60_000),
+                ReadTimeoutMs = readTimeoutMs,
+                SendTimeoutMs = scope.Milliseconds("proxy_send_timeout", 60_000),
+                TunnelIdleTimeoutMs = readTimeoutMs,
+                HoldQueueLength = 0,
+            },
+            Retry = ReadRetry(scope),
+        };
+    }
+
+    private static ProxyPassConfig ReadPass(NginxScope scope, PassAddress address) => new()
+    {
+        Host = address.Host,
+        Port = address.Port,
+        Url = address.HasVariables ? address.Text : null,
+        Uri = address.HasVariables ? null : address.Uri,
+        Matched = address.Location,
+        UsesHttp11 = scope.Text("proxy_http_version", "1.0") == "1.1",
+        Fields =
+        [
+            .. scope.All("proxy_set_header").Select(field =>
+                new FieldConfig(field.Value, field.Arguments[1])),
+        ],
+        PassesFields = scope.Flag("proxy_pass_request_headers", true),
+        PassesBody = scope.Flag("proxy_pass_request_body", true),
+        PassesTrailers = scope.Flag("proxy_pass_trailers", false),
+        Method = scope.Find("proxy_method")?.Value,
+        Body = scope.Find("proxy_set_body")?.Value,
+        BuffersRequest = scope.Flag("proxy_request_buffering", true),
+        MaxHeadBytes = (int)scope.Size("proxy_buffer_size", 4_096),
+        HiddenFields = [.. scope.All("proxy_hide_header").Select(field => field.Value)],
+        ShownFields = [.. scope.All("proxy_pass_header").Select(field => field.Value)],
+        IgnoredFields = ReadIgnored(scope),
+        Redirects = ReadRedirects(scope, address),
+        CookieDomains = ReadReplacements(scope, "proxy_cookie_domain"),
+        CookiePaths = ReadReplacements(scope, "proxy_cookie_path"),
+        CookieFlags = ReadCookieFlags(scope),
+        InterceptsErrors = scope.Flag("proxy_intercept_errors", false),
+        OutlastsClient = scope.Flag("proxy_ignore_client_abort", false),
+        LocalAddress = ReadBind(scope, out bool isTransparent),
+        IsTransparent = isTransparent,
+        ProbesIdleSockets = scope.Flag("proxy_socket_keepalive", false),
+        BytesPerSecond = scope.Find("proxy_limit_rate")?.Value,
+    };
+
+    private static RetryConfig ReadRetry(NginxScope scope)
+    {
+        NginxDirective? next = scope.Find("proxy_next_upstream");
+        RetryConditions conditions = next is null
+            ? RetryConditions.Error | RetryConditions.Timeout
+            : next.Arguments.Aggregate(
+                RetryConditions.None, (sum, word) => sum | ReadCondition(next, word));
+        return new RetryConfig
+        {
+            On = next is not null && next.Arguments.Contains("off")
+                ? RetryConditions.None
+                : conditions,
+            Tries = scope.Number("proxy_next_upstream_tries", 0),
+            TimeoutMs = scope.Milliseconds("proxy_next_upstream_timeout", 0),
+            BudgetPercent = 1_000_000,
+            MaxReplays = 1_024,
+            BufferBytes = scope.Flag("proxy_request_buffering", true) ? int.MaxValue : 0,
+            ReplayBytes = 0,
+        };
+    }
+
+    private static RetryConditions ReadCondition(NginxDirective next, string word) => word switch
+    {
+        "error" => RetryConditions.Error,
+        "timeout" => RetryConditions.Timeout,
+        "invalid_header" => RetryConditions.InvalidHeader,
+        "non_idempotent" => RetryConditions.NonIdempotent,
+        "http_500" => RetryConditions.Http500,
+        "http_502" => RetryConditions.Http502,
+        "http_503" => RetryConditions.Http503,
+        "http_504" => RetryConditions.Http504,
+        "http_403" => RetryConditions.Http403,
+        "http_404" => RetryConditions.Http404,
+        "http_429" => RetryConditions.Http429,
+        "updating" or "off" => RetryConditions.None,
+        _ => throw next.Error($"invalid value \"{word}\""),
+    };
+
+    private static ImmutableArray<string> ReadIgnored(NginxScope scope)
+    {
+        if (scope.Find("proxy_ignore_headers") is not { } ignored)
+        {
+            return [];
+        }
+
+        string? unknown = ignored.Arguments.FirstOrDefault(
+            name => !Ignorable.Contains(name, StringComparer.OrdinalIgnoreCase));
+        return unknown is null
+            ? ignored.Arguments
+            : throw ignored.Error($"invalid value \"{unknown}\"");
+    }
+
+    private static ImmutableArray<TextReplacement> ReadRedirects(
+        NginxScope scope, PassAddress address)
+    {
+        NginxDirective[] directives = [.. scope.All("proxy_redirect")];
+        if (directives.Length == 0)
+        {
+            return address.HasVariables ? [] : [address.DefaultRedirect];
+        }
+
+        var redirects = ImmutableArray.CreateBuilder<TextReplacement>();
+        foreach (NginxDirective directive in directives)
+        {
+            switch (directive.Arguments)
+            {
+                case ["off"]:
+                    return [];
+                case ["false"]:
+                    return [];
+                case ["default"] when address.HasVariables:
+                    throw directive.Error(
+                        "\"proxy_redirect default\" cannot be used "
+                        + "with \"proxy_pass\" directive with variables");
+                case ["default"]:
+                    redirects.Add(address.DefaultRedirect);
+                    break;
+                case [var pattern, var replacement]:
+                    redirects.Add(new TextReplacement(pattern, replacement));
+                    break;
+                default:
+                    throw directive.Error($"invalid parameter \"{directive.Value}\"");
+            }
+        }
+
+        return redirects.ToImmutable();
+    }
+
+    /// <summary>Of a domain's expression the letter case means nothing.</summary>
+    private static ImmutableArray<TextReplacement> ReadReplacements(NginxScope scope, string name)
+    {
+        var replacements = ImmutableArray.CreateBuilder<TextReplacement>();
+        foreach (NginxDirective directive in scope.All(name))
+        {
+            if (directive.Arguments is not [var pattern, var replacement])
+            {
+                return directive.Value == "off"
+                    ? []
+                    : throw directive.Error($"invalid parameter \"{directive.Value}\"");
+            }
+
+            bool isDomain = name == "proxy_cookie_domain"
+                && pattern.StartsWith('~') && !pattern.StartsWith("~*", StringComparison.Ordinal);
+            replacements.Add(new TextReplacement(
+                isDomain ? "~*" + pattern[1..] : pattern, replacement));
+        }
+
+        return replacements.ToImmutable();
+    }
+
+    private static ImmutableArray<CookieFlags> ReadCookieFlags(NginxScope scope)
+    {
+        var flags = ImmutableArray.CreateBuilder<CookieFlags>();
+        foreach (NginxDirective directive in scope.All("proxy_cookie_flags"))
+        {
+            if (directive.Arguments is ["off"])
+            {
+                return [];
+            }
+
+            flags.Add(new CookieFlags(directive.Value, directive.Arguments[1..]));
+        }
+
+        return flags.ToImmutable();
+    }
+
+    private static string? ReadBind(NginxScope scope, out bool isTransparent)
+    {
+        isTransparent = false;
+        if (scope.Find("proxy_bind") is not { } bind || bind.Value == "off")
+        {
+            return null;
+        }
+
+        if (bind.Arguments is [_, var option])
+        {
+            isTransparent = option == "transparent"
+                ? true
+                : throw bind.Error($"invalid parameter \"{option}\"");
+        }
+
+        return bind.Value.Contains('$') || System.Net.IPEndPoint.TryParse(bind.Value, out _)
+            ? bind.Value
+            : throw bind.Error($"invalid address \"{bind.Value}\"");
+    }
+
+    /// <summary>The sizes must fit each other, as ngx_http_proxy_merge_loc_conf wants it.</summary>
+    private static void CheckBuffers(NginxScope scope, NginxDirective pass)
+    {
+        long head = scope.Size("proxy_buffer_size", 4_096);
+        int count = 8;
+        long size = 4_096;
+        if (scope.Find("proxy_buffers") is { } buffers)
+        {
+            count = NginxValue.Number(buffers, buffers.Value);
+            size = NginxValue.Size(buffers, buffers.Arguments[1]);
+        }
+
+        if (count < 2)
+        {
+            throw pass.Error("there must be at least 2 \"proxy_buffers\"");
+        }
+
+        long largest = Math.Max(head, size);
+        long busy = scope.Size("proxy_busy_buffers_size", 2 * largest);
+        if (busy < largest)
+        {
+            throw pass.Error(
+                "\"proxy_busy_buffers_size\" must be equal to or greater than the maximum of "
+                + "the value of \"proxy_buffer_size\" and one of the \"proxy_buffers\"");
+        }
+
+        if (busy > (count - 1) * size)
+        {
+            throw pass.Error(
+                "\"proxy_busy_buffers_size\" must be less than "
+                + "the size of all \"proxy_buffers\" minus one buffer");
+        }
+    }
 }

@@ -8,6 +8,8 @@ namespace Tessera.Proxy.Nginx;
 /// </summary>
 internal sealed class UpstreamModule
 {
+    private const NginxContext Upstream = NginxContext.Upstream;
+
     private readonly Dictionary<string, BackendConfig> _backends =
         new(StringComparer.OrdinalIgnoreCase);
 
@@ -15,76 +17,148 @@ internal sealed class UpstreamModule
     {
         foreach (NginxDirective upstream in http.AllHere("upstream"))
         {
-            NginxScope scope = http.Within(upstream, NginxContext.Upstream);
-            _backends.Add(upstream.Value, new BackendConfig
+            NginxScope scope = http.Within(upstream, Upstream);
+            if (!_backends.TryAdd(upstream.Value, Read(upstream, scope)))
             {
-                Name = upstream.Value,
-                Endpoints = [.. scope.AllHere("server").Select(ReadServer)],
-            });
+                throw upstream.Error($"duplicate upstream \"{upstream.Value}\"");
+            }
         }
     }
 
     public static DirectiveRule[] Directives { get; } =
     [
-        new("upstream", NginxContext.Http) { Block = NginxContext.Upstream, MayRepeat = true },
-        new("server", NginxContext.Upstream, 1, -1) { MayRepeat = true },
+        new("upstream", NginxContext.Http) { Block = Upstream, MayRepeat = true },
+        new("server", Upstream, 1, -1) { MayRepeat = true },
+        new("zone", Upstream, 1, 2),
+        new("state", Upstream),
+        new("resolver", NginxContext.HttpServerLocation | Upstream, 1, -1),
+        new("resolver_timeout", NginxContext.HttpServerLocation | Upstream)
+        {
+            Kind = ValueKind.Milliseconds,
+        },
+        new("keepalive", Upstream, 1, 2),
+        new("keepalive_requests", Upstream) { Kind = ValueKind.Number },
+        new("keepalive_time", Upstream) { Kind = ValueKind.Milliseconds },
+        new("keepalive_timeout", Upstream) { Kind = ValueKind.Milliseconds },
+        new("queue", Upstream, 1, 2),
+        new("ip_hash", Upstream, 0, 0),
+        new("least_conn", Upstream, 0, 0),
+        new("least_time", Upstream, 1, 2),
+        new("hash", Upstream, 1, 2),
+        new("hash_method", Upstream),
+        new("random", Upstream, 0, 2),
+        new("fair", Upstream, 0, -1),
+        new("sticky", Upstream, 1, -1),
     ];
 
     public ImmutableArray<BackendConfig> Backends => [.. _backends.Values];
 
     /// <summary>The name of the backend that a proxy_pass leads to.</summary>
-    public string BackendOf(NginxDirective pass)
+    public string BackendOf(PassAddress address)
     {
-        const string Scheme = "http://";
-        if (!pass.Value.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
+        // A block's name has no port; one that was written anyway would be ignored.
+        if (_backends.ContainsKey(address.Name) && address.UnixPath is null)
         {
-            throw pass.Error("invalid URL prefix");
+            return address.HasDefaultPort
+                ? address.Name
+                : throw address.Directive.Error(
+                    $"upstream \"{address.Name}\" may not have port {address.Port}");
         }
 
-        string name = pass.Value[Scheme.Length..].Split('/')[0];
+        string name = address.UnixPath is null ? address.Host : address.Name;
         if (!_backends.ContainsKey(name))
         {
-            _backends.Add(name, new BackendConfig
+            EndpointConfig[] endpoints = address.UnixPath is { } path
+                ? [UpstreamServer.OfPath(path)]
+                :
+                [
+                    .. UpstreamServer.Resolve(address.Directive, address.Name, address.Port)
+                        .Select(found => new EndpointConfig { Id = found.ToString(), Address = found }),
+                ];
+            _backends.Add(name, Finish(new BackendConfig
             {
                 Name = name,
-                Endpoints = [ReadEndpoint(pass, name)],
-            });
+                Endpoints = [.. endpoints],
+                KeepAlive = new KeepAliveConfig(0),
+                LeavesFailedOut = true,
+            }));
         }
 
         return name;
     }
 
-    private static EndpointConfig ReadServer(NginxDirective server)
+    private static BackendConfig Read(NginxDirective upstream, NginxScope scope)
     {
-        EndpointConfig endpoint = ReadEndpoint(server, server.Value);
-        foreach (string parameter in server.Arguments.Skip(1))
+        var config = new BackendConfig
         {
-            string[] pair = parameter.Split('=', 2);
-            endpoint = (pair[0], pair.ElementAtOrDefault(1)) switch
-            {
-                ("weight", { } weight) =>
-                    endpoint with { Weight = NginxValue.Number(server, weight) },
-                ("max_fails", { } fails) =>
-                    endpoint with { MaxFails = NginxValue.Number(server, fails) },
-                ("fail_timeout", { } time) =>
-                    endpoint with { FailTimeoutMs = NginxValue.Milliseconds(server, time) },
-                ("backup", null) => endpoint with { IsBackup = true },
-                ("down", null) => endpoint with { State = EndpointState.Out },
-                _ => throw server.Error($"invalid parameter \"{parameter}\""),
-            };
+            Name = upstream.Value,
+            LeavesFailedOut = true,
+            KeepAlive = ReadKeepAlive(scope),
+        };
+        config = BalanceMethod.Apply(scope, config);
+        EndpointConfig[] endpoints = [.. scope.AllHere("server").SelectMany(
+            server => UpstreamServer.Read(server, config.Algorithm))];
+        if (!Array.Exists(endpoints, endpoint => !endpoint.IsBackup))
+        {
+            throw upstream.Error("no servers are inside upstream");
         }
 
-        return endpoint;
+        return Finish(config with
+        {
+            Endpoints = [.. endpoints],
+            Limits = ReadQueue(scope),
+        });
     }
 
-    private static EndpointConfig ReadEndpoint(NginxDirective directive, string text)
-    {
-        if (!IPEndPoint.TryParse(text, out IPEndPoint? address))
+    /// <summary>The only server there is is never left out: nothing would be left.</summary>
+    private static BackendConfig Finish(BackendConfig config) => config.Endpoints.Length > 1
+        ? config
+        : config with
         {
-            throw directive.Error($"host not found in upstream \"{text}\"");
+            Endpoints = [.. config.Endpoints.Select(endpoint => endpoint with { MaxFails = 0 })],
+        };
+
+    private static KeepAliveConfig ReadKeepAlive(NginxScope scope)
+    {
+        if (scope.FindHere("keepalive") is not { } keepAlive)
+        {
+            return new KeepAliveConfig(0);
         }
 
-        address.Port = address.Port == 0 ? 80 : address.Port;
-        return new EndpointConfig { Id = address.ToString(), Address = address };
+        bool isNumber = int.TryParse(keepAlive.Value, out int connections) && connections > 0;
+        return isNumber
+            ? new KeepAliveConfig(
+                connections,
+                Here(scope, "keepalive_requests", 1_000, NginxValue.Number),
+                Here(scope, "keepalive_time", 3_600_000, NginxValue.Milliseconds),
+                Here(scope, "keepalive_timeout", 60_000, NginxValue.Milliseconds))
+            : throw keepAlive.Error($"invalid value \"{keepAlive.Value}\" in \"keepalive\" directive");
     }
+
+    private static BackendLimits ReadQueue(NginxScope scope)
+    {
+        if (scope.FindHere("queue") is not { } queue)
+        {
+            return new BackendLimits { HoldQueueLength = 0 };
+        }
+
+        int timeoutMs = 60_000;
+        if (queue.Arguments is [_, var option])
+        {
+            timeoutMs = option.StartsWith("timeout=", StringComparison.Ordinal)
+                ? NginxValue.Milliseconds(queue, option["timeout=".Length..])
+                : throw queue.Error($"invalid parameter \"{option}\"");
+        }
+
+        return new BackendLimits
+        {
+            HoldQueueLength = NginxValue.Number(queue, queue.Value),
+            HoldTimeoutMs = timeoutMs,
+        };
+    }
+
+    /// <summary>Of this block alone: an upstream inherits nothing.</summary>
+    private static int Here(
+        NginxScope scope, string name, int otherwise, Func<NginxDirective, string, int> read) =>
+        scope.FindHere(name) is { } directive ? read(directive, directive.Value) : otherwise;
 }

@@ -89,7 +89,7 @@ internal sealed class NginxFiles
         }
     }
 
-    /// <summary>As glob(7), a segment at a time; hidden files only where a pattern has the dot.</summary>
+    /// <summary>As glob(7), by segments; hidden files only where a pattern has the dot.</summary>
     private static IEnumerable<string> Glob(string pattern)
     {
         IEnumerable<string> found = ["/"];

@@ -1,0 +1,431 @@
+using System.Buffers.Text;
+using System.Net;
+using System.Text;
+using Tessera.Linux;
+using Tessera.Linux.Net;
+using Tessera.Proxy.Compression;
+using Tessera.Proxy.Flow;
+using Tessera.Proxy.Http;
+using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Routing;
+using Tessera.Proxy.Transports;
+using Tessera.Proxy.Variables;
+
+namespace Tessera.Proxy.Forwarding;
+
+/// <summary>
+/// Requests that are made anew for their backend, and answers that are made anew for the client:
+/// nginx's proxy module.
+/// </summary>
+internal sealed partial class Forwarder
+{
+    /// <summary>The head of a chunk of the largest buffer, with its CRLF.</summary>
+    private const int MaxChunkHeadBytes = 10;
+
+    private static readonly byte[] LastChunk = CreatePinned("0\r\n\r\n"u8);
+    private static readonly byte[] ChunkEnd = CreatePinned("\r\n"u8);
+
+    /// <summary>
+    /// What has to be known and here before an endpoint is taken: where it goes, and as with nginx
+    /// all of a body that is buffered, without its chunks, and of one that goes nowhere.
+    /// </summary>
+    private ReactorTask<ProxyError> PreparePassAsync(Exchange exchange, PassRule rule)
+    {
+        exchange.SkipsBody = !rule.PassesBody;
+        bool isChunked = exchange.Request.IsChunked;
+        return exchange.SkipsBody ? DiscardBodyAsync(exchange)
+            : isChunked && (rule.Config.BuffersRequest || !rule.Config.UsesHttp11
+                || exchange.RequestBody.IsComplete)
+                ? KeepChunkedBodyAsync(exchange)
+            : exchange.RequestBody.IsComplete ? SendContinueAsync(exchange)
+            : BufferBodyAsync(exchange);
+    }
+
+    /// <summary>Receives a body that nobody gets.</summary>
+    private async ReactorTask<ProxyError> DiscardBodyAsync(Exchange exchange)
+    {
+        Transport client = exchange.Client.Transport;
+        ProxyError error = await SendContinueAsync(exchange);
+        while (!error.IsError && !exchange.RequestBody.IsComplete)
+        {
+            SyscallResult received = await client.ReceiveRentedAsync(
+                exchange.RequestBody.ReceiveLimit(_reactor.Buffers.HeadBytes),
+                0,
+                _options.BodyTimeoutMs);
+            if (!received.IsSuccess || received.Value == 0)
+            {
+                return BodyReceiveFailed(received);
+            }
+
+            byte[] buffer = client.TakeReceived();
+            TakeRequestBody(exchange, buffer.AsSpan(0, received.IntValue));
+            _reactor.Buffers.Return(buffer);
+            await _reactor.Yield(client.Handle.Read);
+            error = exchange.RequestBody.IsInvalid
+                ? ProxyError.Of(ProxyErrorKind.InvalidBody, ProxyErrorSource.Client)
+                : ProxyError.None;
+        }
+
+        return error;
+    }
+
+    /// <summary>Keeps the data of a chunked body, whose length the endpoint is then told.</summary>
+    private async ReactorTask<ProxyError> KeepChunkedBodyAsync(Exchange exchange)
+    {
+        // What came with the head was counted as it is; its data is taken out now.
+        Transport client = exchange.Client.Transport;
+        StoreOf(exchange);
+        exchange.HasWholeBody = true;
+        exchange.RequestBody = new BodyReader(BodyFraming.Chunked, -1);
+        ProxyError error = KeepData(
+            exchange, exchange.Received.Slice(exchange.Request.Length, exchange.BodyInBuffer));
+        if (!error.IsError)
+        {
+            error = await SendContinueAsync(exchange);
+        }
+
+        while (!error.IsError && !exchange.RequestBody.IsComplete)
+        {
+            SyscallResult received = await client.ReceiveRentedAsync(
+                _reactor.Buffers.HeadBytes, 0, _options.BodyTimeoutMs);
+            if (!received.IsSuccess || received.Value == 0)
+            {
+                return BodyReceiveFailed(received);
+            }
+
+            byte[] buffer = client.TakeReceived();
+            error = KeepData(exchange, buffer.AsSpan(0, received.IntValue));
+            _reactor.Buffers.Return(buffer);
+            await _reactor.Yield(client.Handle.Read);
+        }
+
+        return error;
+    }
+
+    private static ProxyError KeepData(Exchange exchange, ReadOnlySpan<byte> received)
+    {
+        while (!received.IsEmpty && !exchange.RequestBody.IsComplete)
+        {
+            int taken = exchange.RequestBody.TakeChunkData(
+                received, out int start, out int length);
+            if (exchange.RequestBody.IsInvalid)
+            {
+                return ProxyError.Of(ProxyErrorKind.InvalidBody, ProxyErrorSource.Client);
+            }
+
+            if (exchange.IsBodyTooLarge
+                || !exchange.Stored!.TryAppend(received.Slice(start, length)))
+            {
+                return ProxyError.Of(ProxyErrorKind.BodyTooLarge, ProxyErrorSource.Client);
+            }
+
+            received = received[taken..];
+        }
+
+        if (!received.IsEmpty)
+        {
+            exchange.Client.KeepForNext(received);
+        }
+
+        return ProxyError.None;
+    }
+
+    /// <summary>Over the wire, or through the file system, from where the route says.</summary>
+    private SyscallResult BeginConnect(Exchange exchange, out Transport transport)
+    {
+        Endpoint endpoint = exchange.Endpoint!;
+        if (endpoint.UnixPath is { } path)
+        {
+            return Transport.TryBeginConnect(_reactor, path, out transport);
+        }
+
+        return exchange.Route?.Pass is { } pass
+            ? Transport.TryBeginConnect(
+                _reactor, endpoint.Address, out transport, LocalEndOf(exchange, pass))
+            : Transport.TryBeginConnect(_reactor, endpoint.Address, out transport);
+    }
+
+    /// <summary>What is no address binds nothing, as with nginx's empty value.</summary>
+    private static LocalEnd LocalEndOf(Exchange exchange, PassRule rule)
+    {
+        bool probesIdle = rule.Config.ProbesIdleSockets;
+        if (rule.LocalAddress is null)
+        {
+            return new LocalEnd(default, IsTransparent: false, probesIdle);
+        }
+
+        Span<byte> buffer = stackalloc byte[128];
+        var text = new ByteWriter(buffer);
+        rule.LocalAddress.Write(ref text, exchange);
+        return IPEndPoint.TryParse(Encoding.ASCII.GetString(text.Written), out IPEndPoint? local)
+            ? new LocalEnd(new InternetAddress(local), rule.Config.IsTransparent, probesIdle)
+            : new LocalEnd(default, IsTransparent: false, probesIdle);
+    }
+
+    private byte[] WritePassRequest(Exchange exchange, PassRule rule, out int length)
+    {
+        RequestHead head = exchange.Request;
+        bool hasBody = !exchange.SkipsBody && !exchange.HasWholeBody;
+        int bodyBytes = hasBody ? exchange.BodyInBuffer : 0;
+        int size = head.Length + bodyBytes + RequestWriter.MaxAddedBytes;
+        while (true)
+        {
+            byte[] buffer = size <= _reactor.Buffers.RelayBytes
+                ? _reactor.Buffers.Rent(size)
+                : GC.AllocateUninitializedArray<byte>(size, pinned: true);
+            var writer = new ByteWriter(buffer);
+            PassRequestWriter.Write(ref writer, exchange, rule);
+            if (hasBody)
+            {
+                writer.Write(exchange.Received.Slice(head.Length, exchange.BodyInBuffer));
+            }
+
+            if (!writer.HasOverflowed)
+            {
+                length = writer.Length;
+                return buffer;
+            }
+
+            _reactor.Buffers.Return(buffer);
+            size = Math.Max(size * 4, bodyBytes + (size * 2));
+        }
+    }
+
+    /// <summary>
+    /// Makes the head the client's, right before the body behind it. Returns the bytes to send of
+    /// what is in the buffer.
+    /// </summary>
+    private int EditPassReply(Exchange exchange, PassRule rule)
+    {
+        ResponseHead head = exchange.Response;
+        RequestHead request = exchange.Request;
+        BodyFraming framing = head.BodyFor(request.Method);
+        int headEnd = exchange.ReplyStart + head.Length;
+        exchange.ReplyBodyStart = headEnd;
+        exchange.Status = head.StatusCode;
+        exchange.AddRouteFields();
+        exchange.ReplyBody = new BodyReader(framing, head.ContentLength);
+        if (exchange.Route?.Compression is { } compression)
+        {
+            exchange.ReplyCoding = ReplyCompression.Prepare(
+                exchange, compression, framing, _shard.Compressors.HasRoom);
+        }
+
+        SetPace(exchange, rule);
+        bool isTunnel = head.StatusCode == HttpStatus.SwitchingProtocols;
+        bool isCompressed = exchange.ReplyCoding != ContentCoding.Identity;
+        bool knowsChunks = request.MinorVersion == 1;
+        exchange.AddsChunks = framing == BodyFraming.UntilClose && knowsChunks && !isCompressed
+            && !isTunnel;
+        bool isDelimited = isCompressed || knowsChunks
+            || framing is BodyFraming.None or BodyFraming.Length;
+        ConnectionOption option = exchange.Client.DecideConnection(exchange, isDelimited);
+        exchange.NoteReplyHead(_reactor.NowMs);
+        bool isRelayedLater = isCompressed
+            || (framing == BodyFraming.Chunked && !knowsChunks)
+            || (exchange.Pacer.IsLimited && !exchange.IsReplyComplete && !isTunnel);
+        int behind = exchange.ReplyEnd - headEnd;
+        int chunk = exchange.AddsChunks && !isRelayedLater ? behind : 0;
+        WritePassHead(exchange, rule, option, chunk);
+        exchange.HasReachedClient = true;
+        headEnd = exchange.ReplyBodyStart;
+        exchange.NoteSentHead(exchange.Reply.AsSpan(exchange.ReplyStart..headEnd));
+        if (isRelayedLater)
+        {
+            return headEnd - exchange.ReplyStart;
+        }
+
+        int body = isTunnel
+            ? behind
+            : exchange.ReplyBody.Take(exchange.Reply.AsSpan(headEnd, behind));
+        exchange.HasExcess = body < behind;
+        exchange.BodyBytesSent = body;
+        if (chunk == 0)
+        {
+            return headEnd + body - exchange.ReplyStart;
+        }
+
+        ChunkEnd.CopyTo(exchange.Reply, headEnd + body);
+        return headEnd + body + ChunkEnd.Length - exchange.ReplyStart;
+    }
+
+    /// <summary>
+    /// Puts the client's head where the backend's was, so that it ends where the body begins, or
+    /// both into a larger buffer.
+    /// </summary>
+    /// <param name="chunk">Bytes of body that are a chunk; 0 for none.</param>
+    private void WritePassHead(
+        Exchange exchange, PassRule rule, ConnectionOption option, int chunk)
+    {
+        int size = _reactor.Buffers.HeadBytes;
+        while (true)
+        {
+            byte[] written = _reactor.Buffers.Rent(size);
+            var writer = new ByteWriter(written);
+            PassReplyWriter.Write(
+                ref writer, exchange, rule, exchange.Reply.AsSpan(exchange.ReplyStart), option);
+            if (chunk > 0)
+            {
+                WriteChunkHead(ref writer, chunk);
+            }
+
+            bool fits = !writer.HasOverflowed || size >= _reactor.Buffers.RelayBytes;
+            if (fits)
+            {
+                PlaceHead(exchange, writer.Written);
+            }
+
+            _reactor.Buffers.Return(written);
+            if (fits)
+            {
+                return;
+            }
+
+            size = _reactor.Buffers.RelayBytes;
+        }
+    }
+
+    private void PlaceHead(Exchange exchange, ReadOnlySpan<byte> head)
+    {
+        int body = exchange.ReplyBodyStart;
+        int behind = exchange.ReplyEnd - body;
+        bool hasRoom = head.Length <= body
+            && exchange.ReplyEnd + ChunkEnd.Length <= exchange.Reply.Length;
+        if (!hasRoom)
+        {
+            int size = head.Length + behind + ChunkEnd.Length;
+            byte[] larger = size <= _reactor.Buffers.RelayBytes
+                ? _reactor.Buffers.Rent(size)
+                : GC.AllocateUninitializedArray<byte>(size, pinned: true);
+            exchange.Reply.AsSpan(body, behind).CopyTo(larger.AsSpan(head.Length));
+            ReturnReply(exchange);
+            exchange.Reply = larger;
+            exchange.ReplyBodyStart = head.Length;
+            exchange.ReplyEnd = head.Length + behind;
+        }
+
+        exchange.ReplyStart = exchange.ReplyBodyStart - head.Length;
+        head.CopyTo(exchange.Reply.AsSpan(exchange.ReplyStart));
+    }
+
+    /// <summary>
+    /// The pace that proxy_limit_rate asks for, or the backend (X-Accel-Limit-Rate, which counts
+    /// for nginx's limit_rate).
+    /// </summary>
+    private static void SetPace(Exchange exchange, PassRule rule)
+    {
+        long rate = 0;
+        if (!rule.Ignores("X-Accel-Limit-Rate"))
+        {
+            ReadOnlySpan<byte> asked = FieldText.Find(
+                exchange.Reply.AsSpan(exchange.ReplyStart, exchange.Response.Length),
+                "x_accel_limit_rate"u8);
+            rate = Utf8Parser.TryParse(asked, out long bytes, out _) ? bytes : 0;
+        }
+
+        if (rule.BytesPerSecond is { } template)
+        {
+            Span<byte> buffer = stackalloc byte[64];
+            var text = new ByteWriter(buffer);
+            template.Write(ref text, exchange);
+            if (SizeText.TryParse(text.Written, out long own) && own > 0)
+            {
+                rate = rate > 0 ? Math.Min(rate, own) : own;
+            }
+        }
+
+        if (rate > 0)
+        {
+            exchange.Pacer = new Pacer(rate, bytesBeforeLimit: 0);
+        }
+    }
+
+    /// <summary>
+    /// Relays a body whose end is the end of the backend's connection, to a client that is told in
+    /// chunks where it ends and keeps its own.
+    /// </summary>
+    private async ReactorTask<ProxyError> RelayInChunksAsync(Exchange exchange)
+    {
+        Transport client = exchange.Client.Transport;
+        Transport upstream = exchange.Upstream!.Transport;
+        var error = ProxyError.None;
+
+        // What came with the head has left with it, unless there is a pace to keep to.
+        bool isLeft = exchange.Pacer.IsLimited;
+        for (int burst = 1; ; burst++)
+        {
+            if (isLeft && exchange.ReplyEnd > exchange.ReplyBodyStart)
+            {
+                int start = exchange.ReplyBodyStart;
+                int length = exchange.ReplyEnd - start;
+                exchange.ReplyBody.Take(exchange.Reply.AsSpan(start, length));
+                int headLength = ChunkHeadLength(length);
+                var writer = new ByteWriter(
+                    exchange.Reply.AsSpan(start - headLength, headLength));
+                WriteChunkHead(ref writer, length);
+                ChunkEnd.CopyTo(exchange.Reply, exchange.ReplyEnd);
+                SyscallResult sent = await SendPacedAsync(
+                    exchange,
+                    exchange.Reply,
+                    start - headLength,
+                    headLength + length + ChunkEnd.Length);
+                if (!sent.IsSuccess)
+                {
+                    return ClientSendFailed(sent);
+                }
+            }
+
+            ReturnReply(exchange);
+            if (burst % RelayBurst == 0)
+            {
+                await _reactor.Yield(upstream.Handle.Read);
+            }
+
+            if (!TryWatchClient(exchange, ref error))
+            {
+                return error;
+            }
+
+            SyscallResult received = await upstream.ReceiveRentedAsync(
+                _reactor.Buffers.RelayLength - MaxChunkHeadBytes - ChunkEnd.Length,
+                MaxChunkHeadBytes,
+                exchange.Limits.ReadTimeoutMs);
+            client.Handle.Unwatch();
+            if (received is { IsSuccess: true, Value: 0 } && exchange.ReplyBody.TryEnd())
+            {
+                SyscallResult ended = await client.SendAsync(
+                    LastChunk, 0, LastChunk.Length, _options.SendTimeoutMs);
+                return ended.IsSuccess ? ProxyError.None : ClientSendFailed(ended);
+            }
+
+            if (!received.IsSuccess)
+            {
+                return ReceiveFailed(exchange, received);
+            }
+
+            exchange.Reply = upstream.TakeReceived();
+            exchange.ReplyBodyStart = MaxChunkHeadBytes;
+            exchange.ReplyEnd = MaxChunkHeadBytes + received.IntValue;
+            isLeft = true;
+        }
+    }
+
+    private static int ChunkHeadLength(int length)
+    {
+        int digits = 1;
+        for (int rest = length >> 4; rest > 0; rest >>= 4)
+        {
+            digits++;
+        }
+
+        return digits + 2;
+    }
+
+    private static void WriteChunkHead(ref ByteWriter writer, int length)
+    {
+        Span<byte> digits = stackalloc byte[MaxChunkHeadBytes];
+        Utf8Formatter.TryFormat(length, digits, out int count, new('x'));
+        writer.Write(digits[..count]);
+        writer.Write("\r\n"u8);
+    }
+}

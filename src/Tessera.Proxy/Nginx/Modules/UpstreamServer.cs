@@ -1,0 +1,137 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Tessera.Proxy.Nginx;
+
+/// <summary>A server of an upstream: its addresses and parameters. Stateless.</summary>
+internal static class UpstreamServer
+{
+    private const string UnixPrefix = "unix:";
+
+    /// <summary>One endpoint for each address of the name.</summary>
+    public static IEnumerable<EndpointConfig> Read(
+        NginxDirective server, BalanceAlgorithm algorithm)
+    {
+        var common = new EndpointConfig
+        {
+            Id = "",
+            Address = new IPEndPoint(IPAddress.None, 0),
+            MaxFails = 1,
+        };
+        foreach (string parameter in server.Arguments.Skip(1))
+        {
+            common = ReadParameter(server, algorithm, common, parameter);
+        }
+
+        string text = server.Value;
+        if (text.StartsWith(UnixPrefix, StringComparison.Ordinal))
+        {
+            string path = text[UnixPrefix.Length..];
+            return path.Length == 0
+                ? throw server.Error($"no path in the unix domain socket in upstream \"{text}\"")
+                : [common with { Id = UnixPrefix + path, UnixPath = path }];
+        }
+
+        if (text.Contains('/'))
+        {
+            throw server.Error($"invalid host in upstream \"{text}\"");
+        }
+
+        (string name, string port) = Split(server, text);
+        return Resolve(server, name, port).Select(address => common with
+        {
+            Id = address.ToString(),
+            Address = address,
+        });
+    }
+
+    /// <summary>The one endpoint behind a socket in the file system.</summary>
+    public static EndpointConfig OfPath(string path) => new()
+    {
+        Id = UnixPrefix + path,
+        Address = new IPEndPoint(IPAddress.None, 0),
+        UnixPath = path,
+    };
+
+    /// <summary>All addresses of a name, or the address that it is.</summary>
+    /// <exception cref="NginxConfigException">There is none.</exception>
+    public static IPEndPoint[] Resolve(NginxDirective directive, string name, string port)
+    {
+        int number = int.Parse(port, CultureInfo.InvariantCulture);
+        if (IPAddress.TryParse(name.Trim('[', ']'), out IPAddress? address)
+            && (name.StartsWith('[') || address.AddressFamily == AddressFamily.InterNetwork))
+        {
+            return [new IPEndPoint(address, number)];
+        }
+
+        try
+        {
+            IPAddress[] found = Dns.GetHostAddresses(name);
+            return found.Length > 0
+                ? [.. found.Distinct().Select(one => new IPEndPoint(one, number))]
+                : throw NotFound(directive, name);
+        }
+        catch (Exception e) when (e is SocketException or ArgumentException)
+        {
+            throw NotFound(directive, name);
+        }
+    }
+
+    private static NginxConfigException NotFound(NginxDirective directive, string name) =>
+        directive.Error($"host not found in upstream \"{name}\"");
+
+    private static (string Name, string Port) Split(NginxDirective server, string text)
+    {
+        int close = text.IndexOf(']');
+        int colon = text.IndexOf(':', Math.Max(close, 0));
+        string name = colon < 0 ? text : text[..colon];
+        string port = colon < 0 ? "80" : text[(colon + 1)..];
+        return name.Length == 0 ? throw server.Error($"no host in upstream \"{text}\"")
+            : !ushort.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out ushort number)
+                || number == 0
+                ? throw server.Error($"invalid port in upstream \"{text}\"")
+            : (name, port);
+    }
+
+    private static EndpointConfig ReadParameter(
+        NginxDirective server, BalanceAlgorithm algorithm, EndpointConfig endpoint,
+        string parameter)
+    {
+        int equals = parameter.IndexOf('=');
+        string name = equals < 0 ? parameter : parameter[..equals];
+        string? value = equals < 0 ? null : parameter[(equals + 1)..];
+        return (name, value) switch
+        {
+            ("weight", not null) when Number(value) is > 0 and var weight =>
+                endpoint with { Weight = Math.Min(weight, ushort.MaxValue) },
+            ("max_conns", not null) when Number(value) is >= 0 and var limit =>
+                endpoint with { MaxConnections = limit },
+            ("max_fails", not null) when Number(value) is >= 0 and var fails =>
+                endpoint with { MaxFails = fails },
+            ("fail_timeout", not null)
+                when NginxValue.TryMilliseconds(value, out int milliseconds) =>
+                endpoint with { FailTimeoutMs = milliseconds },
+            ("slow_start", not null)
+                when NginxValue.TryMilliseconds(value, out int milliseconds) =>
+                endpoint with { SlowStartMs = milliseconds },
+            ("backup", null) => IsHashed(algorithm)
+                ? throw server.Error($"balancing method does not support parameter \"{parameter}\"")
+                : endpoint with { IsBackup = true },
+            ("down", null) => endpoint with { State = EndpointState.Out },
+            ("drain", null) => endpoint with { State = EndpointState.Draining },
+            ("resolve", null) or ("service", not null) or ("route", not null) => endpoint,
+            _ => throw server.Error($"invalid parameter \"{parameter}\""),
+        };
+    }
+
+    private static bool IsHashed(BalanceAlgorithm algorithm) => algorithm
+        is BalanceAlgorithm.IpHash or BalanceAlgorithm.Hash or BalanceAlgorithm.ConsistentHash
+        or BalanceAlgorithm.Random or BalanceAlgorithm.RandomTwo;
+
+    /// <summary>-1 for what is no number.</summary>
+    private static int Number(string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+            ? number
+            : -1;
+}
