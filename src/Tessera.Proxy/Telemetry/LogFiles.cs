@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Compression;
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace Tessera.Proxy.Telemetry;
 
@@ -14,6 +15,8 @@ internal sealed class LogFiles : IDisposable
     private const int MaxOpen = 256;
 
     private const int MaxSockets = 64;
+
+    private const int StandardError = 2;
 
     private readonly Dictionary<string, FileStream> _open = new(StringComparer.Ordinal);
     private readonly Dictionary<SyslogConfig, Socket> _sockets = [];
@@ -43,7 +46,8 @@ internal sealed class LogFiles : IDisposable
 
         if (target.Path.Length == 0)
         {
-            using Stream output = Console.OpenStandardError();
+            using var handle = new SafeFileHandle(StandardError, ownsHandle: false);
+            using var output = new FileStream(handle, FileAccess.Write, bufferSize: 0);
             output.Write(lines);
             return;
         }

@@ -23,7 +23,8 @@ internal sealed class Template
     public static Template Empty { get; } = new([]);
 
     /// <summary>Always the same bytes.</summary>
-    public static Template Of(ReadOnlySpan<byte> bytes) => new([new Part(bytes.ToArray(), default)]);
+    public static Template Of(ReadOnlySpan<byte> bytes) =>
+        new([new Part(bytes.ToArray(), default)]);
 
     /// <summary>Bytes that it always writes.</summary>
     public int LiteralBytes { get; }
