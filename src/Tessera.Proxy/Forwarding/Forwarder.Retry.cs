@@ -20,9 +20,10 @@ internal sealed partial class Forwarder
         errno);
 
     /// <summary>The answer is for the exchange alone; one with a body is not read on.</summary>
-    private static ProxyError TakeAskedReply(Exchange exchange)
+    private ProxyError TakeAskedReply(Exchange exchange)
     {
         ResponseHead head = exchange.Response;
+        NoteWell(exchange);
         exchange.NoteAsked(head.StatusCode);
         exchange.ReplyBody = new BodyReader(
             head.BodyFor(exchange.Request.Method), head.ContentLength);
