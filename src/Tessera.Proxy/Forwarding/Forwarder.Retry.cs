@@ -1,4 +1,5 @@
 using Tessera.Linux.Net;
+using Tessera.Proxy.Http;
 using Tessera.Proxy.Routing;
 
 namespace Tessera.Proxy.Forwarding;
