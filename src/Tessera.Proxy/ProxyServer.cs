@@ -355,7 +355,11 @@ public sealed partial class ProxyServer : IAsyncDisposable
             return null;
         }
 
-        SyscallResult result = ListenSocket.Probe(config.Address);
+        // Beside a listener of this server for all addresses, one for a single address is no clash:
+        // the kernel gives it the connections to that address.
+        SyscallResult result = _listeners.Keys.Any(known => Overlap(known, config.Address))
+            ? SyscallResult.Success(0)
+            : ListenSocket.Probe(config.Address);
         var sockets = new ListenSocket[_shards.Length];
         for (int i = 0; i < sockets.Length && result.IsSuccess; i++)
         {
@@ -372,6 +376,11 @@ public sealed partial class ProxyServer : IAsyncDisposable
         Admit(new OpenListener(listener, sockets));
         return null;
     }
+
+    private static bool Overlap(IPEndPoint one, IPEndPoint other) =>
+        one.Port == other.Port && one.AddressFamily == other.AddressFamily
+        && (one.Address.Equals(IPAddress.Any) || other.Address.Equals(IPAddress.Any)
+            || one.Address.Equals(IPAddress.IPv6Any) || other.Address.Equals(IPAddress.IPv6Any));
 
     private void Retire(IPEndPoint address)
     {

@@ -62,7 +62,10 @@ internal sealed partial class Exchange
         value.Variable = variable;
     }
 
-    /// <summary>An expression without groups has matched.</summary>
+    /// <summary>
+    /// An expression without groups has matched, or one of a script has not: as with nginx no group
+    /// of an earlier one is left.
+    /// </summary>
     public void ForgetCaptures()
     {
         _hasCaptured = true;

@@ -1,4 +1,5 @@
 using Tessera.Linux.Net;
+using Tessera.Proxy.Http;
 using Tessera.Proxy.Routing;
 
 namespace Tessera.Proxy.Forwarding;
@@ -19,12 +20,31 @@ internal sealed partial class Forwarder
         exchange.Retries.Allows(exchange, kind, _reactor.NowMs),
         errno);
 
+    /// <summary>The answer is for the exchange alone; one with a body is not read on.</summary>
+    private ProxyError TakeAskedReply(Exchange exchange)
+    {
+        ResponseHead head = exchange.Response;
+        NoteWell(exchange);
+        exchange.NoteAsked(head.StatusCode);
+        exchange.ReplyBody = new BodyReader(
+            head.BodyFor(exchange.Request.Method), head.ContentLength);
+        return exchange.ReplyBody.IsComplete
+            ? ProxyError.None
+            : ProxyError.Of(ProxyErrorKind.Asked, ProxyErrorSource.Proxy);
+    }
+
     /// <summary>
     /// Looks at the status of the response. False when another endpoint is tried instead of passing
     /// it on: one that is picked already, so the last response there is always reaches the client.
     /// </summary>
     private bool IsWelcome(Exchange exchange, ref ProxyError error)
     {
+        if (exchange.IsAsking)
+        {
+            error = TakeAskedReply(exchange);
+            return false;
+        }
+
         int status = exchange.Response.StatusCode;
         if (status < 400)
         {

@@ -92,11 +92,7 @@ internal sealed partial class Forwarder
             }
 
             // (6) Relay it, unless its status calls for another endpoint: the answer is decided.
-            if (!error.IsError && exchange.IsAsking)
-            {
-                error = TakeAskedReply(exchange);
-            }
-            else if (!error.IsError && IsWelcome(exchange, ref error))
+            if (!error.IsError && IsWelcome(exchange, ref error))
             {
                 int length = EditReply(exchange);
                 SyscallResult sent = await SendReply(exchange, length);
@@ -274,18 +270,6 @@ internal sealed partial class Forwarder
 
         error = ProxyError.None;
         return false;
-    }
-
-    /// <summary>The answer is for the exchange alone; one with a body is not read on.</summary>
-    private static ProxyError TakeAskedReply(Exchange exchange)
-    {
-        ResponseHead head = exchange.Response;
-        exchange.NoteAsked(head.StatusCode);
-        exchange.ReplyBody = new BodyReader(
-            head.BodyFor(exchange.Request.Method), head.ContentLength);
-        return exchange.ReplyBody.IsComplete
-            ? ProxyError.None
-            : ProxyError.Of(ProxyErrorKind.Asked, ProxyErrorSource.Proxy);
     }
 
     private void ReturnReply(Exchange exchange)

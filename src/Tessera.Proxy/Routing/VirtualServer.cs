@@ -26,7 +26,8 @@ internal sealed class VirtualServer
                select (Encoding.UTF8.GetBytes(route.Config.Path.Text), route),
         ];
         MergesSlashes = config.MergesSlashes;
-        Name = Encoding.UTF8.GetBytes(config.Names.FirstOrDefault() ?? "");
+        Name = Encoding.UTF8.GetBytes(
+            config.Names.FirstOrDefault()?.TrimStart('.') ?? "");
     }
 
     /// <summary>Its first name.</summary>

@@ -59,7 +59,13 @@ internal abstract class Condition(bool isNegated)
         protected override bool Test(Exchange exchange)
         {
             using var text = EvaluatedText.Of(subject, exchange);
-            return expression.IsMatch(text.Text, exchange);
+            if (expression.IsMatch(text.Text, exchange))
+            {
+                return true;
+            }
+
+            exchange.ForgetCaptures();
+            return false;
         }
     }
 

@@ -53,6 +53,7 @@ internal sealed class PathChange : Step
     {
         if (!_expression.IsMatch(exchange.Path, exchange))
         {
+            exchange.ForgetCaptures();
             return ScriptEnd.Done;
         }
 

@@ -150,8 +150,8 @@ public sealed partial class LocationAgreementTests
             string within = kind != "=" && !isExpression && depth > 0 && random.Next(2) == 0
                 ? Locations(random, name, depth - 1)
                 : "";
-            text.Append(
-                $"location {kind} \"{name}\" {{ {within} return 200 \"{kind} {name} $uri $1\"; }}\n");
+            text.Append($"location {kind} \"{name}\" {{ {within} ")
+                .Append($"return 200 \"{depth}.{i} $uri $1\"; }}\n");
         }
 
         return text.ToString();
@@ -166,7 +166,7 @@ public sealed partial class LocationAgreementTests
             text.Append($"return 200 \"{name} $uri $args $is_args $v\"; }}\n");
         }
 
-        return Steps(random).Replace("break;", "", StringComparison.Ordinal) + text;
+        return Steps(random).Replace("\"; break;", "\";", StringComparison.Ordinal) + text;
     }
 
     private static string Steps(Random random)
@@ -174,7 +174,7 @@ public sealed partial class LocationAgreementTests
         string rewrite = $"rewrite {Pick(random, Rewrites)} {Pick(random, Flags)};";
         return random.Next(4) switch
         {
-            0 => $"set $v \"$v{random.Next(9)}\"; {rewrite}",
+            0 => $"set $v \"${{v}}{random.Next(9)}\"; {rewrite}",
             1 => $"if ($uri {Pick(random, "~", "!~", "~*")} \"(b|c)\") {{ set $v i$1; {rewrite} }}",
             2 => $"if ($args) {{ set $args \"n=$args\"; break; }} {rewrite}",
             _ => rewrite + " set $v $uri;",

@@ -67,7 +67,7 @@ public sealed class PasswordHashTests
     [InlineData("$5$rounds=99999999999$s$1G5532wclKO2DGU0xcX3Rd6BmCQw9FWjZAp9VdiPyK3")]
     [InlineData("$2y$31$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a")]
     [InlineData("$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0!")]
-    [InlineData("$1$unknown$h9FWgUz3n9YxylKLlR5SQ/")]
+    [InlineData("$7$unknown$h9FWgUz3n9YxylKLlR5SQ/")]
     public void Says_what_is_wrong_with_a_hash(string hash)
     {
         string fault = PasswordEntry.FindFault("ann:" + hash).ShouldNotBeNull();

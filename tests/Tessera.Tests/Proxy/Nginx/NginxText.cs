@@ -38,7 +38,9 @@ internal static class NginxText
         {
             int file = error.Message.IndexOf(" in /", StringComparison.Ordinal);
             int name = error.Message.LastIndexOf('/');
-            return file < 0 ? error.Message : error.Message[..(file + 4)] + error.Message[(name + 1)..];
+            return file < 0
+                ? error.Message
+                : error.Message[..(file + 4)] + error.Message[(name + 1)..];
         }
     }
 }
