@@ -81,6 +81,9 @@ public sealed class NginxProcessTests : IAsyncDisposable
             () => ErrorLog.Contains("unknown directive \"nonsense\" in", StringComparison.Ordinal),
             "it says why");
         (await AskAsync()).ShouldEndWith("two");
+
+        // As with nginx, no signal is sent in the name of a file that is broken.
+        Configure("daemon off;", "return 200 two;");
     }
 
     [Fact]
