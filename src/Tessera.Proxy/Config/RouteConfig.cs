@@ -115,7 +115,9 @@ public sealed record RouteConfig
     /// <summary>Compresses responses on the way; null leaves them as they are.</summary>
     public CompressionConfig? Compression { get; init; }
 
-    /// <summary>Of a TCP listener's route; null passes bytes through and does nothing else.</summary>
+    /// <summary>
+    /// Of a TCP listener's route; null passes bytes through and does nothing else.
+    /// </summary>
     public StreamConfig? Stream { get; init; }
 
     /// <summary>Null for a route that is no location of a <see cref="ServerConfig"/>.</summary>

@@ -23,7 +23,9 @@ public sealed record StreamConfig
     /// <summary>Backends that <see cref="Pass"/> may come to.</summary>
     public ImmutableArray<StreamChoice> Choices { get; init; } = [];
 
-    /// <summary>Finds the addresses of names that <see cref="Pass"/> gives; null finds none.</summary>
+    /// <summary>
+    /// Finds the addresses of names that <see cref="Pass"/> gives; null finds none.
+    /// </summary>
     public ResolverConfig? Resolver { get; init; }
 
     /// <summary>Set when a connection has come, in this order; nginx's set.</summary>

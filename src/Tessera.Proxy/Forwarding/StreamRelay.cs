@@ -51,7 +51,9 @@ internal sealed class StreamRelay
     /// <summary>The client ended it, not its server or the time.</summary>
     public bool IsEndOfClient { get; private set; }
 
-    /// <summary>Until both directions have ended; whose connections are closed by the owner.</summary>
+    /// <summary>
+    /// Until both directions have ended; the connections are closed by their owners.
+    /// </summary>
     public async ReactorTask<bool> RunAsync()
     {
         ReactorTask<bool> up = PumpAsync(_client, _upstream, _uploadRate, _rest);
@@ -160,7 +162,10 @@ internal sealed class StreamRelay
             return;
         }
 
-        IsEndOfClient = !_isOver && to == _upstream;
+        if (!_isOver)
+        {
+            IsEndOfClient = to == _upstream;
+        }
 
         // The other direction may be between two operations, where no cancellation reaches it.
         _isOver = true;

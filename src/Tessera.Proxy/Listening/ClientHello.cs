@@ -271,7 +271,9 @@ internal sealed class ClientHello
         text.CopyTo(kept);
     }
 
-    /// <summary>Takes what a length of so many bytes announces; false when it is not there.</summary>
+    /// <summary>
+    /// Takes what a length of so many bytes announces; false when it is not there.
+    /// </summary>
     private static bool TryTake(
         ref ReadOnlySpan<byte> from, int lengthBytes, out ReadOnlySpan<byte> taken)
     {

@@ -143,7 +143,9 @@ internal sealed class ProxyProtocolHead
         return true;
     }
 
-    /// <summary>A connection of the proxy's own, and families of no interest, name nobody.</summary>
+    /// <summary>
+    /// A connection of the proxy's own, and families of no interest, name nobody.
+    /// </summary>
     private static ProxyHeadStatus ParseBinary(
         ReadOnlySpan<byte> received, out ProxyProtocolHead? head)
     {

@@ -7,7 +7,9 @@ using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Nginx;
 
-/// <summary>Servers of a stream block: ngx_stream_core_module and its small ones. Stateless.</summary>
+/// <summary>
+/// Servers of a stream block: ngx_stream_core_module and its small neighbours. Stateless.
+/// </summary>
 internal static class StreamModule
 {
     private const NginxContext Any = NginxContext.Stream | NginxContext.StreamServer;
