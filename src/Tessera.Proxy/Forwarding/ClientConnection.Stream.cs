@@ -5,6 +5,7 @@ using Tessera.Proxy.Access;
 using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
+using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Forwarding;
@@ -39,7 +40,7 @@ internal sealed partial class ClientConnection
 
         // (1) Who is it, and may it?
         int status = rule.Config.ExpectsProxyProtocol
-            ? await ReceiveProxyHeadAsync(rule.Config.ProxyProtocolTimeoutMs)
+            ? await ReceiveProxyHeadAsync(exchange, rule.Config.ProxyProtocolTimeoutMs)
             : 0;
         if (status == 0)
         {
@@ -95,7 +96,8 @@ internal sealed partial class ClientConnection
     }
 
     /// <summary>0 when the head is there and taken off.</summary>
-    private async ReactorTask<int> ReceiveProxyHeadAsync(int timeoutMs)
+    private async ReactorTask<int> ReceiveProxyHeadAsync(
+        Exchange exchange, int timeoutMs)
     {
         long deadlineMs = Reactor.NowMs + timeoutMs;
         while (true)
@@ -114,6 +116,7 @@ internal sealed partial class ClientConnection
                 if (status == ProxyHeadStatus.Invalid
                     || Received.Length >= ProxyProtocolHead.MaxBytes)
                 {
+                    TellBrokenHead(exchange);
                     return HttpStatus.BadRequest;
                 }
             }
@@ -127,6 +130,15 @@ internal sealed partial class ClientConnection
                 return received.IsSuccess ? HttpStatus.BadRequest : HttpStatus.Ok;
             }
         }
+    }
+
+    private void TellBrokenHead(Exchange exchange)
+    {
+        ReadOnlySpan<byte> line = Received;
+        int end = line.IndexOfAny((byte)'\r', (byte)'\n');
+        string head = LogEscape.ToText(end < 0 ? line : line[..end]);
+        TellNginx(exchange, ErrorLevel.Error, head, static (head, _) =>
+            $"broken header: \"{head}\" while reading PROXY protocol");
     }
 
     /// <summary>0 when nothing forbids it.</summary>
@@ -238,9 +250,9 @@ internal sealed partial class ClientConnection
         {
             string host = name[..Math.Max(0, name.LastIndexOf(':'))];
             _shard.ErrorLog.Tell(exchange, ErrorLevel.Error,
-                name.Length == 0 ? "no port in upstream while connecting to upstream"
-                : hasResolver ? $"{host} could not be resolved while connecting to upstream"
-                : $"no resolver defined to resolve {host} while connecting to upstream");
+                name.Length == 0 ? "no port in upstream"
+                : hasResolver ? $"{host} could not be resolved (3: Host not found)"
+                : $"no resolver defined to resolve {host}");
         }
         else
         {

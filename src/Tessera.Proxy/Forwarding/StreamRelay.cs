@@ -52,7 +52,7 @@ internal sealed class StreamRelay
     public bool IsEndOfClient { get; private set; }
 
     /// <summary>
-    /// Until both directions have ended; whose connections are closed by the owner.
+    /// Until both directions have ended; the connections are closed by their owners.
     /// </summary>
     public async ReactorTask<bool> RunAsync()
     {
@@ -162,7 +162,10 @@ internal sealed class StreamRelay
             return;
         }
 
-        IsEndOfClient = !_isOver && to == _upstream;
+        if (!_isOver)
+        {
+            IsEndOfClient = to == _upstream;
+        }
 
         // The other direction may be between two operations, where no cancellation reaches it.
         _isOver = true;

@@ -75,6 +75,10 @@ internal static partial class Balancer
             BalanceAlgorithm.Random => PickRandom(group, selection),
             BalanceAlgorithm.RandomTwo => PickRandomTwo(group, selection),
             BalanceAlgorithm.IpHash => PickByAddress(group, selection),
+
+            // An empty key is nobody's (nginx since 1.17.1).
+            BalanceAlgorithm.Hash or BalanceAlgorithm.ConsistentHash
+                when selection.Key.IsEmpty => PickInTurn(backend, group, selection),
             BalanceAlgorithm.Hash => PickByHash(group, selection),
             BalanceAlgorithm.ConsistentHash => PickOnRing(group, selection),
             _ => throw new InvalidOperationException($"{set.Config.Algorithm} is no algorithm"),

@@ -88,7 +88,7 @@ internal static class NginxErrorText
         string? message = error.Kind switch
         {
             ProxyErrorKind.ConnectFailed =>
-                $"connect() failed {Cause(error.Errno)} while connecting to upstream",
+                $"connect() {To(exchange)}failed {Cause(error.Errno)} while connecting to upstream",
             ProxyErrorKind.ConnectTimeout =>
                 "upstream timed out (110: Connection timed out) while connecting to upstream",
             ProxyErrorKind.SendFailed =>
@@ -113,6 +113,11 @@ internal static class NginxErrorText
         };
         return message is not null ? (ErrorLevel.Error, message) : DescribeClient(error.Kind);
     }
+
+    /// <summary>A socket in the file system is named twice.</summary>
+    private static string To(Exchange exchange) => exchange.Endpoint is { UnixPath: not null } one
+        ? $"to {LogEscape.ToText(one.AddressText)} "
+        : "";
 
     /// <summary>As nginx writes errno(3): its number, and the words of strerror(3).</summary>
     public static string Cause(int errno) => $"({errno}: {ErrnoText.Of(errno)})";

@@ -8,7 +8,7 @@ using Tessera.Proxy.Variables;
 namespace Tessera.Proxy.Nginx;
 
 /// <summary>
-/// Servers of a stream block: ngx_stream_core_module and its small ones. Stateless.
+/// Servers of a stream block: ngx_stream_core_module and its small neighbours. Stateless.
 /// </summary>
 internal static class StreamModule
 {
