@@ -13,7 +13,8 @@ using Tessera.Proxy.Variables;
 namespace Tessera.Proxy;
 
 /// <summary>An address that could not be listened on, and why.</summary>
-public sealed record ListenFailure(IPEndPoint Address, string Reason);
+/// <param name="Errno">Of the call that failed; 0 when none did.</param>
+public sealed record ListenFailure(IPEndPoint Address, string Reason, int Errno = 0);
 
 /// <summary>What one endpoint carries at this moment.</summary>
 public sealed record EndpointStatus(
@@ -53,20 +54,20 @@ public sealed partial class ProxyServer : IAsyncDisposable
     private static readonly TimeSpan RetireTimeout = TimeSpan.FromSeconds(2);
 
     /// <summary>An address that failed is not tried again before.</summary>
-    private static readonly TimeSpan FailureRest = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan FailureRest = TimeSpan.FromMilliseconds(400);
 
     private readonly Lock _lock = new();
     private readonly ProxyOptions _options;
     private readonly Func<BufferPool, IPoller> _createPoller;
     private readonly ConnectionLimit _connections;
-    private readonly AccessLogWriter _logWriter;
+    private readonly LogWriter _logWriter;
     private readonly Shard[] _shards;
     private readonly Reactor[] _reactors;
     private readonly BackendTable _backends;
     private readonly RouteSeriesTable _series;
     private readonly RouteFactory _routes;
     private readonly ErrorLog _errorLog;
-    private readonly Dictionary<string, AccessLog> _logs = new(StringComparer.Ordinal);
+    private readonly LogTable _logs;
     private readonly Dictionary<IPEndPoint, OpenListener> _listeners = [];
     private readonly Dictionary<IPEndPoint, Task> _retiring = [];
     private readonly Dictionary<IPEndPoint, (ListenFailure Failure, long Timestamp)> _failed = [];
@@ -86,11 +87,11 @@ public sealed partial class ProxyServer : IAsyncDisposable
         _createPoller = createPoller;
         _connections = new ConnectionLimit(ConnectionLimit.Within(
             options.MaxConnections, ResourceLimits.ReadMaxOpenFiles()));
-        _logWriter = new AccessLogWriter(
+        _errorLog = new ErrorLog(options.ErrorLog, options.ErrorLevel);
+        _logWriter = new LogWriter(
             options.AccessLogMaxBytes,
             options.AccessLogBackups,
-            options.ErrorLog ?? (_ => { }));
-        _errorLog = new ErrorLog(options.ErrorLog, options.ErrorLevel);
+            options.ErrorLog ?? _errorLog.Write);
         _shards = new Shard[Math.Clamp(options.Reactors, 1, 256)];
         for (int i = 0; i < _shards.Length; i++)
         {
@@ -100,7 +101,8 @@ public sealed partial class ProxyServer : IAsyncDisposable
         _reactors = Array.ConvertAll(_shards, w => w.Reactor);
         _backends = new BackendTable(_shards, options);
         _series = new RouteSeriesTable(_shards.Length);
-        _routes = new RouteFactory(_series);
+        _logs = new LogTable(_reactors, _logWriter);
+        _routes = new RouteFactory(_series, _logs);
         Array.ForEach(_reactors, r => r.Start());
     }
 
@@ -121,7 +123,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
             where problem is not null
             select $"{route.Name}: {problem}";
         IEnumerable<string> ofLogs =
-            from log in config.Listeners.Select(l => l.AccessLog).OfType<AccessLogConfig>()
+            from log in config.Listeners.SelectMany(LogsOf)
             let problem = AccessLogFormat.ProblemOf(log)
             where problem is not null
             select $"the access log's format: {problem}";
@@ -147,9 +149,8 @@ public sealed partial class ProxyServer : IAsyncDisposable
             // (0) Whatever cannot be made ready throws here, and changes nothing.
             using VariableScope.Entered scope = new VariableScope(config.Variables).Enter();
             PreparedBackends backends = _backends.Prepare(config.Backends);
-            var nextLogs = new Dictionary<string, (AccessLog Log, AccessLogConfig Config)>(
-                StringComparer.Ordinal);
-            AccessLog?[] logs = [.. config.Listeners.Select(l => LogOf(l.AccessLog, nextLogs))];
+            _logs.BeginRound();
+            AccessLog[][] logs = [.. config.Listeners.Select(l => _logs.Of(l.AccessLogs))];
             _series.BeginRound();
             RouteTable[] tables =
             [
@@ -159,11 +160,8 @@ public sealed partial class ProxyServer : IAsyncDisposable
             // (1) Backends first: routes point at them.
             _backends.Apply(backends);
             _backendConfigs = config.Backends;
-            foreach ((string path, (AccessLog log, AccessLogConfig logConfig)) in nextLogs)
-            {
-                log.Update(logConfig);
-                _logs[path] = log;
-            }
+            AccessLog[] retiredLogs = _logs.EndRound();
+            _errorLog.Use(config.ErrorLogs.IsEmpty ? null : _logs.SinksOf(config.ErrorLogs));
 
             // (2) Listeners that are gone stop accepting; WhenRetiredAsync tells when their
             // addresses are free. Those that a reactor failed to start are opened anew, or told of.
@@ -185,7 +183,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
             // (3) Listeners that stay get their routes swapped; new ones are opened.
             ImmutableArray<ListenFailure>.Builder failures =
                 ImmutableArray.CreateBuilder<ListenFailure>();
-            foreach ((ListenerConfig listener, AccessLog? log, RouteTable routes)
+            foreach ((ListenerConfig listener, AccessLog[] log, RouteTable routes)
                 in config.Listeners.Zip(logs, tables))
             {
                 if (_listeners.TryGetValue(listener.Address, out OpenListener? open))
@@ -201,10 +199,9 @@ public sealed partial class ProxyServer : IAsyncDisposable
             _series.EndRound();
 
             // (4) Logs that nobody writes to any more are written out.
-            foreach (string path in _logs.Keys.Except(nextLogs.Keys).ToArray())
+            if (retiredLogs.Length > 0)
             {
-                _logs.Remove(path, out AccessLog? log);
-                _retiringLogs = Task.WhenAll(_retiringLogs, WriteOutAsync([log!]));
+                _retiringLogs = Task.WhenAll(_retiringLogs, WriteOutAsync(retiredLogs));
             }
 
             return failures.ToImmutable();
@@ -263,14 +260,14 @@ public sealed partial class ProxyServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Completes when every line of the access logs so far is in its file: whoever has moved a file
-    /// away finds the next lines in a new one.
+    /// Completes when every line of the logs so far is in its file: whoever has moved a file away
+    /// finds the next lines in a new one.
     /// </summary>
     public Task ReopenLogsAsync()
     {
         lock (_lock)
         {
-            return WriteOutAsync([.. _logs.Values]);
+            return WriteOutAsync(_logs.All, reopens: true);
         }
     }
 
@@ -278,14 +275,25 @@ public sealed partial class ProxyServer : IAsyncDisposable
     /// Stops accepting, lets requests in flight end for a few seconds, cuts what is left, ends the
     /// threads and writes the logs out. May be called again, and then waits for the first call.
     /// </summary>
-    public ValueTask DisposeAsync()
+    public ValueTask DisposeAsync() => new(CloseAsync(CloseTimeout));
+
+    /// <summary>
+    /// As <see cref="DisposeAsync"/>, but requests in flight have another time to end in.
+    /// </summary>
+    /// <param name="limit">
+    /// Zero cuts them at once, <see cref="Timeout.InfiniteTimeSpan"/> waits for all.
+    /// </param>
+    /// <param name="cut">Ends the wait: they are cut.</param>
+    public Task CloseAsync(TimeSpan limit, CancellationToken cut = default)
     {
         lock (_lock)
         {
-            _disposal ??= CloseAsync();
-            return new ValueTask(_disposal);
+            return _disposal ??= EndAsync(limit, cut);
         }
     }
+
+    /// <summary>A line in the error log, behind all that were written so far.</summary>
+    public void Log(ErrorLevel level, string line) => _errorLog.Write(level, line);
 
     private Shard CreateShard(int number)
     {
@@ -301,34 +309,15 @@ public sealed partial class ProxyServer : IAsyncDisposable
         return new Shard(number, reactor, _options, _connections, _errorLog);
     }
 
-    /// <summary>The log as it is, or a new one, which writes nothing yet.</summary>
-    /// <param name="logs">
-    /// Those of the listeners before, by path; the first of a path decides the format.
-    /// </param>
-    /// <exception cref="FormatException">The format has a variable that does not exist.</exception>
-    private AccessLog? LogOf(
-        AccessLogConfig? config,
-        Dictionary<string, (AccessLog Log, AccessLogConfig Config)> logs)
-    {
-        if (config is null)
-        {
-            return null;
-        }
-
-        if (logs.TryGetValue(config.Path, out (AccessLog Log, AccessLogConfig Config) known))
-        {
-            return known.Log;
-        }
-
-        AccessLogFormat.Parse(config);
-        AccessLog log = _logs.GetValueOrDefault(config.Path)
-            ?? new AccessLog(config, _reactors, _logWriter);
-        logs.Add(config.Path, (log, config));
-        return log;
-    }
+    private static IEnumerable<AccessLogConfig> LogsOf(ListenerConfig listener) =>
+        listener.Routes
+            .Where(route => !route.AccessLogs.IsDefault)
+            .SelectMany(route => route.AccessLogs)
+            .Concat(listener.AccessLogs)
+            .Distinct();
 
     /// <summary>An address that failed lately fails again without being asked.</summary>
-    private ListenFailure? TryListen(ListenerConfig config, RouteTable routes, AccessLog? log)
+    private ListenFailure? TryListen(ListenerConfig config, RouteTable routes, AccessLog[] log)
     {
         // A listener of ours that is just being taken out would let the new sockets in, and then
         // drop the connections that the kernel gives to it. Moments later it is gone.
@@ -355,7 +344,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
         return failure;
     }
 
-    private ListenFailure? TryOpen(ListenerConfig config, RouteTable routes, AccessLog? log)
+    private ListenFailure? TryOpen(ListenerConfig config, RouteTable routes, AccessLog[] log)
     {
         var listener = new Listener(config.Address, config.Protocol, routes, log);
         if (TakeInherited(listener) is { } inherited)
@@ -374,7 +363,8 @@ public sealed partial class ProxyServer : IAsyncDisposable
         if (!result.IsSuccess)
         {
             Array.ForEach(sockets, s => s?.Discard());
-            return new ListenFailure(config.Address, Errno.Describe(result.Errno));
+            return new ListenFailure(
+                config.Address, Errno.Describe(result.Errno), result.Errno);
         }
 
         Admit(new OpenListener(listener, sockets));
@@ -404,7 +394,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
         }
     }
 
-    private async Task CloseAsync()
+    private async Task EndAsync(TimeSpan limit, CancellationToken cut)
     {
         // (1) Nothing new, and no more questions.
         _backends.StopProbes();
@@ -414,13 +404,14 @@ public sealed partial class ProxyServer : IAsyncDisposable
             Retire(address);
         }
 
-        await Task.WhenAny(Task.WhenAll(_retiring.Values), Task.Delay(RetireTimeout));
+        await Task.WhenAny(Task.WhenAll(_retiring.Values), Task.Delay(
+            RetireTimeout, CancellationToken.None));
         Array.ForEach(_shards, w => w.Reactor.Post(w.BeginClosing));
 
         // (2) What is in flight may end, then it is cut.
-        await WaitUntilIdleAsync(CloseTimeout);
+        await WaitUntilIdleAsync(limit, cut);
         Array.ForEach(_shards, w => w.Reactor.Post(w.AbortAll));
-        await WaitUntilIdleAsync(TimeSpan.FromSeconds(1));
+        await WaitUntilIdleAsync(TimeSpan.FromSeconds(1), CancellationToken.None);
 
         // (3) The last lines, then the threads.
         Task closed = OnEachReactorAsync(w =>
@@ -428,25 +419,28 @@ public sealed partial class ProxyServer : IAsyncDisposable
             _backends.CloseIdle(w.Number);
             w.Files.Close();
         });
-        Task written = Task.WhenAll(closed, _retiringLogs, WriteOutAsync([.. _logs.Values]));
-        await Task.WhenAny(written, Task.Delay(RetireTimeout));
+        Task written = Task.WhenAll(closed, _retiringLogs, WriteOutAsync(_logs.All));
+        await Task.WhenAny(written, Task.Delay(
+            RetireTimeout, CancellationToken.None));
         Array.ForEach(_reactors, r => r.Dispose());
         _logWriter.Dispose();
     }
 
-    private async Task WaitUntilIdleAsync(TimeSpan timeout)
+    private async Task WaitUntilIdleAsync(TimeSpan limit, CancellationToken cut)
     {
         long start = TimeProvider.System.GetTimestamp();
-        while (_connections.Count > 0 && TimeProvider.System.GetElapsedTime(start) < timeout)
+        while (_connections.Count > 0 && !cut.IsCancellationRequested
+            && (limit == Timeout.InfiniteTimeSpan
+                || TimeProvider.System.GetElapsedTime(start) < limit))
         {
-            await Task.Delay(10);
+            await Task.Delay(10, CancellationToken.None);
         }
     }
 
-    private async Task WriteOutAsync(AccessLog[] logs)
+    private async Task WriteOutAsync(AccessLog[] logs, bool reopens = false)
     {
         await OnEachReactorAsync(w => Array.ForEach(logs, l => l.BufferOf(w.Number).Flush()));
-        await _logWriter.WriteOutAsync();
+        await _logWriter.WriteOutAsync(reopens);
     }
 
     private Task OnEachReactorAsync(Action<Shard> action) =>

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 using Tessera.Linux.Net;
 
 namespace Tessera.Linux.Processes;
@@ -35,6 +36,16 @@ public static unsafe partial class StandardStreams
         int errno = Marshal.GetLastSystemError();
         SocketCalls.Close(descriptor);
         return isDone ? SyscallResult.Success(0) : SyscallResult.Failure(errno);
+    }
+
+    /// <summary>Points both elsewhere; the descriptors stay the caller's.</summary>
+    public static SyscallResult Replace(SafeFileHandle output, SafeFileHandle error)
+    {
+        bool isDone = dup3((int)output.DangerousGetHandle(), 1, 0) >= 0
+            && dup3((int)error.DangerousGetHandle(), 2, 0) >= 0;
+        return isDone
+            ? SyscallResult.Success(0)
+            : SyscallResult.Failure(Marshal.GetLastSystemError());
     }
 
     [LibraryImport(Library)]

@@ -18,6 +18,12 @@ public sealed record ProxyConfig
 
     /// <summary>Variables beyond the built-in ones; each name once.</summary>
     public ImmutableArray<VariableConfig> Variables { get; init; } = [];
+
+    /// <summary>
+    /// Where errors are told in nginx's form, unless a route has logs of its own. Empty tells them
+    /// in this program's form to <see cref="ProxyOptions.ErrorLog"/>.
+    /// </summary>
+    public ImmutableArray<ErrorLogConfig> ErrorLogs { get; init; } = [];
 }
 
 /// <summary>How a listener treats the bytes that a client sends first.</summary>
@@ -56,50 +62,12 @@ public sealed record ListenerConfig
     public ImmutableArray<ServerConfig> Servers { get; init; } = [];
 
     /// <summary>Where and how each request is logged; null writes nothing.</summary>
-    public AccessLogConfig? AccessLog { get; init; }
-}
+    public AccessLogConfig? AccessLog
+    {
+        get => AccessLogs.IsDefaultOrEmpty ? null : AccessLogs[0];
+        init => AccessLogs = value is null ? [] : [value];
+    }
 
-/// <summary>
-/// A file that gets one line for each request. Listeners with the same path share the file and the
-/// format of the first.
-/// </summary>
-public sealed record AccessLogConfig
-{
-    /// <summary>nginx's combined format, with endpoints and times behind it.</summary>
-    public const string CombinedFormat = "combined";
-
-    /// <summary>One JSON object a line.</summary>
-    public const string JsonFormat = "json";
-
-    public required string Path { get; init; }
-
-    /// <summary>
-    /// <c>combined</c>, <c>json</c>, or a text with variables as nginx's log_format has them.
-    /// </summary>
-    public string Format { get; init; } = CombinedFormat;
-
-    /// <summary>How the values of a text with variables are made safe.</summary>
-    public LogEscaping Escaping { get; init; } = LogEscaping.Text;
-
-    /// <summary>
-    /// A text with variables: a request for which it is empty or "0" gets no line. Null writes
-    /// all; nginx's access_log … if=.
-    /// </summary>
-    public string? Condition { get; init; }
-}
-
-/// <summary>What is done to values in a log; nginx's log_format … escape=.</summary>
-public enum LogEscaping
-{
-    /// <summary>
-    /// nginx's default: quotes, backslashes, controls and what is not ASCII become \xHH, and
-    /// nothing becomes "-".
-    /// </summary>
-    Text,
-
-    /// <summary>For text between the quotes of a JSON string.</summary>
-    Json,
-
-    /// <summary>Nothing: lines are only as trustworthy as their values.</summary>
-    None,
+    /// <summary>The same, where a request gets several lines.</summary>
+    public ImmutableArray<AccessLogConfig> AccessLogs { get; init; } = [];
 }

@@ -70,7 +70,10 @@ public sealed record ProxyOptions
     /// </summary>
     public long MaxKeptBodyBytes { get; init; } = 128L * 1_024 * 1_024;
 
-    /// <summary>An access log is rotated at this size.</summary>
+    /// <summary>
+    /// An access log is rotated at this size. 0 never rotates one, and keeps it open until
+    /// <see cref="ProxyServer.ReopenLogsAsync"/>, as nginx does.
+    /// </summary>
     public long AccessLogMaxBytes { get; init; } = 64L * 1_024 * 1_024;
 
     /// <summary>Rotated access logs that are kept.</summary>
@@ -93,9 +96,15 @@ public sealed record ProxyOptions
     public TraceQueue? Traces { get; init; }
 }
 
-/// <summary>How much a line of the error log weighs.</summary>
+/// <summary>How much a line of the error log weighs: from the least to the most.</summary>
 public enum ErrorLevel
 {
+    /// <summary>What only who looks for a fault wants to read.</summary>
+    Debug,
+
+    /// <summary>In nginx's form: what a client did.</summary>
+    Information,
+
     /// <summary>
     /// A client's doing: it went away, was too slow, or sent what makes no sense.
     /// </summary>
@@ -106,6 +115,15 @@ public enum ErrorLevel
 
     /// <summary>A request failed, or something is out of order.</summary>
     Error,
+
+    /// <summary>Something that must not fail has failed.</summary>
+    Critical,
+
+    /// <summary>A person should look at once.</summary>
+    Alert,
+
+    /// <summary>It cannot go on.</summary>
+    Emergency,
 }
 
 /// <summary>What a reactor waits with.</summary>

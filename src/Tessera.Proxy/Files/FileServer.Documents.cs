@@ -107,7 +107,7 @@ internal sealed partial class FileServer
 
             if (found.Errno is FileErrno.AccessDenied or FileErrno.NotPermitted)
             {
-                TellWhy(exchange, found.Errno);
+                TellWhy(exchange, FileMatch.OfStatus(403, found.Errno));
                 return new IndexOutcome(403, IsListing: false);
             }
         }

@@ -5,6 +5,7 @@ using Tessera.Proxy.Compression;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Telemetry;
 using HttpMethod = Tessera.Proxy.Http.HttpMethod;
 
 namespace Tessera.Proxy.Files;
@@ -62,7 +63,7 @@ internal sealed partial class FileServer
             case FileOutcome.File:
                 break;
             default:
-                TellWhy(exchange, match.Errno);
+                TellWhy(exchange, match);
                 return await RefuseAsync(exchange, match.Status == 0 ? 404 : match.Status);
         }
 
@@ -252,16 +253,43 @@ internal sealed partial class FileServer
     }
 
     /// <summary>A line for the person who set the rights or the limits of files.</summary>
-    private void TellWhy(Exchange exchange, int errno)
+    private void TellWhy(Exchange exchange, in FileMatch match)
     {
-        if (errno != 0)
+        if (_shard.ErrorLog.IsNginx)
+        {
+            TellAsNginx(exchange, match);
+            return;
+        }
+
+        if (match.Errno != 0)
         {
             RequestHead head = exchange.Request;
             ReadOnlySpan<byte> sent = exchange.Received.Slice(head.PathStart, head.PathLength);
             string path = Encoding.Latin1.GetString(sent[..Math.Min(sent.Length, MaxToldBytes)]);
             _shard.ErrorLog.Write($"the file of \"{path}\" cannot be opened: "
-                + $"{FileErrno.Describe(errno)}");
+                + $"{FileErrno.Describe(match.Errno)}");
         }
+    }
+
+    private void TellAsNginx(Exchange exchange, in FileMatch match)
+    {
+        RouteConfig route = exchange.Route!.Config;
+        bool isMissing = match.Status is 0 or 404;
+        if ((isMissing && !route.TellsMissingFiles)
+            || !_shard.ErrorLog.Takes(exchange, ErrorLevel.Error))
+        {
+            return;
+        }
+
+        string path = Encoding.UTF8.GetString(
+            exchange.Path[..Math.Min(exchange.Path.Length, MaxToldBytes)]);
+        string file = (route.Files?.Root.TrimEnd('/') ?? "") + path;
+        _shard.ErrorLog.Tell(exchange, ErrorLevel.Error, (isMissing, match.Errno) switch
+        {
+            (false, 0) => $"directory index of \"{file}\" is forbidden",
+            (true, 0) => $"open() \"{file}\" failed (2: No such file or directory)",
+            var (_, errno) => $"open() \"{file}\" failed {NginxErrorText.Cause(errno)}",
+        });
     }
 
     /// <summary>To the same path with a slash behind it, and the same query.</summary>

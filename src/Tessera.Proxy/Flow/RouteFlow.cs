@@ -163,6 +163,7 @@ internal sealed class RateRule
         Status = config.Status;
         LogLevel = config.LogLevel;
         IsDryRun = config.IsDryRun;
+        ZoneName = config.Zone;
         Limit = $"limit \"{config.Zone}\"";
         Reason = $"too many requests (limit \"{config.Zone}\")";
     }
@@ -186,6 +187,8 @@ internal sealed class RateRule
 
     public bool IsDryRun { get; }
 
+    public string ZoneName { get; }
+
     /// <summary>The name of the zone, in words.</summary>
     public string Limit { get; }
 
@@ -206,6 +209,7 @@ internal sealed class ConnectionRule
         Status = config.Status;
         LogLevel = config.LogLevel;
         IsDryRun = config.IsDryRun;
+        ZoneName = config.Zone;
         Reason = $"too many requests at once (limit \"{config.Zone}\")";
     }
 
@@ -220,6 +224,8 @@ internal sealed class ConnectionRule
     public ErrorLevel LogLevel { get; }
 
     public bool IsDryRun { get; }
+
+    public string ZoneName { get; }
 
     public string Reason { get; }
 }

@@ -63,6 +63,7 @@ internal sealed partial class ClientConnection
         if (exchange.IsBodyTooLarge)
         {
             exchange.Counters.Add(LimitKind.BodyTooLarge);
+            TellBodyTooLarge(exchange);
             _shard.ErrorLog.WriteLimit(ErrorLevel.Error, exchange,
                 $"413, the request's body is too large, {exchange.AnnouncedBodyBytes} bytes");
             return await RefuseAsync(exchange, 413, "the request's body is too large");
@@ -91,6 +92,7 @@ internal sealed partial class ClientConnection
             if (flow.TryEnter(exchange) is { } crowded)
             {
                 exchange.Counters.Add(LimitKind.ConnectionsRefused);
+                TellCrowded(exchange, crowded);
                 _shard.ErrorLog.WriteLimit(
                     crowded.LogLevel, exchange, $"{crowded.Status}, {crowded.Reason}");
                 if (!crowded.IsDryRun)
@@ -130,6 +132,7 @@ internal sealed partial class ClientConnection
                 return await RefuseAsync(exchange, 503, "too many passwords are being checked");
             default:
                 exchange.Counters.Add(LimitKind.AddressDenied);
+                TellForbidden(exchange);
                 _shard.ErrorLog.WriteLimit(
                     ErrorLevel.Error, exchange, $"403, access is not allowed");
                 return await RefuseAsync(exchange, 403, "access is not allowed");
@@ -138,6 +141,7 @@ internal sealed partial class ClientConnection
 
     private void NoteRate(Exchange exchange, RateRule rule, in RateVerdict rate)
     {
+        TellRate(exchange, rule, rate);
         double excess = rate.Excess / (double)RateZone.Request;
         if (rate.IsRefused)
         {
@@ -162,6 +166,10 @@ internal sealed partial class ClientConnection
         bool isMissing = !gate.HasCredentials(exchange);
         exchange.Counters.Add(
             isMissing ? LimitKind.PasswordMissing : LimitKind.PasswordWrong);
+        TellNginx(exchange, isMissing ? ErrorLevel.Information : ErrorLevel.Error,
+            (gate, exchange, isMissing), static (about, _) => about.isMissing
+                ? "no user/password was provided for basic authentication"
+                : about.gate.DescribeRefusal(about.exchange));
         _shard.ErrorLog.WriteLimit(isMissing ? ErrorLevel.Notice : ErrorLevel.Error, exchange,
             $"401, {gate.DescribeRefusal(exchange)}");
     }

@@ -120,7 +120,24 @@ internal sealed partial class Exchange
         return current.SpanId;
     }
 
-    private bool KeepsHeads => Client.Listener.Log?.Format.KeepsHeads ?? false;
+    /// <summary>Those that get its line: its route's, else its listener's.</summary>
+    public AccessLog[] Logs => Route?.Logs ?? Client.Listener.Logs;
+
+    private bool KeepsHeads
+    {
+        get
+        {
+            foreach (AccessLog log in Logs)
+            {
+                if (log.Format.KeepsHeads)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
 
     internal BufferPool Buffers => Client.Shard.Reactor.Buffers;
 

@@ -187,7 +187,11 @@ internal sealed class Shard
         if (exchange.Status != 0)
         {
             exchange.Counters.Add(exchange, Reactor.NowMs);
-            exchange.Client.Listener.LogOf(Number)?.Write(exchange, Clock, Reactor.NowMs);
+            foreach (AccessLog log in exchange.Logs)
+            {
+                log.BufferOf(Number).Write(exchange, Clock, Reactor.NowMs);
+            }
+
             Tracer?.End(exchange);
         }
 

@@ -28,7 +28,7 @@ internal enum LearntProtocol : byte
 internal sealed class Listener
 {
     private RouteTable _routes;
-    private AccessLog? _log;
+    private AccessLog[] _logs;
     private volatile bool _isRetired;
     private volatile bool _isLeft;
     private volatile ListenerProtocol _protocol;
@@ -36,12 +36,12 @@ internal sealed class Listener
     private int _isProbing;
 
     public Listener(
-        IPEndPoint address, ListenerProtocol protocol, RouteTable routes, AccessLog? log)
+        IPEndPoint address, ListenerProtocol protocol, RouteTable routes, AccessLog[] logs)
     {
         Address = address;
         _protocol = protocol;
         _routes = routes;
-        _log = log;
+        _logs = logs;
     }
 
     public IPEndPoint Address { get; }
@@ -65,11 +65,10 @@ internal sealed class Listener
     /// </summary>
     public bool IsLeft => _isLeft;
 
-    public AccessLog? Log => Volatile.Read(ref _log);
+    /// <summary>Get a line of each request whose route has none of its own.</summary>
+    public AccessLog[] Logs => Volatile.Read(ref _logs);
 
-    public AccessLogBuffer? LogOf(int reactor) => Log?.BufferOf(reactor);
-
-    public void Update(ListenerProtocol protocol, RouteTable routes, AccessLog? log)
+    public void Update(ListenerProtocol protocol, RouteTable routes, AccessLog[] logs)
     {
         // Other servers may speak another protocol.
         if (protocol != _protocol || routes.First != Routes.First)
@@ -79,7 +78,7 @@ internal sealed class Listener
 
         _protocol = protocol;
         Volatile.Write(ref _routes, routes);
-        Volatile.Write(ref _log, log);
+        Volatile.Write(ref _logs, logs);
     }
 
     /// <summary>HTTP, once known, stays: a silent client does not unlearn it.</summary>

@@ -3,26 +3,51 @@ using System.Collections.Immutable;
 namespace Tessera.Proxy.Nginx;
 
 /// <summary>Where a configuration is.</summary>
-/// <param name="Prefix">Absolute folder that relative names begin at: -p.</param>
+/// <param name="Prefix">Folder that relative names begin at: -p.</param>
 /// <param name="File">The main file, relative to the prefix: -c.</param>
 /// <param name="Globals">Directives before those of the file: -g.</param>
 public sealed record NginxSource(string Prefix, string File, string Globals = "")
 {
+    /// <summary>An error log that is the standard error output.</summary>
+    public const string StandardError = "stderr";
+
     /// <summary>Directives that nginx has and this program has not are warned of only.</summary>
     public bool IsLenient { get; init; }
+
+    /// <summary>Where errors go unless error_log says; relative to the prefix, or "stderr".</summary>
+    public string ErrorLog { get; init; } = StandardError;
+
+    /// <summary>Where requests are logged unless access_log says; relative to the prefix.</summary>
+    public string AccessLog { get; init; } = "logs/access.log";
+
+    /// <summary>Where the process's number goes unless pid says; relative to the prefix.</summary>
+    public string PidFile { get; init; } = "logs/nginx.pid";
+
+    /// <summary>The whole name of the main file.</summary>
+    public string MainFile => Path.Combine(Prefix, File);
+
+    /// <summary>The whole name of the default error log; "stderr" is that.</summary>
+    public string ErrorLogFile => ErrorLog == StandardError
+        ? StandardError
+        : Path.Combine(Prefix, ErrorLog);
 }
 
 /// <summary>What a configuration says of the process.</summary>
 public sealed record NginxProcess
 {
-    /// <summary>Absolute; holds the process's number while it runs.</summary>
+    /// <summary>Holds the process's number while it runs.</summary>
     public required string PidFile { get; init; }
 
     /// <summary>It goes into the background.</summary>
     public bool IsDaemon { get; init; } = true;
 
-    /// <summary>Absolute, or "stderr".</summary>
-    public required string ErrorLog { get; init; }
+    /// <summary>
+    /// How long requests may take to end after a QUIT, in milliseconds; 0 sets no limit.
+    /// </summary>
+    public int ShutdownTimeoutMs { get; init; }
+
+    /// <summary>The log of requests that nobody asked for; null where all were.</summary>
+    public string? DefaultAccessLog { get; init; }
 }
 
 /// <summary>A configuration as it is run.</summary>

@@ -9,11 +9,11 @@ public static class NginxReader
     public static NginxConfig Read(NginxSource source)
     {
         // (1) Text to directives, includes in their places.
-        var files = new NginxFiles(source.Prefix, source.File);
+        var files = new NginxFiles(source);
         var parser = new NginxParser(files);
         ImmutableArray<NginxDirective> directives =
         [
-            .. parser.Parse("command line", source.Globals),
+            .. parser.ParseParameter(source.Globals),
             .. parser.Parse(files.MainFile, files.ReadMain()),
         ];
 
@@ -34,9 +34,15 @@ public static class NginxReader
                 "no \"events\" section in configuration");
         }
 
+        CoreModule.Warn(main, warnings.Add);
         return new NginxConfig
         {
-            Proxy = HttpModule.Read(main, files, warnings.Add),
+            Proxy = HttpModule.Read(main, files, warnings.Add) with
+            {
+                ErrorLogs = LogModule.ReadErrorLogs(main, files) is { IsDefault: false } logs
+                    ? logs
+                    : [LogModule.DefaultErrorLog(source)],
+            },
             Options = CoreModule.ReadOptions(main),
             Process = CoreModule.ReadProcess(main, files),
             Warnings = warnings.ToImmutable(),

@@ -18,6 +18,7 @@ internal sealed class Reactor : IDisposable
 
     private readonly ConcurrentQueue<Action> _mailbox = new();
     private readonly Queue<IoOperation> _scheduled = new();
+    private readonly Queue<Action> _endings = new();
     private readonly Stack<IoOperation> _spareOperations = new();
     private readonly Action<Exception> _onFault;
     private readonly BusyPolling _busyPolling = new();
@@ -79,6 +80,9 @@ internal sealed class Reactor : IDisposable
             Poller.Wake();
         }
     }
+
+    /// <summary>Runs <paramref name="action"/> when this turn ends. On the reactor only.</summary>
+    public void PostToTurnsEnd(Action action) => _endings.Enqueue(action);
 
     /// <summary>
     /// Ends the thread after its current turn and waits for it. Any other thread.
@@ -190,7 +194,7 @@ internal sealed class Reactor : IDisposable
         Timers.Advance(NowMs);
 
         // (2) Wait, unless something is known to be due.
-        if (_scheduled.Count > 0 || HasMail)
+        if (_scheduled.Count > 0 || _endings.Count > 0 || HasMail)
         {
             Poller.Wait(0);
         }
@@ -224,6 +228,12 @@ internal sealed class Reactor : IDisposable
             {
                 operation.Complete(operation.Result);
             }
+        }
+
+        // (6) What rests until all of that is done.
+        while (_endings.TryDequeue(out Action? ending))
+        {
+            ending();
         }
     }
 }

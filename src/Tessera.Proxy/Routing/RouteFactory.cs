@@ -11,8 +11,13 @@ internal sealed class RouteFactory
 {
     private readonly ZoneTable _zones = new();
     private readonly RouteSeriesTable _series;
+    private readonly LogTable _logs;
 
-    public RouteFactory(RouteSeriesTable series) => _series = series;
+    public RouteFactory(RouteSeriesTable series, LogTable logs)
+    {
+        _series = series;
+        _logs = logs;
+    }
 
     /// <param name="backends">Those that the routes may name.</param>
     public RouteTable CreateTable(ListenerConfig listener, PreparedBackends backends)
@@ -86,7 +91,11 @@ internal sealed class RouteFactory
     private Route Create(RouteConfig config, Backend? backend)
     {
         RouteFlow? flow = config.Flow is null ? null : new RouteFlow(config.Flow, _zones);
-        var route = new Route(config, backend, flow);
+        var route = new Route(config, backend, flow)
+        {
+            Logs = config.AccessLogs.IsDefault ? null : _logs.Of(config.AccessLogs),
+            ErrorSinks = config.ErrorLogs.IsDefault ? null : _logs.SinksOf(config.ErrorLogs),
+        };
         route.Series = _series.SeriesOf(route.Name, config.Backend ?? "");
         return route;
     }

@@ -36,16 +36,21 @@ internal sealed class AccessLogFormat
     private readonly Template? _condition;
     private readonly LogEscaping _escaping;
 
-    private AccessLogFormat(Template? template, Template? condition, LogEscaping escaping)
+    private AccessLogFormat(Template? template, AccessLogConfig config, LogEscaping escaping)
     {
         _template = template;
+        Template? condition = config.Condition is null ? null : Template.Parse(config.Condition);
         _condition = condition;
         _escaping = escaping;
+        Path = config.HasVariablePath ? Template.Parse(config.Path) : null;
         KeepsHeads = template is { IsOfReplyHead: true } || condition is { IsOfReplyHead: true };
     }
 
     /// <summary>It wants what stood in the heads of responses.</summary>
     public bool KeepsHeads { get; }
+
+    /// <summary>What the path of a line is made of; null where all lines have the same.</summary>
+    public Template? Path { get; }
 
     /// <summary>What is wrong with a format, as a sentence; null when nothing is.</summary>
     public static string? ProblemOf(AccessLogConfig config)
@@ -62,17 +67,13 @@ internal sealed class AccessLogFormat
     }
 
     /// <exception cref="FormatException">It names a variable that does not exist.</exception>
-    public static AccessLogFormat Parse(AccessLogConfig config)
+    public static AccessLogFormat Parse(AccessLogConfig config) => config.Format switch
     {
-        Template? condition = config.Condition is null ? null : Template.Parse(config.Condition);
-        return config.Format switch
-        {
-            AccessLogConfig.CombinedFormat => new(null, condition, LogEscaping.Text),
-            AccessLogConfig.JsonFormat => new(
-                Template.Parse(Json.ReplaceLineEndings("")), condition, LogEscaping.Json),
-            _ => new(Template.Parse(config.Format), condition, config.Escaping),
-        };
-    }
+        AccessLogConfig.CombinedFormat => new(null, config, LogEscaping.Text),
+        AccessLogConfig.JsonFormat => new(
+            Template.Parse(Json.ReplaceLineEndings("")), config, LogEscaping.Json),
+        _ => new(Template.Parse(config.Format), config, config.Escaping),
+    };
 
     /// <summary>False for a request that gets no line: nginx's access_log … if=.</summary>
     public bool Includes(Exchange exchange)

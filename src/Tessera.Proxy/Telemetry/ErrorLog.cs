@@ -10,7 +10,8 @@ namespace Tessera.Proxy.Telemetry;
 /// <summary>
 /// Tells in words what went wrong, at most so many lines a second, and how many lines that left
 /// out. What clients cause has lines of its own, so that a flood of it hides no endpoint's failure.
-/// Safe from any thread.
+/// Where a configuration names error logs, lines go there instead: in nginx's words, and all of
+/// them, as nginx writes them. Safe from any thread.
 /// </summary>
 internal sealed class ErrorLog
 {
@@ -22,6 +23,7 @@ internal sealed class ErrorLog
     private readonly LineBudget _lines = new(MaxLinesPerSecond);
     private readonly LineBudget _clientLines = new(MaxClientLinesPerSecond);
     private long _suppressed;
+    private volatile ErrorSinks? _sinks;
 
     /// <param name="write">Gets one line at a time; null for none.</param>
     /// <param name="level">Lines of less weight are not written, and not counted.</param>
@@ -31,14 +33,46 @@ internal sealed class ErrorLog
         _level = level;
     }
 
+    /// <summary>
+    /// Lines are nginx's: whoever has words of nginx's for what happened tells them by
+    /// <see cref="Tell(Exchange, ErrorLevel, string)"/>, and <see cref="WriteLimit"/> says nothing.
+    /// </summary>
+    public bool IsNginx => _sinks is not null;
+
     /// <summary>Lines that were left out because there were too many.</summary>
     public long Suppressed => Volatile.Read(ref _suppressed);
+
+    /// <summary>Where lines go from now on; null writes this program's own form again.</summary>
+    public void Use(ErrorSinks? sinks) => _sinks = sinks;
+
+    /// <summary>Something about a request, in nginx's words; nothing in the other form.</summary>
+    public void Tell(Exchange exchange, ErrorLevel level, string message)
+    {
+        if (SinksOf(exchange, level) is { } sinks)
+        {
+            sinks.Write(level, NginxErrorText.Of(exchange, message));
+        }
+    }
+
+    /// <summary>Whether <see cref="Tell(Exchange, ErrorLevel, string)"/> would write.</summary>
+    public bool Takes(Exchange exchange, ErrorLevel level) =>
+        SinksOf(exchange, level) is not null;
 
     /// <summary>
     /// A try failed at its endpoint, there was none to try, or the client is to blame.
     /// </summary>
     public void Write(Exchange exchange, ProxyError error)
     {
+        if (IsNginx)
+        {
+            if (NginxErrorText.Describe(exchange, error) is (var weight, var message))
+            {
+                Tell(exchange, weight, message);
+            }
+
+            return;
+        }
+
         ErrorLevel level = LevelOf(error);
         if (error.Source == ProxyErrorSource.Client
             ? TryEnterForClients(level)
@@ -55,6 +89,12 @@ internal sealed class ErrorLog
     /// <summary>A request was refused before anything was tried.</summary>
     public void WriteRefusal(Exchange exchange, ErrorLevel level, string reason)
     {
+        if (IsNginx)
+        {
+            TellRefusal(exchange);
+            return;
+        }
+
         if (TryEnterForClients(level))
         {
             Emit(level, $"{exchange.Status}, {reason}: {Describe(exchange)}");
@@ -76,6 +116,12 @@ internal sealed class ErrorLog
     /// <summary>There is no room for a client: it gets no further than this.</summary>
     public void WriteTurnedAway(in InternetAddress peer, Listener listener)
     {
+        if (IsNginx)
+        {
+            Write(ErrorLevel.Alert, "worker_connections are not enough");
+            return;
+        }
+
         if (TryEnterForClients(ErrorLevel.Error))
         {
             Emit(ErrorLevel.Error, "there are too many connections, one is turned away: "
@@ -87,6 +133,16 @@ internal sealed class ErrorLog
 
     public void Write(ErrorLevel level, string line)
     {
+        if (_sinks is { } sinks)
+        {
+            if (sinks.Takes(level))
+            {
+                sinks.Write(level, line);
+            }
+
+            return;
+        }
+
         if (TryEnter(level, _lines))
         {
             Emit(level, line);
@@ -97,7 +153,36 @@ internal sealed class ErrorLog
     /// False when a line of this weight about what a client did is not to be written: then it is
     /// counted as left out, or nobody wants it.
     /// </summary>
-    internal bool TryEnterForClients(ErrorLevel level) => TryEnter(level, _clientLines);
+    internal bool TryEnterForClients(ErrorLevel level) =>
+        !IsNginx && TryEnter(level, _clientLines);
+
+    /// <summary>Those of its route, if they take a line of this weight; else null.</summary>
+    private ErrorSinks? SinksOf(Exchange exchange, ErrorLevel level)
+    {
+        ErrorSinks? sinks = _sinks is null ? null : exchange.Route?.ErrorSinks ?? _sinks;
+        return sinks is not null && sinks.Takes(level) ? sinks : null;
+    }
+
+    private void TellRefusal(Exchange exchange)
+    {
+        string? message = exchange.Status switch
+        {
+            400 when exchange.RequestBody.IsInvalid => "client sent invalid chunked body",
+            400 when exchange.Request.TargetLength == 0 =>
+                "client sent invalid request while reading client request line",
+            400 => "client sent invalid request while reading client request headers",
+            408 => "client timed out (110: Connection timed out) while reading client request "
+                + (exchange.Request.TargetLength == 0 ? "line" : "headers"),
+            414 => "client sent too long URI while reading client request line",
+            431 => "client sent too long header line while reading client request headers",
+            405 => "client sent invalid method while reading client request line",
+            _ => null,
+        };
+        if (message is not null)
+        {
+            Tell(exchange, ErrorLevel.Information, message);
+        }
+    }
 
     /// <summary>
     /// What is tried again may end well. What clients do is their affair, except where a limit was

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Tessera.Cli;
 using Tessera.Proxy;
 using Tessera.Proxy.Nginx;
@@ -25,49 +24,94 @@ internal static class NginxCommand
     /// <summary>Returns nginx's exit code.</summary>
     public static async Task<int> RunAsync(string[] arguments, Caller caller)
     {
+        // (1) What is asked for?
+        NginxArguments parsed;
         try
         {
-            NginxArguments parsed = NginxArguments.Parse(arguments);
-            NginxConfig config = NginxReader.Read(parsed.Source);
-            if (parsed.IsTest)
+            parsed = NginxArguments.Parse(arguments);
+        }
+        catch (NginxUsageException error)
+        {
+            await caller.Error.WriteAsync($"nginx: {error.Message}\n");
+            return ExitCode.Failed;
+        }
+
+        if (parsed.ShowsVersion)
+        {
+            await caller.Error.WriteAsync(NginxBuild.Describe(parsed));
+            if (!parsed.IsTest)
             {
-                string file = Path.Combine(parsed.Prefix, parsed.File);
-                await caller.Error.WriteLineAsync(
-                    $"nginx: the configuration file {file} syntax is ok\n"
-                    + $"nginx: configuration file {file} test is successful");
                 return ExitCode.Ok;
             }
+        }
 
-            await ServeAsync(config);
-            return ExitCode.Ok;
+        // (2) The configuration, without which nothing is done, not even a signal sent.
+        var readiness = NginxReadiness.FromEnvironment();
+        NginxSource source = parsed.Source;
+        var log = new StartLog(caller.Error, source.ErrorLogFile);
+        NginxConfig config;
+        try
+        {
+            config = NginxReader.Read(source);
+            foreach (string warning in readiness.IsAwaited ? [] : config.Warnings)
+            {
+                log.Write(ErrorLevel.Warning, warning);
+            }
+
+            if (parsed.Signal is { } signal)
+            {
+                return NginxSignal.Send(signal, config.Process.PidFile, log);
+            }
+
+            if (parsed.IsTest && !parsed.IsQuiet)
+            {
+                await caller.Error.WriteAsync(
+                    $"nginx: the configuration file {source.MainFile} syntax is ok\n");
+            }
+
+            config = config.WithLogsOpened();
         }
         catch (NginxConfigException error)
         {
-            await caller.Error.WriteLineAsync($"nginx: [emerg] {error.Message}");
+            log.Write(ErrorLevel.Emergency, error.Message);
+            if (parsed.IsTest)
+            {
+                await caller.Error.WriteAsync(
+                    $"nginx: configuration file {source.MainFile} test failed\n");
+            }
+
             return ExitCode.Failed;
         }
-    }
 
-    private static async Task ServeAsync(NginxConfig config)
-    {
-        var end = new TaskCompletionSource();
-        using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
-        using var quit = PosixSignalRegistration.Create(PosixSignal.SIGQUIT, End);
-        await using var server = new ProxyServer(config.Options);
-        foreach (ListenFailure failure in server.Apply(config.Proxy))
+        // (3) A test, or the real thing, in the background or here.
+        if (parsed.IsTest)
         {
-            throw new NginxConfigException($"bind() to {failure.Address} failed ({failure.Reason})");
+            await TellTestAsync(parsed, source, config, caller);
+            return ExitCode.Ok;
         }
 
-        await File.WriteAllTextAsync(config.Process.PidFile, $"{Environment.ProcessId}\n");
-        await end.Task;
-        File.Delete(config.Process.PidFile);
+        return config.Process.IsDaemon && !readiness.IsAwaited
+            ? await NginxBackground.StartAsync(arguments, caller, log)
+            : await new NginxServer(source, log, readiness).RunAsync(config);
+    }
 
-        void End(PosixSignalContext context)
+    private static async Task TellTestAsync(
+        NginxArguments parsed, NginxSource source, NginxConfig config, Caller caller)
+    {
+        if (!parsed.IsQuiet)
         {
-            context.Cancel = true;
-            end.TrySetResult();
+            await caller.Error.WriteAsync(
+                $"nginx: configuration file {source.MainFile} test is successful\n");
+        }
+
+        if (parsed.IsDump)
+        {
+            foreach ((string file, string text) in config.Files)
+            {
+                await caller.Output.WriteAsync($"# configuration file {file}:\n{text}\n");
+            }
+
+            await caller.Output.FlushAsync();
         }
     }
 

@@ -3,42 +3,121 @@ namespace Tessera.Proxy.Nginx;
 /// <summary>What concerns the process as a whole: main and events. Stateless.</summary>
 internal static class CoreModule
 {
+    /// <summary>Modules that are files of their own with nginx, and built in here.</summary>
+    private static readonly string[] BuiltIn = ["ngx_stream_module"];
+
     public static DirectiveRule[] Directives { get; } =
     [
         new("daemon", NginxContext.Main) { Kind = ValueKind.Flag },
         new("master_process", NginxContext.Main) { Kind = ValueKind.Flag },
         new("pid", NginxContext.Main),
         new("user", NginxContext.Main, 1, 2),
+        new("load_module", NginxContext.Main) { MayRepeat = true },
+        new("env", NginxContext.Main) { MayRepeat = true },
+        new("lock_file", NginxContext.Main),
+        new("pcre_jit", NginxContext.Main) { Kind = ValueKind.Flag },
+        new("ssl_engine", NginxContext.Main),
+        new("thread_pool", NginxContext.Main, 2, 3) { MayRepeat = true },
+        new("timer_resolution", NginxContext.Main) { Kind = ValueKind.Milliseconds },
+        new("debug_points", NginxContext.Main) { Choices = ["stop", "abort"] },
+        new("working_directory", NginxContext.Main),
         new("worker_processes", NginxContext.Main),
+        new("worker_cpu_affinity", NginxContext.Main, 1, -1),
+        new("worker_priority", NginxContext.Main),
+        new("worker_rlimit_core", NginxContext.Main) { Kind = ValueKind.Size },
         new("worker_rlimit_nofile", NginxContext.Main) { Kind = ValueKind.Number },
+        new("worker_shutdown_timeout", NginxContext.Main) { Kind = ValueKind.Milliseconds },
         new("events", NginxContext.Main, 0, 0) { Block = NginxContext.Events },
         new("worker_connections", NginxContext.Events) { Kind = ValueKind.Number },
+        new("worker_aio_requests", NginxContext.Events) { Kind = ValueKind.Number },
         new("use", NginxContext.Events),
         new("multi_accept", NginxContext.Events) { Kind = ValueKind.Flag },
         new("accept_mutex", NginxContext.Events) { Kind = ValueKind.Flag },
+        new("accept_mutex_delay", NginxContext.Events) { Kind = ValueKind.Milliseconds },
+        new("debug_connection", NginxContext.Events) { MayRepeat = true },
     ];
 
     public static ProxyOptions ReadOptions(NginxScope main)
     {
-        string workers = main.Text("worker_processes", "1");
         NginxScope events = main.Within(main.FindHere("events")!, NginxContext.Events);
-        int reactors = workers == "auto" ? Environment.ProcessorCount
-            : NginxValue.Number(main.Find("worker_processes") ?? main.Directives[0], workers);
+        if (events.FindHere("use") is { } method)
+        {
+            CheckMethod(method);
+        }
+
+        int reactors = Math.Clamp(ReadWorkers(main), 1, 256);
+        int connections = events.Number("worker_connections", 512);
         return new ProxyOptions
         {
             MinBodyBytesPerSecond = 0,
             MinSendBytesPerSecond = 0,
-            Reactors = Math.Clamp(reactors, 1, 256),
-            MaxConnections = reactors * events.Number("worker_connections", 512),
+            Reactors = reactors,
+            MaxConnections = (int)Math.Min((long)reactors * connections, int.MaxValue),
         };
     }
 
-    public static NginxProcess ReadProcess(NginxScope main, NginxFiles files) => new()
+    public static NginxProcess ReadProcess(NginxScope main, NginxFiles files)
     {
-        PidFile = files.Resolve(main.Text("pid", "logs/nginx.pid")),
-        IsDaemon = main.Flag("daemon", true),
-        ErrorLog = main.Text("error_log", "logs/error.log") is "stderr"
-            ? "stderr"
-            : files.Resolve(main.Text("error_log", "logs/error.log")),
-    };
+        foreach (NginxDirective module in main.AllHere("load_module"))
+        {
+            CheckModule(module);
+        }
+
+        return new NginxProcess
+        {
+            PidFile = files.Resolve(main.Text("pid", files.Source.PidFile)),
+            IsDaemon = main.Flag("daemon", true),
+            ShutdownTimeoutMs = main.Milliseconds("worker_shutdown_timeout", 0),
+            DefaultAccessLog = files.Resolve(files.Source.AccessLog),
+        };
+    }
+
+    /// <summary>Tells of what is accepted and has no effect here.</summary>
+    public static void Warn(NginxScope main, Action<string> warn)
+    {
+        if (main.FindHere("user") is not { } user)
+        {
+            return;
+        }
+
+        warn(Environment.IsPrivilegedProcess
+            ? $"the \"user\" directive is ignored: all runs as the user who starts it in "
+                + user.Position
+            : "the \"user\" directive makes sense only if the master process runs with "
+                + $"super-user privileges, ignored in {user.Position}");
+    }
+
+    private static int ReadWorkers(NginxScope main)
+    {
+        if (main.FindHere("worker_processes") is not { } workers)
+        {
+            return 1;
+        }
+
+        if (workers.Value == "auto")
+        {
+            return Environment.ProcessorCount;
+        }
+
+        return int.TryParse(workers.Value, out int number) && number >= 0
+            ? number
+            : throw workers.Error("invalid number");
+    }
+
+    private static void CheckMethod(NginxDirective method)
+    {
+        if (method.Value is not ("epoll" or "poll" or "select" or "io_uring"))
+        {
+            throw method.Error($"invalid event type \"{method.Value}\"");
+        }
+    }
+
+    private static void CheckModule(NginxDirective module)
+    {
+        string name = Path.GetFileNameWithoutExtension(module.Value);
+        if (!BuiltIn.Contains(name))
+        {
+            throw module.Error($"module \"{name}\" is not supported by Tessera");
+        }
+    }
 }

@@ -58,7 +58,7 @@ internal static class HttpModule
                     Address = listener.Address,
                     Protocol = ListenerProtocol.Http,
                     Servers = listener.Servers,
-                    AccessLog = LogModule.ReadAccessLog(http, files),
+                    AccessLogs = LogModule.ReadAccessLogs(http, files),
                 }),
             ],
             Backends = reading.Upstreams.Backends,

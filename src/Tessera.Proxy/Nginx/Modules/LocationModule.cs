@@ -21,6 +21,7 @@ internal static class LocationModule
         AnswerModule.Apply,
         ClientModule.Apply,
         LimitModule.Apply,
+        LogModule.Apply,
         RedirectionModule.Apply,
         ContentModule.Apply,
     ];

@@ -33,6 +33,11 @@ internal static class DirectiveTable
         .GroupBy(rule => rule.Name)
         .ToFrozenDictionary(group => group.Key, group => group.ToArray());
 
+    /// <summary>Whether a directive is understood in a context.</summary>
+    public static bool Knows(string name, NginxContext context) =>
+        Rules.TryGetValue(name, out DirectiveRule[]? rules)
+        && Array.Exists(rules, rule => (rule.Contexts & context) != 0);
+
     /// <summary>
     /// Throws the first error from the top: names that do not exist, blocks and arguments that do
     /// not fit. What nginx has and this program has not is an error too, or with

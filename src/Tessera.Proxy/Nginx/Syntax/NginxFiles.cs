@@ -12,14 +12,15 @@ internal sealed class NginxFiles
     private readonly string _folder;
     private readonly List<(string File, string Text)> _read = [];
 
-    /// <param name="prefix">Absolute: -p.</param>
-    /// <param name="mainFile">-c; relative to the prefix.</param>
-    public NginxFiles(string prefix, string mainFile)
+    public NginxFiles(NginxSource source)
     {
-        _prefix = prefix;
-        MainFile = Path.Combine(prefix, mainFile);
+        Source = source;
+        _prefix = source.Prefix;
+        MainFile = source.MainFile;
         _folder = Path.GetDirectoryName(MainFile) ?? "/";
     }
+
+    public NginxSource Source { get; }
 
     public string MainFile { get; }
 

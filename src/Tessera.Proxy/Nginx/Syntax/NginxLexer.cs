@@ -35,7 +35,10 @@ internal sealed class NginxLexer
         _text = text;
     }
 
-    public NginxPosition Position => new(_file, _line);
+    /// <summary>The text is no file, and has no lines.</summary>
+    public bool IsParameter { get; init; }
+
+    public NginxPosition Position => new(_file, IsParameter ? 0 : _line);
 
     /// <exception cref="NginxConfigException">Quotes do not end, or do not end a word.</exception>
     public NginxToken Next()
@@ -106,7 +109,7 @@ internal sealed class NginxLexer
 
         return _index < _text.Length
             ? new NginxToken(NginxTokenKind.Word, word.ToString(), _line)
-            : throw UnexpectedEnd("\";\" or \"}\"");
+            : throw UnexpectedEnd(isInDirective: true);
     }
 
     private NginxToken ReadQuoted()
@@ -120,7 +123,7 @@ internal sealed class NginxLexer
 
         if (_index == _text.Length)
         {
-            throw UnexpectedEnd("\";\" or \"}\"");
+            throw UnexpectedEnd(isInDirective: true);
         }
 
         _index++;
@@ -164,8 +167,12 @@ internal sealed class NginxLexer
         }
     }
 
-    private NginxConfigException UnexpectedEnd(string expected) =>
-        new($"unexpected end of file, expecting {expected}", Position);
+    /// <summary>The text ends where it must not.</summary>
+    public NginxConfigException UnexpectedEnd(bool isInDirective) => new(
+        IsParameter ? "unexpected end of parameter, expecting \";\""
+        : isInDirective ? "unexpected end of file, expecting \";\" or \"}\""
+        : "unexpected end of file, expecting \"}\"",
+        Position);
 
     private static bool IsSpace(char letter) => letter is ' ' or '\t' or '\r' or '\n';
 }

@@ -22,12 +22,19 @@ internal sealed class NginxParser
 
     /// <param name="file">As errors name it.</param>
     /// <param name="text">What is in it.</param>
-    public ImmutableArray<NginxDirective> Parse(string file, string text)
+    public ImmutableArray<NginxDirective> Parse(string file, string text) =>
+        Parse(new NginxLexer(file, text));
+
+    /// <summary>Directives of the command line: -g.</summary>
+    public ImmutableArray<NginxDirective> ParseParameter(string text) =>
+        Parse(new NginxLexer("command line", text) { IsParameter = true });
+
+    private ImmutableArray<NginxDirective> Parse(NginxLexer lexer)
     {
         var directives = ImmutableArray.CreateBuilder<NginxDirective>();
         try
         {
-            Read(new NginxLexer(file, text), isBlock: false, directives);
+            Read(lexer, isBlock: false, directives);
         }
         catch (NginxConfigException failure)
         {
@@ -59,11 +66,7 @@ internal sealed class NginxParser
                 case NginxTokenKind.End when !isBlock && words.Count == 0:
                     return;
                 case NginxTokenKind.End:
-                    throw new NginxConfigException(
-                        words.Count > 0
-                            ? "unexpected end of file, expecting \";\" or \"}\""
-                            : "unexpected end of file, expecting \"}\"",
-                        lexer.Position);
+                    throw lexer.UnexpectedEnd(isInDirective: words.Count > 0);
                 default:
                     throw new NginxConfigException($"unexpected \"{token.Text}\"", lexer.Position);
             }

@@ -86,7 +86,7 @@ public sealed class ListenerTests
         for (int i = 0; i < 50_000; i++)
         {
             var listener = new Listener(
-                new IPEndPoint(IPAddress.Loopback, 1), ListenerProtocol.Auto, routes, log: null);
+                new IPEndPoint(IPAddress.Loopback, 1), ListenerProtocol.Auto, routes, logs: []);
             Parallel.Invoke(
                 () => listener.Learn(LearntProtocol.ClientSpeaksFirst),
                 () => listener.Learn(LearntProtocol.Http));

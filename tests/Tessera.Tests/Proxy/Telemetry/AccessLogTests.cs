@@ -119,13 +119,13 @@ public sealed class AccessLogTests : IDisposable
     [Fact]
     public void Rotates_by_size_and_keeps_so_many()
     {
-        using (var writer = new AccessLogWriter(maxBytes: 100, backups: 2, _ => { }))
+        using (var writer = new LogWriter(maxBytes: 100, backups: 2, _ => { }))
         {
             for (int i = 0; i < 5; i++)
             {
                 byte[] chunk = new byte[60];
                 chunk.AsSpan().Fill((byte)('0' + i));
-                writer.Enqueue(new LogChunk(LogPath, chunk, chunk.Length, 1));
+                writer.Enqueue(new LogChunk(new LogTarget(LogPath), chunk, chunk.Length, 1));
             }
         }
 
@@ -140,16 +140,16 @@ public sealed class AccessLogTests : IDisposable
     {
         var said = new ConcurrentQueue<string>();
         string path = Path.Combine(_folder, "later", "access.log");
-        using (var writer = new AccessLogWriter(1_000, 1, said.Enqueue))
+        using (var writer = new LogWriter(1_000, 1, said.Enqueue))
         {
             for (int i = 0; i < 3; i++)
             {
-                writer.Enqueue(new LogChunk(path, "lost\n"u8.ToArray(), 5, 1));
+                writer.Enqueue(new LogChunk(new LogTarget(path), "lost\n"u8.ToArray(), 5, 1));
             }
 
             SpinWait.SpinUntil(() => writer.Dropped == 3, 5_000).ShouldBeTrue();
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            writer.Enqueue(new LogChunk(path, "kept\n"u8.ToArray(), 5, 1));
+            writer.Enqueue(new LogChunk(new LogTarget(path), "kept\n"u8.ToArray(), 5, 1));
         }
 
         File.ReadAllText(path).ShouldBe("kept\n");

@@ -71,9 +71,9 @@ public class LogTests
     public async Task Merges_slots_by_time()
     {
         await using var harness = new NativeEngineHarness();
-        const string script = "for i in 1 2 3; do echo $TESSERA_SLOT $i; sleep .1; done";
+        const string script = "for i in 1 2 3; do echo $TESSERA_SLOT $i; sleep .6; done";
         await harness.StartAsync(harness.Shell(script), 1);
-        await Task.Delay(50, TestContext.Current.CancellationToken);
+        await Task.Delay(300, TestContext.Current.CancellationToken);
         await harness.StartAsync(harness.Shell(script), 2);
         await harness.WaitAsync(InstanceState.Exited, 1);
         await harness.WaitAsync(InstanceState.Exited, 2);

@@ -1,39 +1,37 @@
 using System.Collections.Concurrent;
+using System.Net.Sockets;
 
 namespace Tessera.Proxy.Telemetry;
 
-/// <summary>Lines for one file.</summary>
-/// <param name="Written">Completed, when there is one, once they and all before are in it.</param>
-internal readonly record struct LogChunk(
-    string Path, byte[] Buffer, int Length, int Lines, TaskCompletionSource? Written = null);
-
 /// <summary>
-/// The one thread that writes log files, so that no reactor waits for a disk. When it cannot keep
-/// up or a file cannot be written, lines are dropped and counted, and that is said once until
-/// writing works again. Any thread may enqueue.
+/// The one thread that writes logs, so that no reactor waits for a disk. When it cannot keep up or
+/// a file cannot be written, lines are dropped and counted, and that is said once until writing
+/// works again. Any thread may enqueue.
 /// </summary>
-internal sealed class AccessLogWriter : IDisposable
+internal sealed class LogWriter : IDisposable
 {
     private const int BufferBytes = AccessLogFormat.MaxLineBytes;
-    private const int MaxQueued = 256;
+    private const int MaxQueued = 4_096;
+    private const long MaxQueuedBytes = 16L * 1_024 * 1_024;
     private const int MaxSpare = 32;
 
     private readonly BlockingCollection<LogChunk> _queue = new(MaxQueued);
     private readonly ConcurrentQueue<byte[]> _spare = [];
-    private readonly long _maxBytes;
-    private readonly int _backups;
+    private readonly LogFiles _files;
     private readonly Action<string> _complain;
     private readonly Thread _thread;
+    private long _queuedBytes;
     private long _dropped;
     private bool _hasComplained;
 
-    /// <param name="maxBytes">A file is rotated before it exceeds this.</param>
+    /// <param name="maxBytes">
+    /// A file is rotated before it exceeds this; 0 never rotates, and keeps files open.
+    /// </param>
     /// <param name="backups">Rotated files kept as path.1 (the newest), path.2, and so on.</param>
     /// <param name="complain">Told when lines are lost, and how many, once it works again.</param>
-    public AccessLogWriter(long maxBytes, int backups, Action<string> complain)
+    public LogWriter(long maxBytes, int backups, Action<string> complain)
     {
-        _maxBytes = maxBytes;
-        _backups = backups;
+        _files = new LogFiles(maxBytes, backups);
         _complain = complain;
         _thread = new Thread(Run) { Name = "tessera-log", IsBackground = true };
         _thread.Start();
@@ -47,7 +45,7 @@ internal sealed class AccessLogWriter : IDisposable
     /// </summary>
     public void Stock(int buffers)
     {
-        for (int i = 0; i < buffers; i++)
+        for (int i = _spare.Count; i < Math.Min(buffers, MaxSpare); i++)
         {
             _spare.Enqueue(new byte[BufferBytes]);
         }
@@ -61,17 +59,21 @@ internal sealed class AccessLogWriter : IDisposable
     /// <summary>Takes the chunk over; never waits.</summary>
     public void Enqueue(LogChunk chunk)
     {
-        if (!_queue.TryAdd(chunk))
+        bool fits = Interlocked.Add(ref _queuedBytes, chunk.Buffer.Length) <= MaxQueuedBytes;
+        if (!fits || !_queue.TryAdd(chunk))
         {
+            Interlocked.Add(ref _queuedBytes, -chunk.Buffer.Length);
             Interlocked.Add(ref _dropped, chunk.Lines);
         }
     }
 
     /// <summary>Completes when everything that was taken so far has been written.</summary>
-    public Task WriteOutAsync()
+    /// <param name="reopens">Files are then opened anew.</param>
+    public Task WriteOutAsync(bool reopens = false)
     {
         var written = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (!_queue.TryAdd(new LogChunk("", [], 0, 0, written)))
+        var chunk = new LogChunk(new LogTarget(""), [], 0, 0, written, reopens);
+        if (!_queue.TryAdd(chunk))
         {
             // A queue that is full says that the disk is too slow to be waited for.
             written.SetResult();
@@ -86,6 +88,7 @@ internal sealed class AccessLogWriter : IDisposable
         _queue.CompleteAdding();
         _thread.Join();
         _queue.Dispose();
+        _files.Dispose();
     }
 
     private void Run()
@@ -94,75 +97,41 @@ internal sealed class AccessLogWriter : IDisposable
         {
             if (chunk.Written is { } written)
             {
+                if (chunk.Reopens)
+                {
+                    _files.Reopen(_complain);
+                }
+
                 written.SetResult();
                 continue;
             }
 
+            Interlocked.Add(ref _queuedBytes, -chunk.Buffer.Length);
             try
             {
-                Append(chunk);
+                _files.Append(chunk.Target, chunk.Buffer.AsSpan(0, chunk.Length));
                 ReportRecovery();
             }
             catch (Exception exception) when (exception is IOException
-                or UnauthorizedAccessException or NotSupportedException)
+                or UnauthorizedAccessException or NotSupportedException or SocketException)
             {
                 Interlocked.Add(ref _dropped, chunk.Lines);
-                ReportFailure(chunk.Path, exception);
+                ReportFailure(chunk.Target, exception);
             }
 
-            if (_spare.Count < MaxSpare)
+            if (chunk.Buffer.Length == BufferBytes && _spare.Count < MaxSpare)
             {
                 _spare.Enqueue(chunk.Buffer);
             }
         }
     }
 
-    /// <summary>
-    /// Opens the file anew each time: chunks are large and few, and so a file that was moved away
-    /// or deleted is simply begun again.
-    /// </summary>
-    private void Append(LogChunk chunk)
-    {
-        var file = new FileInfo(chunk.Path);
-        if (file.Exists && file.Length > 0 && file.Length + chunk.Length > _maxBytes)
-        {
-            Rotate(chunk.Path);
-        }
-
-        using var stream = new FileStream(
-            chunk.Path,
-            FileMode.Append,
-            FileAccess.Write,
-            FileShare.ReadWrite | FileShare.Delete,
-            bufferSize: 0);
-        stream.Write(chunk.Buffer, 0, chunk.Length);
-    }
-
-    private void Rotate(string path)
-    {
-        if (_backups <= 0)
-        {
-            File.Delete(path);
-            return;
-        }
-
-        for (int i = _backups; i > 1; i--)
-        {
-            if (File.Exists($"{path}.{i - 1}"))
-            {
-                File.Move($"{path}.{i - 1}", $"{path}.{i}", overwrite: true);
-            }
-        }
-
-        File.Move(path, $"{path}.1", overwrite: true);
-    }
-
-    private void ReportFailure(string path, Exception exception)
+    private void ReportFailure(LogTarget target, Exception exception)
     {
         if (!_hasComplained)
         {
             _hasComplained = true;
-            _complain($"access log {path} cannot be written, lines are lost: {exception.Message}");
+            _complain($"log {target.Path} cannot be written, lines are lost: {exception.Message}");
         }
     }
 
@@ -171,7 +140,7 @@ internal sealed class AccessLogWriter : IDisposable
         if (_hasComplained)
         {
             _hasComplained = false;
-            _complain($"access logs are written again; {Dropped} lines were lost so far");
+            _complain($"logs are written again; {Dropped} lines were lost so far");
         }
     }
 }

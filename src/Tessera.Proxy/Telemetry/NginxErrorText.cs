@@ -1,0 +1,131 @@
+using System.Text;
+using Tessera.Linux.Net;
+using Tessera.Proxy.Forwarding;
+using Tessera.Proxy.Http;
+
+namespace Tessera.Proxy.Telemetry;
+
+/// <summary>
+/// Says what went wrong in the words of nginx's error log, which people and programs look for.
+/// Stateless.
+/// </summary>
+internal static class NginxErrorText
+{
+    /// <summary>A line about a request: what happened, and to whom.</summary>
+    public static string Of(Exchange exchange, string message)
+    {
+        var text = new StringBuilder();
+        text.Append('*').Append(exchange.Client.Serial).Append(' ').Append(message);
+        text.Append(", client: ").Append(LogEscape.ToText(exchange.Client.PeerText));
+        text.Append(", server: ").Append(exchange.Route?.Config.Host);
+        RequestHead head = exchange.Request;
+        if (head.TargetLength > 0)
+        {
+            int end = head.TargetStart + head.TargetLength;
+            ReadOnlySpan<byte> line = exchange.Received[head.MethodStart..end];
+            text.Append(", request: \"").Append(LogEscape.ToText(line))
+                .Append(head.MinorVersion == 1 ? " HTTP/1.1\"" : " HTTP/1.0\"");
+        }
+
+        AppendUpstream(text, exchange);
+        if (head.TargetLength > 0)
+        {
+            AppendField(text, ", host: \"", exchange.Host);
+            AppendField(text, ", referrer: \"", Find(exchange, HeaderKind.Referer));
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>
+    /// What nginx says of an error, and how much it weighs; null for one that it does not tell.
+    /// </summary>
+    public static (ErrorLevel Level, string Message)? Describe(Exchange exchange, ProxyError error)
+    {
+        string reading = exchange.HasReachedClient
+            ? "while reading upstream"
+            : "while reading response header from upstream";
+        string? message = error.Kind switch
+        {
+            ProxyErrorKind.ConnectFailed =>
+                $"connect() failed {Cause(error.Errno)} while connecting to upstream",
+            ProxyErrorKind.ConnectTimeout =>
+                "upstream timed out (110: Connection timed out) while connecting to upstream",
+            ProxyErrorKind.SendFailed =>
+                $"writev() failed {Cause(error.Errno)} while sending request to upstream",
+            ProxyErrorKind.SendTimeout =>
+                "upstream timed out (110: Connection timed out) while sending request to upstream",
+            ProxyErrorKind.Closed when error.Errno != 0 =>
+                $"recv() failed {Cause(error.Errno)} {reading}",
+            ProxyErrorKind.Closed => $"upstream prematurely closed connection {reading}",
+            ProxyErrorKind.ReadTimeout =>
+                $"upstream timed out (110: Connection timed out) {reading}",
+            ProxyErrorKind.InvalidResponse => $"upstream sent invalid header {reading}",
+            ProxyErrorKind.NoEndpoint or ProxyErrorKind.AllFull or ProxyErrorKind.Unavailable
+                or ProxyErrorKind.HoldTimeout or ProxyErrorKind.HoldQueueFull =>
+                "no live upstreams while connecting to upstream",
+            ProxyErrorKind.Exhausted when exchange.TryCount == 0 =>
+                "no live upstreams while connecting to upstream",
+            ProxyErrorKind.BodyTooLarge =>
+                $"client intended to send too large body: {exchange.AnnouncedBodyBytes} bytes",
+            ProxyErrorKind.InvalidBody => "client sent invalid chunked body",
+            _ => null,
+        };
+        return message is not null ? (ErrorLevel.Error, message) : DescribeClient(error.Kind);
+    }
+
+    /// <summary>As nginx writes errno(3): its number, and the words of strerror(3).</summary>
+    public static string Cause(int errno) => $"({errno}: {ErrnoText.Of(errno)})";
+
+    /// <summary>What clients do is worth a line only to who asks for it.</summary>
+    private static (ErrorLevel Level, string Message)? DescribeClient(ProxyErrorKind kind) =>
+        kind switch
+        {
+            ProxyErrorKind.ClientGone => (ErrorLevel.Information,
+                "client prematurely closed connection"),
+            ProxyErrorKind.ClientTimeout => (ErrorLevel.Information,
+                "client timed out (110: Connection timed out) while reading client request body"),
+            ProxyErrorKind.ClientStalled => (ErrorLevel.Information,
+                "client timed out (110: Connection timed out) while sending to client"),
+            _ => null,
+        };
+
+    private static void AppendUpstream(StringBuilder text, Exchange exchange)
+    {
+        if (exchange.Backend is not { } backend || exchange.Request.TargetLength == 0)
+        {
+            return;
+        }
+
+        text.Append(", upstream: \"http://").Append(exchange.Endpoint is { } endpoint
+            ? LogEscape.ToText(endpoint.AddressText)
+            : backend.Name);
+        RequestHead head = exchange.Request;
+        text.Append(LogEscape.ToText(exchange.Target.IsEmpty
+            ? exchange.Received.Slice(head.OriginFormStart, head.OriginFormLength)
+            : exchange.Target));
+        text.Append('"');
+    }
+
+    private static void AppendField(StringBuilder text, string name, ReadOnlySpan<byte> value)
+    {
+        if (!value.IsEmpty)
+        {
+            text.Append(name).Append(LogEscape.ToText(value)).Append('"');
+        }
+    }
+
+    private static ReadOnlySpan<byte> Find(Exchange exchange, HeaderKind kind)
+    {
+        foreach (ref readonly HeaderField field in
+            exchange.Request.Headers.AsSpan(0, exchange.Request.HeaderCount))
+        {
+            if (field.Kind == kind)
+            {
+                return field.Value(exchange.Received);
+            }
+        }
+
+        return default;
+    }
+}
