@@ -55,9 +55,13 @@ public sealed record ProxyPassConfig
     /// <summary>proxy_hide_header, besides those that are always hidden.</summary>
     public ImmutableArray<string> HiddenFields { get; init; } = [];
 
+<<<<<<< HEAD
     /// <summary>
     /// proxy_pass_header: of those that are always hidden, the ones that are not.
     /// </summary>
+=======
+    /// <summary>proxy_pass_header: of what is always hidden, what is not.</summary>
+>>>>>>> ngc-next
     public ImmutableArray<string> ShownFields { get; init; } = [];
 
     /// <summary>proxy_ignore_headers: they pass and mean nothing here.</summary>
@@ -75,9 +79,13 @@ public sealed record ProxyPassConfig
     /// <summary>proxy_cookie_flags.</summary>
     public ImmutableArray<CookieFlags> CookieFlags { get; init; } = [];
 
+<<<<<<< HEAD
     /// <summary>
     /// proxy_intercept_errors: error_page is asked about answers of 300 and more.
     /// </summary>
+=======
+    /// <summary>proxy_intercept_errors: error_page is asked about 300 and more.</summary>
+>>>>>>> ngc-next
     public bool InterceptsErrors { get; init; }
 
     /// <summary>proxy_bind, with variables; null lets the kernel choose.</summary>
@@ -95,6 +103,7 @@ public sealed record ProxyPassConfig
     /// <summary>proxy_ignore_client_abort: the answer is awaited though nobody does.</summary>
     public bool OutlastsClient { get; init; }
 
+<<<<<<< HEAD
     /// <summary>proxy_pass_trailers.</summary>
     public bool PassesTrailers { get; init; }
 
@@ -104,6 +113,9 @@ public sealed record ProxyPassConfig
     /// <summary>
     /// Finds the addresses of names that <see cref="Url"/> gives; null finds none.
     /// </summary>
+=======
+    /// <summary>Finds addresses of names that <see cref="Url"/> gives; null finds none.</summary>
+>>>>>>> ngc-next
     public ResolverConfig? Resolver { get; init; }
 }
 
@@ -119,17 +131,6 @@ public sealed record TextReplacement(string Pattern, string? Replacement);
 /// <param name="Cookie">The cookie's name; after "~" a regular expression.</param>
 /// <param name="Flags">secure, nosecure, samesite=lax and so on, with variables.</param>
 public sealed record CookieFlags(string Cookie, ImmutableArray<string> Flags);
-
-/// <summary>Copies of answers that are kept as files; nginx's proxy_store.</summary>
-/// <param name="Path">With variables.</param>
-public sealed record StoreConfig(string Path)
-{
-    /// <summary>proxy_store_access: permission bits of files.</summary>
-    public int Mode { get; init; } = 0x180;
-
-    /// <summary>proxy_temp_path: where a file grows until it is whole.</summary>
-    public string TemporaryFolder { get; init; } = "/tmp";
-}
 
 /// <summary>Servers of the Domain Name System that are asked for addresses; nginx's resolver.
 /// </summary>

@@ -261,6 +261,15 @@ internal sealed partial class FileServer
     /// <summary>A line for the person who set the rights or the limits of files.</summary>
     private void TellWhy(Exchange exchange, in FileMatch match)
     {
+<<<<<<< HEAD
+=======
+        if (_shard.ErrorLog.IsNginx)
+        {
+            TellAsNginx(exchange, match);
+            return;
+        }
+
+>>>>>>> ngc-next
         if (match.Errno != 0)
         {
             RequestHead head = exchange.Request;
@@ -269,6 +278,27 @@ internal sealed partial class FileServer
             _shard.ErrorLog.Write($"the file of \"{path}\" cannot be opened: "
                 + $"{FileErrno.Describe(match.Errno)}");
         }
+    }
+
+    private void TellAsNginx(Exchange exchange, in FileMatch match)
+    {
+        RouteConfig route = exchange.Route!.Config;
+        bool isMissing = match.Status is 0 or 404;
+        if ((isMissing && !route.TellsMissingFiles)
+            || !_shard.ErrorLog.Takes(exchange, ErrorLevel.Error))
+        {
+            return;
+        }
+
+        string path = Encoding.UTF8.GetString(
+            exchange.Path[..Math.Min(exchange.Path.Length, MaxToldBytes)]);
+        string file = (route.Files?.Root.TrimEnd('/') ?? "") + path;
+        _shard.ErrorLog.Tell(exchange, ErrorLevel.Error, (isMissing, match.Errno) switch
+        {
+            (false, 0) => $"directory index of \"{file}\" is forbidden",
+            (true, 0) => $"open() \"{file}\" failed (2: No such file or directory)",
+            var (_, errno) => $"open() \"{file}\" failed {NginxErrorText.Cause(errno)}",
+        });
     }
 
     /// <summary>To the same path with a slash behind it, and the same query.</summary>

@@ -66,7 +66,8 @@ internal sealed partial class Exchange
     }
 
     /// <summary>Path and query that a proxy_pass with variables gave; empty for none.</summary>
-    public ReadOnlySpan<byte> PassUri => _passUrl.AsSpan(_passUriStart, _passUrlLength - _passUriStart);
+    public ReadOnlySpan<byte> PassUri =>
+        _passUrl.AsSpan(_passUriStart, _passUrlLength - _passUriStart);
 
     /// <summary>
     /// Takes apart what a proxy_pass with variables came to. False for what is no address.

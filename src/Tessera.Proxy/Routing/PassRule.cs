@@ -65,7 +65,6 @@ internal sealed class PassRule
         LocalAddress = config.LocalAddress is null ? null : Template.Parse(config.LocalAddress);
         BytesPerSecond =
             config.BytesPerSecond is null ? null : Template.Parse(config.BytesPerSecond);
-        Store = config.Store is null ? null : Template.Parse(config.Store.Path);
         (string Name, string Value, PassedLineKind Kind)[] fields =
         [
             .. config.Fields.Select(field => (field.Name, field.Value, PassedLineKind.Text)),
@@ -97,8 +96,7 @@ internal sealed class PassRule
         CookieFlags = [.. config.CookieFlags.Select(flags => new CookieFlagRule(flags))];
         UsesGroups = Array.Exists(Lines, line => line.Value.UsesGroups)
             || Url is { UsesGroups: true } || Method is { UsesGroups: true }
-            || Body is { UsesGroups: true } || LocalAddress is { UsesGroups: true }
-            || Store is { UsesGroups: true };
+            || Body is { UsesGroups: true } || LocalAddress is { UsesGroups: true };
     }
 
     public ProxyPassConfig Config { get; }
@@ -123,8 +121,6 @@ internal sealed class PassRule
     public Template? LocalAddress { get; }
 
     public Template? BytesPerSecond { get; }
-
-    public Template? Store { get; }
 
     /// <summary>In the order in which they are written.</summary>
     public PassedLine[] Lines { get; }

@@ -26,6 +26,7 @@ internal static class LocationModule
         ClientModule.Apply,
         GzipModule.Apply,
         LimitModule.Apply,
+        LogModule.Apply,
         RedirectionModule.Apply,
         ContentModule.Apply,
         StatusModule.Apply,

@@ -69,6 +69,7 @@ internal static class ProxyModule
         NginxScope scope, RouteConfig route, PassAddress address, UpstreamModule upstreams)
     {
         CheckBuffers(scope, address.Directive);
+        CheckSupport(scope);
         int readTimeoutMs = scope.Milliseconds("proxy_read_timeout", 60_000);
         return route with
         {
@@ -101,7 +102,6 @@ internal static class ProxyModule
         ],
         PassesFields = scope.Flag("proxy_pass_request_headers", true),
         PassesBody = scope.Flag("proxy_pass_request_body", true),
-        PassesTrailers = scope.Flag("proxy_pass_trailers", false),
         Method = scope.Find("proxy_method")?.Value,
         Body = scope.Find("proxy_set_body")?.Value,
         BuffersRequest = scope.Flag("proxy_request_buffering", true),
@@ -266,6 +266,18 @@ internal static class ProxyModule
         return bind.Value.Contains('$') || System.Net.IPEndPoint.TryParse(bind.Value, out _)
             ? bind.Value
             : throw bind.Error($"invalid address \"{bind.Value}\"");
+    }
+
+    /// <summary>What would be read and not done is an error instead.</summary>
+    private static void CheckSupport(NginxScope scope)
+    {
+        foreach (string name in (string[])["proxy_store", "proxy_pass_trailers"])
+        {
+            if (scope.Find(name) is { Value: not "off" } directive)
+            {
+                throw directive.Error($"\"{name}\" is not supported by Tessera");
+            }
+        }
     }
 
     /// <summary>The sizes must fit each other, as ngx_http_proxy_merge_loc_conf wants it.</summary>
