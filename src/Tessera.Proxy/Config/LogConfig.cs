@@ -52,13 +52,9 @@ public sealed record AccessLogConfig
     /// </summary>
     public int FlushMs { get; init; } = 1_000;
 
-<<<<<<< HEAD
     /// <summary>
     /// 1 to 9 compresses what is written; 0 does not. nginx's access_log … gzip=.
     /// </summary>
-=======
-    /// <summary>1 to 9 compresses what is written; 0 does not. nginx's access_log … gzip=.</summary>
->>>>>>> ngc-next
     public int GzipLevel { get; init; }
 
     /// <summary>Where lines go instead of a file; null for a file.</summary>

@@ -55,13 +55,7 @@ public sealed record ProxyPassConfig
     /// <summary>proxy_hide_header, besides those that are always hidden.</summary>
     public ImmutableArray<string> HiddenFields { get; init; } = [];
 
-<<<<<<< HEAD
-    /// <summary>
-    /// proxy_pass_header: of those that are always hidden, the ones that are not.
-    /// </summary>
-=======
     /// <summary>proxy_pass_header: of what is always hidden, what is not.</summary>
->>>>>>> ngc-next
     public ImmutableArray<string> ShownFields { get; init; } = [];
 
     /// <summary>proxy_ignore_headers: they pass and mean nothing here.</summary>
@@ -79,13 +73,7 @@ public sealed record ProxyPassConfig
     /// <summary>proxy_cookie_flags.</summary>
     public ImmutableArray<CookieFlags> CookieFlags { get; init; } = [];
 
-<<<<<<< HEAD
-    /// <summary>
-    /// proxy_intercept_errors: error_page is asked about answers of 300 and more.
-    /// </summary>
-=======
     /// <summary>proxy_intercept_errors: error_page is asked about 300 and more.</summary>
->>>>>>> ngc-next
     public bool InterceptsErrors { get; init; }
 
     /// <summary>proxy_bind, with variables; null lets the kernel choose.</summary>
@@ -103,19 +91,7 @@ public sealed record ProxyPassConfig
     /// <summary>proxy_ignore_client_abort: the answer is awaited though nobody does.</summary>
     public bool OutlastsClient { get; init; }
 
-<<<<<<< HEAD
-    /// <summary>proxy_pass_trailers.</summary>
-    public bool PassesTrailers { get; init; }
-
-    /// <summary>proxy_store; null keeps no copies.</summary>
-    public StoreConfig? Store { get; init; }
-
-    /// <summary>
-    /// Finds the addresses of names that <see cref="Url"/> gives; null finds none.
-    /// </summary>
-=======
     /// <summary>Finds addresses of names that <see cref="Url"/> gives; null finds none.</summary>
->>>>>>> ngc-next
     public ResolverConfig? Resolver { get; init; }
 }
 

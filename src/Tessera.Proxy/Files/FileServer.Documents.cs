@@ -111,11 +111,7 @@ internal sealed partial class FileServer
 
             if (found.Errno is FileErrno.AccessDenied or FileErrno.NotPermitted)
             {
-<<<<<<< HEAD
                 Tell(exchange, $"open() \"{NameText}\" failed {NginxErrorText.Cause(found.Errno)}");
-=======
-                TellWhy(exchange, FileMatch.OfStatus(403, found.Errno));
->>>>>>> ngc-next
                 return new IndexOutcome(403, IsListing: false);
             }
         }

@@ -261,15 +261,6 @@ internal sealed partial class FileServer
     /// <summary>A line for the person who set the rights or the limits of files.</summary>
     private void TellWhy(Exchange exchange, in FileMatch match)
     {
-<<<<<<< HEAD
-=======
-        if (_shard.ErrorLog.IsNginx)
-        {
-            TellAsNginx(exchange, match);
-            return;
-        }
-
->>>>>>> ngc-next
         if (match.Errno != 0)
         {
             RequestHead head = exchange.Request;

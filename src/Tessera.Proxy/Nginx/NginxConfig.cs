@@ -14,13 +14,9 @@ public sealed record NginxSource(string Prefix, string File, string Globals = ""
     /// <summary>Directives that nginx has and this program has not are warned of only.</summary>
     public bool IsLenient { get; init; }
 
-<<<<<<< HEAD
     /// <summary>
     /// Where errors go unless error_log says; relative to the prefix, or "stderr".
     /// </summary>
-=======
-    /// <summary>Where errors go unless error_log says; relative to the prefix, or "stderr".</summary>
->>>>>>> ngc-next
     public string ErrorLog { get; init; } = StandardError;
 
     /// <summary>Where requests are logged unless access_log says; relative to the prefix.</summary>
@@ -52,11 +48,6 @@ public sealed record NginxProcess
     /// </summary>
     public int ShutdownTimeoutMs { get; init; }
 
-<<<<<<< HEAD
-=======
-    /// <summary>The log of requests that nobody asked for; null where all were.</summary>
-    public string? DefaultAccessLog { get; init; }
->>>>>>> ngc-next
 }
 
 /// <summary>A configuration as it is run.</summary>

@@ -82,12 +82,8 @@ public static class NginxModules
     ];
 
     /// <summary>
-<<<<<<< HEAD
     /// --with-… and --without-…: what of nginx is there, told by the directives that are
     /// understood.
-=======
-    /// --with-… and --without-…: what of nginx is there, told by the directives that are understood.
->>>>>>> ngc-next
     /// </summary>
     public static ImmutableArray<string> ConfigureArguments { get; } =
     [

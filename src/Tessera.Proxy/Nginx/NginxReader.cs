@@ -37,7 +37,6 @@ public static class NginxReader
         }
 
         CoreModule.Warn(main, warnings.Add);
-<<<<<<< HEAD
         ProxyConfig http = HttpModule.Read(main, files, warnings.Add);
         ProxyConfig stream = StreamModule.Read(main, files, warnings.Add);
         return new NginxConfig
@@ -47,12 +46,6 @@ public static class NginxReader
                 Listeners = [.. http.Listeners, .. stream.Listeners],
                 Backends = [.. http.Backends, .. stream.Backends],
                 Variables = Unite(http.Variables, stream.Variables),
-=======
-        return new NginxConfig
-        {
-            Proxy = HttpModule.Read(main, files, warnings.Add) with
-            {
->>>>>>> ngc-next
                 ErrorLogs = LogModule.ReadErrorLogs(main, files) is { IsDefault: false } logs
                     ? logs
                     : [LogModule.DefaultErrorLog(source)],

@@ -101,12 +101,9 @@ internal sealed class RouteFactory
         {
             Logs = config.AccessLogs.IsDefault ? null : _logs.Of(config.AccessLogs),
             ErrorSinks = config.ErrorLogs.IsDefault ? null : _logs.SinksOf(config.ErrorLogs),
-<<<<<<< HEAD
             Stream = config.Stream is null
                 ? null
                 : new StreamRule(config.Stream, backends.Backends),
-=======
->>>>>>> ngc-next
         };
         route.Series = _series.SeriesOf(route.Name, config.Backend ?? "");
         return route;

@@ -107,11 +107,7 @@ internal sealed class AccessLogBuffer : TimerEntry
 
         var path = new ByteWriter(stackalloc byte[MaxPathBytes]);
         template.Write(ref path, exchange);
-<<<<<<< HEAD
         string text = Encoding.UTF8.GetString(path.Written);
         return _log.Target with { Path = text, IsKeptOpen = false };
-=======
-        return _log.Target with { Path = Encoding.UTF8.GetString(path.Written), IsKeptOpen = false };
->>>>>>> ngc-next
     }
 }

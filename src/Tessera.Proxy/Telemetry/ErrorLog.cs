@@ -54,7 +54,6 @@ internal sealed class ErrorLog
         }
     }
 
-<<<<<<< HEAD
     /// <summary>As <see cref="Tell(Exchange, ErrorLevel, string)"/>, and nothing else.</summary>
     public void TellBare(Exchange exchange, ErrorLevel level, string message)
     {
@@ -64,8 +63,6 @@ internal sealed class ErrorLog
         }
     }
 
-=======
->>>>>>> ngc-next
     /// <summary>Whether <see cref="Tell(Exchange, ErrorLevel, string)"/> would write.</summary>
     public bool Takes(Exchange exchange, ErrorLevel level) =>
         SinksOf(exchange, level) is not null;

@@ -2,10 +2,7 @@ using System.Globalization;
 using System.IO.Compression;
 using System.Net.Sockets;
 using System.Text;
-<<<<<<< HEAD
 using Microsoft.Win32.SafeHandles;
-=======
->>>>>>> ngc-next
 
 namespace Tessera.Proxy.Telemetry;
 
@@ -19,11 +16,8 @@ internal sealed class LogFiles : IDisposable
 
     private const int MaxSockets = 64;
 
-<<<<<<< HEAD
     private const int StandardError = 2;
 
-=======
->>>>>>> ngc-next
     private readonly Dictionary<string, FileStream> _open = new(StringComparer.Ordinal);
     private readonly Dictionary<SyslogConfig, Socket> _sockets = [];
     private readonly long _maxBytes;
@@ -52,12 +46,8 @@ internal sealed class LogFiles : IDisposable
 
         if (target.Path.Length == 0)
         {
-<<<<<<< HEAD
             using var handle = new SafeFileHandle(StandardError, ownsHandle: false);
             using var output = new FileStream(handle, FileAccess.Write, bufferSize: 0);
-=======
-            using Stream output = Console.OpenStandardError();
->>>>>>> ngc-next
             output.Write(lines);
             return;
         }

@@ -1,7 +1,4 @@
-<<<<<<< HEAD
 using System.Globalization;
-=======
->>>>>>> ngc-next
 using System.Text;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Forwarding;
@@ -20,7 +17,6 @@ internal static class NginxErrorText
     {
         var text = new StringBuilder();
         text.Append('*').Append(exchange.Client.Serial).Append(' ').Append(message);
-<<<<<<< HEAD
         if (exchange.Route?.Stream is not null)
         {
             return OfStream(text, exchange);
@@ -30,10 +26,6 @@ internal static class NginxErrorText
         text.Append(", server: ").Append(exchange.Server is { } server
             ? Encoding.UTF8.GetString(server.Name)
             : exchange.Route?.Config.Host);
-=======
-        text.Append(", client: ").Append(LogEscape.ToText(exchange.Client.PeerText));
-        text.Append(", server: ").Append(exchange.Route?.Config.Host);
->>>>>>> ngc-next
         RequestHead head = exchange.Request;
         if (head.TargetLength > 0)
         {
@@ -53,7 +45,6 @@ internal static class NginxErrorText
         return text.ToString();
     }
 
-<<<<<<< HEAD
     /// <summary>A line about a connection that is no HTTP.</summary>
     private static string OfStream(StringBuilder text, Exchange exchange)
     {
@@ -86,8 +77,6 @@ internal static class NginxErrorText
             + $", bytes from/to upstream:{received}/{sent}");
     }
 
-=======
->>>>>>> ngc-next
     /// <summary>
     /// What nginx says of an error, and how much it weighs; null for one that it does not tell.
     /// </summary>
@@ -99,11 +88,7 @@ internal static class NginxErrorText
         string? message = error.Kind switch
         {
             ProxyErrorKind.ConnectFailed =>
-<<<<<<< HEAD
                 $"connect() {To(exchange)}failed {Cause(error.Errno)} while connecting to upstream",
-=======
-                $"connect() failed {Cause(error.Errno)} while connecting to upstream",
->>>>>>> ngc-next
             ProxyErrorKind.ConnectTimeout =>
                 "upstream timed out (110: Connection timed out) while connecting to upstream",
             ProxyErrorKind.SendFailed =>
@@ -129,14 +114,11 @@ internal static class NginxErrorText
         return message is not null ? (ErrorLevel.Error, message) : DescribeClient(error.Kind);
     }
 
-<<<<<<< HEAD
     /// <summary>A socket in the file system is named twice.</summary>
     private static string To(Exchange exchange) => exchange.Endpoint is { UnixPath: not null } one
         ? $"to {LogEscape.ToText(one.AddressText)} "
         : "";
 
-=======
->>>>>>> ngc-next
     /// <summary>As nginx writes errno(3): its number, and the words of strerror(3).</summary>
     public static string Cause(int errno) => $"({errno}: {ErrnoText.Of(errno)})";
 

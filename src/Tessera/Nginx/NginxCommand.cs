@@ -63,7 +63,6 @@ internal static class NginxCommand
                 return NginxSignal.Send(signal, config.Process.PidFile, log);
             }
 
-<<<<<<< HEAD
             NginxLogFiles.Open(config);
         }
         catch (NginxConfigException error)
@@ -73,18 +72,6 @@ internal static class NginxCommand
                 await TellSyntaxAsync(parsed, source, caller);
             }
 
-=======
-            if (parsed.IsTest && !parsed.IsQuiet)
-            {
-                await caller.Error.WriteAsync(
-                    $"nginx: the configuration file {source.MainFile} syntax is ok\n");
-            }
-
-            config = config.WithLogsOpened();
-        }
-        catch (NginxConfigException error)
-        {
->>>>>>> ngc-next
             log.Write(ErrorLevel.Emergency, error.Message);
             if (parsed.IsTest)
             {
@@ -94,7 +81,6 @@ internal static class NginxCommand
 
             return ExitCode.Failed;
         }
-<<<<<<< HEAD
 
         // (3) A test, or the real thing, in the background or here.
         if (parsed.IsTest)
@@ -136,38 +122,6 @@ internal static class NginxCommand
         {
             await caller.Error.WriteAsync(
                 $"nginx: the configuration file {source.MainFile} syntax is ok\n");
-=======
-
-        // (3) A test, or the real thing, in the background or here.
-        if (parsed.IsTest)
-        {
-            await TellTestAsync(parsed, source, config, caller);
-            return ExitCode.Ok;
-        }
-
-        return config.Process.IsDaemon && !readiness.IsAwaited
-            ? await NginxBackground.StartAsync(arguments, caller, log)
-            : await new NginxServer(source, log, readiness).RunAsync(config);
-    }
-
-    private static async Task TellTestAsync(
-        NginxArguments parsed, NginxSource source, NginxConfig config, Caller caller)
-    {
-        if (!parsed.IsQuiet)
-        {
-            await caller.Error.WriteAsync(
-                $"nginx: configuration file {source.MainFile} test is successful\n");
-        }
-
-        if (parsed.IsDump)
-        {
-            foreach ((string file, string text) in config.Files)
-            {
-                await caller.Output.WriteAsync($"# configuration file {file}:\n{text}\n");
-            }
-
-            await caller.Output.FlushAsync();
->>>>>>> ngc-next
         }
     }
 

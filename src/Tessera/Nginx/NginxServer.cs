@@ -99,12 +99,8 @@ internal sealed class NginxServer
     {
         try
         {
-<<<<<<< HEAD
             NginxConfig next = NginxReader.Read(_source);
             NginxLogFiles.Open(next);
-=======
-            NginxConfig next = NginxReader.Read(_source).WithLogsOpened();
->>>>>>> ngc-next
             foreach (string warning in next.Warnings)
             {
                 server.Log(ErrorLevel.Warning, warning);
@@ -168,13 +164,9 @@ internal sealed class NginxServer
         }
     }
 
-<<<<<<< HEAD
     /// <summary>
     /// Every request may end, unless there is a limit or a signal to end at once.
     /// </summary>
-=======
-    /// <summary>Every request may end, unless there is a limit or a signal to end at once.</summary>
->>>>>>> ngc-next
     private static async Task DrainAsync(
         ProxyServer server, NginxConfig config, SignalQueue signals)
     {

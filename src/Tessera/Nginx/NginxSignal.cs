@@ -7,13 +7,9 @@ using Tessera.Proxy.Nginx;
 
 namespace Tessera.Nginx;
 
-<<<<<<< HEAD
 /// <summary>
 /// -s: a signal to the process that serves, whose number its file has. Stateless.
 /// </summary>
-=======
-/// <summary>-s: a signal to the process that serves, whose number its file has. Stateless.</summary>
->>>>>>> ngc-next
 internal static class NginxSignal
 {
     private const int MaxDigits = 18;

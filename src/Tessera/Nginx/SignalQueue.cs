@@ -1,9 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Threading.Channels;
-<<<<<<< HEAD
 using Tessera.Linux.Processes;
-=======
->>>>>>> ngc-next
 
 namespace Tessera.Nginx;
 
@@ -29,7 +26,6 @@ internal sealed class SignalQueue : IDisposable
 
     private readonly PosixSignalRegistration[] _registrations;
 
-<<<<<<< HEAD
     public SignalQueue()
     {
         int[] signals = [HangUp, Interrupt, Quit, User1, User2, Terminate, WindowChange];
@@ -39,14 +35,6 @@ internal sealed class SignalQueue : IDisposable
         _registrations = Array.ConvertAll(
             signals, signal => PosixSignalRegistration.Create(NameOf(signal), Take));
     }
-=======
-    public SignalQueue() => _registrations =
-    [
-        // .NET passes numbers that it has no name for on as they are.
-        .. from signal in (int[])[HangUp, Interrupt, Quit, User1, User2, Terminate, WindowChange]
-           select PosixSignalRegistration.Create(NameOf(signal), Take),
-    ];
->>>>>>> ngc-next
 
     public async Task<int> NextAsync() => await _waiting.Reader.ReadAsync();
 
@@ -61,10 +49,7 @@ internal sealed class SignalQueue : IDisposable
         _waiting.Writer.TryWrite(NumberOf(context.Signal));
     }
 
-<<<<<<< HEAD
     /// <summary>.NET passes numbers that it has no name for on as they are.</summary>
-=======
->>>>>>> ngc-next
     private static PosixSignal NameOf(int number) => number switch
     {
         HangUp => PosixSignal.SIGHUP,

@@ -5,12 +5,9 @@ namespace Tessera.Proxy.Nginx;
 /// <summary>What concerns the process as a whole: main and events. Stateless.</summary>
 internal static class CoreModule
 {
-<<<<<<< HEAD
     /// <summary>nginx counts the bytes of a head only; so many fields fit into most.</summary>
     private const int MaxFields = 256;
 
-=======
->>>>>>> ngc-next
     /// <summary>Modules that are files of their own with nginx, and built in here.</summary>
     private static readonly string[] BuiltIn = ["ngx_stream_module"];
 
@@ -36,11 +33,7 @@ internal static class CoreModule
         new("worker_rlimit_nofile", NginxContext.Main) { Kind = ValueKind.Number },
         new("worker_shutdown_timeout", NginxContext.Main) { Kind = ValueKind.Milliseconds },
         new("events", NginxContext.Main, 0, 0) { Block = NginxContext.Events },
-<<<<<<< HEAD
         new("worker_connections", NginxContext.Events),
-=======
-        new("worker_connections", NginxContext.Events) { Kind = ValueKind.Number },
->>>>>>> ngc-next
         new("worker_aio_requests", NginxContext.Events) { Kind = ValueKind.Number },
         new("use", NginxContext.Events),
         new("multi_accept", NginxContext.Events) { Kind = ValueKind.Flag },
@@ -57,7 +50,6 @@ internal static class CoreModule
             CheckMethod(method);
         }
 
-<<<<<<< HEAD
         if (main.FindHere("worker_priority") is { } priority
             && !int.TryParse(priority.Value, out _))
         {
@@ -72,10 +64,6 @@ internal static class CoreModule
             throw limit.Error($"invalid number \"{limit.Value}\"");
         }
 
-=======
-        int reactors = Math.Clamp(ReadWorkers(main), 1, 256);
-        int connections = events.Number("worker_connections", 512);
->>>>>>> ngc-next
         return new ProxyOptions
         {
             MaxHeaderCount = MaxFields,
@@ -98,10 +86,6 @@ internal static class CoreModule
             PidFile = files.Resolve(main.Text("pid", files.Source.PidFile)),
             IsDaemon = main.Flag("daemon", true),
             ShutdownTimeoutMs = main.Milliseconds("worker_shutdown_timeout", 0),
-<<<<<<< HEAD
-=======
-            DefaultAccessLog = files.Resolve(files.Source.AccessLog),
->>>>>>> ngc-next
         };
     }
 
@@ -113,14 +97,11 @@ internal static class CoreModule
             return;
         }
 
-<<<<<<< HEAD
         if (Environment.IsPrivilegedProcess)
         {
             CheckUser(user);
         }
 
-=======
->>>>>>> ngc-next
         warn(Environment.IsPrivilegedProcess
             ? $"the \"user\" directive is ignored: all runs as the user who starts it in "
                 + user.Position
@@ -128,7 +109,6 @@ internal static class CoreModule
                 + $"super-user privileges, ignored in {user.Position}");
     }
 
-<<<<<<< HEAD
     private static void CheckUser(NginxDirective user)
     {
         if (Accounts.FindUser(user.Value) is null)
@@ -143,8 +123,6 @@ internal static class CoreModule
         }
     }
 
-=======
->>>>>>> ngc-next
     private static int ReadWorkers(NginxScope main)
     {
         if (main.FindHere("worker_processes") is not { } workers)
@@ -159,11 +137,7 @@ internal static class CoreModule
 
         return int.TryParse(workers.Value, out int number) && number >= 0
             ? number
-<<<<<<< HEAD
             : throw workers.Error("\"worker_processes\" directive invalid value");
-=======
-            : throw workers.Error("invalid number");
->>>>>>> ngc-next
     }
 
     private static void CheckMethod(NginxDirective method)

@@ -65,11 +65,7 @@ internal static class HttpModule
                     Address = listener.Address,
                     Protocol = ListenerProtocol.Http,
                     Servers = listener.Servers,
-<<<<<<< HEAD
                     AccessLogs = LogsOf(listener.Servers),
-=======
-                    AccessLogs = LogModule.ReadAccessLogs(http, files),
->>>>>>> ngc-next
                 }),
             ],
             Backends = reading.Upstreams.Backends,

@@ -1,8 +1,5 @@
 using System.Collections.Immutable;
-<<<<<<< HEAD
 using Tessera.Proxy.Variables;
-=======
->>>>>>> ngc-next
 
 namespace Tessera.Proxy.Nginx;
 
@@ -36,7 +33,6 @@ internal static class LogModule
     ];
 
     /// <summary>The logs of a location: those of the innermost block that names any.</summary>
-<<<<<<< HEAD
     public static RouteConfig Apply(NginxScope scope, RouteConfig route, HttpReading reading)
     {
         if (scope.Find("open_log_file_cache") is { } cache)
@@ -92,28 +88,6 @@ internal static class LogModule
                 new AccessLogConfig
                 {
                     Path = files.ResolveLog(files.Source.AccessLog),
-=======
-    public static RouteConfig Apply(
-        NginxScope scope, RouteConfig route, HttpReading reading) =>
-        route with
-        {
-            AccessLogs = ReadAccessLogs(scope, reading.Files),
-            ErrorLogs = ReadErrorLogs(scope, reading.Files),
-            TellsMissingFiles = scope.Flag("log_not_found", true),
-        };
-
-    public static ImmutableArray<AccessLogConfig> ReadAccessLogs(
-        NginxScope scope, NginxFiles files)
-    {
-        NginxDirective[] logs = [.. scope.All("access_log")];
-        if (logs.Length == 0)
-        {
-            return
-            [
-                new AccessLogConfig
-                {
-                    Path = files.Resolve(files.Source.AccessLog),
->>>>>>> ngc-next
                     Format = Combined,
                     IsApart = true,
                     FlushMs = 0,
@@ -150,11 +124,7 @@ internal static class LogModule
             var text when text.StartsWith(SyslogParameters.Prefix, StringComparison.Ordinal) =>
                 new ErrorLogConfig(text, level, SyslogParameters.Read(log, text)),
             var text when text.StartsWith(Memory, StringComparison.Ordinal) => null,
-<<<<<<< HEAD
             var text => new ErrorLogConfig(files.ResolveLog(text), level),
-=======
-            var text => new ErrorLogConfig(files.Resolve(text), level),
->>>>>>> ngc-next
         };
     }
 
@@ -193,7 +163,6 @@ internal static class LogModule
         }
 
         bool isSyslog = log.Value.StartsWith(SyslogParameters.Prefix, StringComparison.Ordinal);
-<<<<<<< HEAD
         bool hasVariables = !isSyslog && log.Value.Contains('$');
         (string format, LogEscaping escaping) = FormatOf(log, scope);
         var config = new AccessLogConfig
@@ -201,21 +170,11 @@ internal static class LogModule
             Path = isSyslog ? log.Value
                 : hasVariables ? files.Resolve(log.Value)
                 : files.ResolveLog(log.Value),
-=======
-        (string format, LogEscaping escaping) = ReadFormat(log, scope);
-        var config = new AccessLogConfig
-        {
-            Path = isSyslog ? log.Value : files.Resolve(log.Value),
->>>>>>> ngc-next
             Format = format,
             Escaping = escaping,
             IsApart = true,
             FlushMs = 0,
-<<<<<<< HEAD
             HasVariablePath = hasVariables,
-=======
-            HasVariablePath = !isSyslog && log.Value.Contains('$'),
->>>>>>> ngc-next
             Syslog = isSyslog ? SyslogParameters.Read(log, log.Value) : null,
         };
         bool hasBuffer = false;
@@ -275,11 +234,7 @@ internal static class LogModule
         }
     }
 
-<<<<<<< HEAD
     private static (string Format, LogEscaping Escaping) FormatOf(
-=======
-    private static (string Format, LogEscaping Escaping) ReadFormat(
->>>>>>> ngc-next
         NginxDirective log, NginxScope scope)
     {
         string name = log.Arguments.ElementAtOrDefault(1) ?? "combined";
@@ -290,7 +245,6 @@ internal static class LogModule
         }
 
         NginxDirective? format = top.AllHere("log_format").FirstOrDefault(f => f.Value == name);
-<<<<<<< HEAD
         return format is not null ? ReadFormat(format)
             : name == "combined" ? (Combined, LogEscaping.Text)
             : throw log.Error($"unknown log format \"{name}\"");
@@ -298,15 +252,6 @@ internal static class LogModule
 
     private static (string Format, LogEscaping Escaping) ReadFormat(NginxDirective format)
     {
-=======
-        if (format is null)
-        {
-            return name == "combined"
-                ? (Combined, LogEscaping.Text)
-                : throw log.Error($"unknown log format \"{name}\"");
-        }
-
->>>>>>> ngc-next
         const string Escape = "escape=";
         string[] texts = [.. format.Arguments.Skip(1)];
         var escaping = LogEscaping.Text;
@@ -323,7 +268,6 @@ internal static class LogModule
         }
 
         return (string.Concat(texts), escaping);
-<<<<<<< HEAD
     }
 
     private static void CheckConditions(ImmutableArray<NginxDirective> directives)
@@ -368,7 +312,5 @@ internal static class LogModule
         {
             throw cache.Error("\"open_log_file_cache\" must have \"max\" parameter");
         }
-=======
->>>>>>> ngc-next
     }
 }

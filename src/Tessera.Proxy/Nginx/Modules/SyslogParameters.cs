@@ -78,10 +78,6 @@ internal static class SyslogParameters
         : !tag.All(letter => char.IsAsciiLetterOrDigit(letter) || letter == '_')
             ? throw directive.Error(
                 "syslog \"tag\" only allows alphanumeric characters and underscore")
-<<<<<<< HEAD
-=======
-        : tag.Length == 0 ? throw directive.Error("empty syslog \"tag\"")
->>>>>>> ngc-next
         : tag;
 
     private static EndPoint ReadServer(NginxDirective directive, string text)
@@ -98,14 +94,11 @@ internal static class SyslogParameters
                 address.Address, address.Port == 0 ? DefaultPort : address.Port);
         }
 
-<<<<<<< HEAD
         if (text.Length == 0)
         {
             throw directive.Error("no host in syslog server \"\"");
         }
 
-=======
->>>>>>> ngc-next
         int colon = text.LastIndexOf(':');
         string host = colon < 0 ? text : text[..colon];
         int port = DefaultPort;

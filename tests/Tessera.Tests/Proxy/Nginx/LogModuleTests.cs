@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Shouldly;
 using Tessera.Proxy;
 using Tessera.Proxy.Nginx;
@@ -76,7 +77,8 @@ public sealed class LogModuleTests : IDisposable
         NginxModules.ConfigureArguments.ShouldNotContain("--with-http_dav_module");
     }
 
-    private static IReadOnlyList<AccessLogConfig> AccessLogsOf(ServerConfig server, string path) =>
+    private static ImmutableArray<AccessLogConfig> AccessLogsOf(
+        ServerConfig server, string path) =>
         server.Locations.Single(location => location.Path.Text == path).AccessLogs;
 
     private ServerConfig ReadServer(string http) => Read(http).Proxy.Listeners[0].Servers[0];

@@ -52,7 +52,8 @@ public sealed class LogFilesTests : IDisposable
         using var files = new LogFiles(maxBytes: 0, backups: 0);
         var syslog = new SyslogConfig(server.Client.LocalEndPoint!, 190, "web", HasHostname: false);
         files.Append(new LogTarget("syslog", 0, syslog), "a line\n"u8);
-        UdpReceiveResult received = await server.ReceiveAsync();
+        UdpReceiveResult received = await server.ReceiveAsync(
+            TestContext.Current.CancellationToken);
         Encoding.ASCII.GetString(received.Buffer)
             .ShouldMatch(@"^<190>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d web: a line$");
     }
