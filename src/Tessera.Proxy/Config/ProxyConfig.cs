@@ -24,12 +24,6 @@ public sealed record ProxyConfig
 
     /// <summary>Variables beyond the built-in ones; each name once.</summary>
     public ImmutableArray<VariableConfig> Variables { get; init; } = [];
-
-    /// <summary>
-    /// Where errors are told in nginx's form, unless a route has logs of its own. Empty tells them
-    /// in this program's form to <see cref="ProxyOptions.ErrorLog"/>.
-    /// </summary>
-    public ImmutableArray<ErrorLogConfig> ErrorLogs { get; init; } = [];
 }
 
 /// <summary>How a listener treats the bytes that a client sends first.</summary>

@@ -146,15 +146,6 @@ public sealed record RouteConfig
 
     /// <summary>Null for a route that is no location of a <see cref="ServerConfig"/>.</summary>
     public LocationConfig? Location { get; init; }
-
-    /// <summary>Instead of the listener's; default leaves them, empty writes nothing.</summary>
-    public ImmutableArray<AccessLogConfig> AccessLogs { get; init; }
-
-    /// <summary>Instead of the configuration's; default leaves them.</summary>
-    public ImmutableArray<ErrorLogConfig> ErrorLogs { get; init; }
-
-    /// <summary>A file that does not exist is an error; nginx's log_not_found.</summary>
-    public bool TellsMissingFiles { get; init; } = true;
 }
 
 /// <param name="Value">A text with variables.</param>

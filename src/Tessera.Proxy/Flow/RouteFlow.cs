@@ -164,7 +164,6 @@ internal sealed class RateRule
         LogLevel = config.LogLevel;
         ZoneName = config.Zone;
         IsDryRun = config.IsDryRun;
-        ZoneName = config.Zone;
         Limit = $"limit \"{config.Zone}\"";
         Reason = $"too many requests (limit \"{config.Zone}\")";
     }
@@ -190,8 +189,6 @@ internal sealed class RateRule
 
     public bool IsDryRun { get; }
 
-    public string ZoneName { get; }
-
     /// <summary>The name of the zone, in words.</summary>
     public string Limit { get; }
 
@@ -213,7 +210,6 @@ internal sealed class ConnectionRule
         LogLevel = config.LogLevel;
         ZoneName = config.Zone;
         IsDryRun = config.IsDryRun;
-        ZoneName = config.Zone;
         Reason = $"too many requests at once (limit \"{config.Zone}\")";
     }
 
@@ -230,8 +226,6 @@ internal sealed class ConnectionRule
     public string ZoneName { get; }
 
     public bool IsDryRun { get; }
-
-    public string ZoneName { get; }
 
     public string Reason { get; }
 }

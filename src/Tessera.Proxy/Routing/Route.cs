@@ -146,12 +146,6 @@ internal sealed class Route
     /// <summary>Null when it serves no files as nginx does.</summary>
     public DocumentSite? Documents { get; }
 
-    /// <summary>Instead of the listener's; null leaves them.</summary>
-    public AccessLog[]? Logs { get; init; }
-
-    /// <summary>Instead of the configuration's; null leaves them.</summary>
-    public ErrorSinks? ErrorSinks { get; init; }
-
     /// <summary>Null when host and path alone decide.</summary>
     public RouteConditions? Conditions { get; }
 
