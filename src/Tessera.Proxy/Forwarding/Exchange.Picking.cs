@@ -118,4 +118,25 @@ internal sealed partial class Exchange
         _binding = null;
         _algorithm = default;
     }
+
+    private void AddTry(long nowMs)
+    {
+        if (TryCount == _tries.Length)
+        {
+            Array.Resize(ref _tries, TryCount * 2);
+        }
+
+        _tries[TryCount++] = new Try
+        {
+            Endpoint = Endpoint!,
+            AddressText = Endpoint!.AddressText,
+            IsElsewhere = TakeElsewhere(),
+            StartMs = nowMs,
+            ConnectedMs = -1,
+            HeadMs = -1,
+            EndMs = -1,
+            StartTicks = Trace.IsSampled ? Stopwatch.GetTimestamp() : 0,
+        };
+        BeginMeasure();
+    }
 }

@@ -90,8 +90,14 @@ internal sealed partial class Forwarder
             exchange.NoteHeld(_reactor.NowMs - nowMs);
         }
 
-        // (4) Look again, with every endpoint allowed unless it was merely room that came.
-        if (!isFull)
+        return LookAgain(exchange, reason, result, wasReleased);
+    }
+
+    /// <summary>With every endpoint allowed, unless it was merely room that came.</summary>
+    private ProxyError LookAgain(
+        Exchange exchange, ProxyError reason, SyscallResult result, bool wasReleased)
+    {
+        if (reason.Kind != ProxyErrorKind.AllFull)
         {
             exchange.ForgetTried();
         }
@@ -100,7 +106,7 @@ internal sealed partial class Forwarder
         if (error.IsError && wasReleased)
         {
             // The room that it was told of is another's.
-            backend.ReleaseOne();
+            exchange.Backend.ReleaseOne();
         }
 
         return error;

@@ -39,10 +39,7 @@ internal sealed partial class Forwarder
             pass is not null ? await PreparePassAsync(exchange, pass)
             : exchange.RequestBody.IsComplete ? ProxyError.None
             : await BufferBodyAsync(exchange);
-        if (!error.IsError)
-        {
-            exchange.Backend.RetryBudget.CountRequest(_shard.Number, _reactor.NowMs);
-        }
+        CountRequest(exchange, error);
 
         // The one retry loop: it runs only while nothing has reached the client.
         while (!error.IsError)
@@ -111,6 +108,14 @@ internal sealed partial class Forwarder
         }
 
         return error;
+    }
+
+    private void CountRequest(Exchange exchange, ProxyError error)
+    {
+        if (!error.IsError)
+        {
+            exchange.Backend.RetryBudget.CountRequest(_shard.Number, _reactor.NowMs);
+        }
     }
 
     /// <summary>

@@ -223,9 +223,7 @@ internal readonly record struct VariableName(
         plain.Add("nginx_version", Variable.TesseraVersion);
         plain.Add("upstream_first_byte_time", Variable.UpstreamHeaderTime);
         plain.Add("upstream_session_time", Variable.UpstreamResponseTime);
-        foreach (string name in (string[])["upstream_cache_status", "proxy_protocol_addr",
-            "proxy_protocol_port", "proxy_protocol_server_addr", "proxy_protocol_server_port",
-            "request_body_file"])
+        foreach (string name in (string[])["upstream_cache_status", "request_body_file"])
         {
             plain.Add(name, Variable.Nothing);
         }

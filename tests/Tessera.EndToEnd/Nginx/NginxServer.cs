@@ -66,6 +66,8 @@ public sealed partial class NginxServer : IAsyncDisposable
             .Select(m => int.Parse(m.Groups[1].ValueSpan, CultureInfo.InvariantCulture) + 1)
             .DefaultIfEmpty(0).Max();
         int[] ports = [.. Enumerable.Range(0, count).Select(_ => FreePorts.Next())];
+        int[] listening = [.. ListenMark().Matches(configuration).Select(match =>
+            ports[int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture)])];
         configuration = PortMark().Replace(configuration, match => ports[int.Parse(
             match.Groups[1].ValueSpan, CultureInfo.InvariantCulture)].ToString(
                 CultureInfo.InvariantCulture));
@@ -82,7 +84,7 @@ public sealed partial class NginxServer : IAsyncDisposable
         var server = new NginxServer(prefix, ports, new RunningCommand(start));
         try
         {
-            await server.UntilItListensAsync();
+            await server.UntilItListensAsync(listening);
             return server;
         }
         catch
@@ -162,14 +164,17 @@ public sealed partial class NginxServer : IAsyncDisposable
         Directory.Delete(Prefix, recursive: true);
     }
 
-    private async Task UntilItListensAsync() => await Eventually.HoldsAsync(
-        $"it listens on {string.Join(", ", _ports)}",
+    private async Task UntilItListensAsync(int[] ports) => await Eventually.HoldsAsync(
+        $"it listens on {string.Join(", ", ports)}",
         () => _process.HasExited
             ? throw new InvalidOperationException($"it ended: {_process.Errors}")
-            : File.Exists(Prefix + "nginx.pid") && !Array.Exists(_ports, FreePorts.IsFree));
+            : File.Exists(Prefix + "nginx.pid") && !Array.Exists(ports, FreePorts.IsFree));
 
     [GeneratedRegex("%%PORT_([0-9]+)%%")]
     private static partial Regex PortMark();
+
+    [GeneratedRegex("listen +[^;]*%%PORT_([0-9]+)%%")]
+    private static partial Regex ListenMark();
 
     [GeneratedRegex("(?m)^Date: [^\r\n]*")]
     private static partial Regex DateField();

@@ -186,6 +186,7 @@ public sealed class TutorialTests : IAsyncDisposable
             """);
         (await AskAsync(server, 4)).Distinct().Count().ShouldBe(2);
         await _apps[0].DisposeAsync();
+        _apps.RemoveAt(0);
         (await AskAsync(server, 20)).ShouldAllBe(name => name == "app-1");
         await StartAppAsync(0);
         await Eventually.HoldsAsync(

@@ -83,7 +83,10 @@ internal static class BalanceMethod
 
         string name = directive.Arguments[1];
         byte[] key = SHA256.HashData(Encoding.UTF8.GetBytes("sticky cookie " + name));
-        var sticky = new StickyConfig { Name = name, Key = [.. key], Path = "", IsHttpOnly = false };
+        var sticky = new StickyConfig
+        {
+            Name = name, Key = [.. key], Path = "", IsHttpOnly = false,
+        };
         foreach (string parameter in directive.Arguments.Skip(2))
         {
             string[] pair = parameter.Split('=', 2);

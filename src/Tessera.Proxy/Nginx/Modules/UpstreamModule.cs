@@ -73,7 +73,10 @@ internal sealed class UpstreamModule
                 :
                 [
                     .. UpstreamServer.Resolve(address.Directive, address.Name, address.Port)
-                        .Select(found => new EndpointConfig { Id = found.ToString(), Address = found }),
+                        .Select(found => new EndpointConfig
+                        {
+                            Id = found.ToString(), Address = found,
+                        }),
                 ];
             _backends.Add(name, Finish(new BackendConfig
             {
@@ -132,7 +135,8 @@ internal sealed class UpstreamModule
                 Here(scope, "keepalive_requests", 1_000, NginxValue.Number),
                 Here(scope, "keepalive_time", 3_600_000, NginxValue.Milliseconds),
                 Here(scope, "keepalive_timeout", 60_000, NginxValue.Milliseconds))
-            : throw keepAlive.Error($"invalid value \"{keepAlive.Value}\" in \"keepalive\" directive");
+            : throw keepAlive.Error(
+                $"invalid value \"{keepAlive.Value}\" in \"keepalive\" directive");
     }
 
     private static BackendLimits ReadQueue(NginxScope scope)

@@ -88,7 +88,8 @@ internal static class UpstreamServer
         string name = colon < 0 ? text : text[..colon];
         string port = colon < 0 ? "80" : text[(colon + 1)..];
         return name.Length == 0 ? throw server.Error($"no host in upstream \"{text}\"")
-            : !ushort.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out ushort number)
+            : !ushort.TryParse(
+                port, NumberStyles.None, CultureInfo.InvariantCulture, out ushort number)
                 || number == 0
                 ? throw server.Error($"invalid port in upstream \"{text}\"")
             : (name, port);

@@ -1,4 +1,5 @@
-using System.IO.Enumeration;
+using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Tessera.Proxy.Nginx;
 
@@ -125,7 +126,36 @@ internal sealed class NginxFiles
         !Directory.Exists(folder)
             ? []
             : Directory.EnumerateFileSystemEntries(folder).Where(entry =>
-                FileSystemName.MatchesSimpleExpression(
-                    segment, Path.GetFileName(entry), ignoreCase: false)
+                Regex.IsMatch(Path.GetFileName(entry), ToExpression(segment))
                 && (segment[0] == '.' || Path.GetFileName(entry)[0] != '.'));
+
+    /// <summary>"*", "?" and "[a-z]", "[!a-z]" of glob(7); a "[" without end is itself.</summary>
+    private static string ToExpression(string segment)
+    {
+        var text = new StringBuilder("^");
+        for (int i = 0; i < segment.Length; i++)
+        {
+            int end = segment[i] == '[' && i + 2 < segment.Length
+                ? segment.IndexOf(']', i + 2)
+                : -1;
+            if (end > 0)
+            {
+                string set = segment[(i + 1)..end].Replace("\\", "\\\\", StringComparison.Ordinal)
+                    .Replace("[", "\\[", StringComparison.Ordinal);
+                text.Append('[').Append(set[0] == '!' ? "^" + set[1..] : set).Append(']');
+                i = end;
+            }
+            else
+            {
+                text.Append(segment[i] switch
+                {
+                    '*' => ".*",
+                    '?' => ".",
+                    char letter => Regex.Escape(letter.ToString()),
+                });
+            }
+        }
+
+        return text.Append('$').ToString();
+    }
 }
