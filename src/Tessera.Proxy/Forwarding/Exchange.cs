@@ -177,7 +177,21 @@ internal sealed partial class Exchange
     public List<Endpoint> Tried => _tried;
 
     /// <summary>There may be an endpoint that was not tried yet.</summary>
-    public bool HasUntried => _tried.Count < Backend.Current.Active.Length;
+    public bool HasUntried
+    {
+        get
+        {
+            foreach (Endpoint endpoint in Backend.Current.Active)
+            {
+                if (!_tried.Contains(endpoint))
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
 
     public ReadOnlySpan<Try> Tries => _tries.AsSpan(0, TryCount);
 

@@ -17,6 +17,9 @@ internal sealed partial class Forwarder
 
     private const int MaxExhaustedRestMs = 4_000;
 
+    /// <summary>Longer than a configuration takes to come into force.</summary>
+    private const int MaxReplacementMs = 1_000;
+
     /// <summary>
     /// Called when no endpoint could be picked. Without an error the caller picks again; with one,
     /// the wait was not allowed, or in vain.
@@ -35,7 +38,9 @@ internal sealed partial class Forwarder
 
         if (set.Config.LeavesFailedOut && !(isFull && set.Limits.HoldQueueLength > 0))
         {
-            return NoneIsLeft(exchange, set);
+            return IsBeingReplaced(exchange, set)
+                ? await WaitForNextSetAsync(exchange)
+                : NoneIsLeft(exchange, set);
         }
 
         if (isExhausted && !(set.Config.IsManaged && IsNewsDue(exchange)))
@@ -110,6 +115,28 @@ internal sealed partial class Forwarder
         }
 
         return error;
+    }
+
+    /// <summary>
+    /// Endpoints of it have got their new states, and the next configuration is not in force yet:
+    /// a matter of microseconds, for which no request fails.
+    /// </summary>
+    private bool IsBeingReplaced(Exchange exchange, BackendSet set)
+    {
+        if (exchange.HoldDeadlineMs == 0)
+        {
+            exchange.HoldDeadlineMs = _reactor.NowMs + MaxReplacementMs;
+        }
+
+        return _reactor.NowMs < exchange.HoldDeadlineMs
+            && (exchange.Backend.Current != set
+                || Array.Exists(set.Active, e => e.State != EndpointState.Active));
+    }
+
+    private async ReactorTask<ProxyError> WaitForNextSetAsync(Exchange exchange)
+    {
+        await _reactor.Start(exchange.Wait, IoKind.Wait, [], 0, 0, timeoutMs: 1);
+        return ProxyError.None;
     }
 
     /// <summary>

@@ -60,7 +60,8 @@ internal sealed partial class Origin : IAsyncDisposable
                 serving.Add(ServeAsync(await _listener.AcceptSocketAsync(_end.Token)));
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException)
+        catch (Exception e) when (e is OperationCanceledException or SocketException
+            or InvalidOperationException)
         {
             await Task.WhenAll(serving);
         }
@@ -102,7 +103,8 @@ internal sealed partial class Origin : IAsyncDisposable
                 }
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException)
+        catch (Exception e) when (e is OperationCanceledException or SocketException
+            or InvalidOperationException)
         {
             return;
         }
