@@ -210,6 +210,12 @@ internal sealed partial class FileServer
             return await RefuseInStyleAsync(exchange, reply.Status);
         }
 
+        if (exchange.IsAsking)
+        {
+            exchange.NoteAsked(reply.Status);
+            return ProxyError.None;
+        }
+
         exchange.ModifiedSeconds = file.Status.ModifiedSeconds;
         exchange.AddRouteFields();
         exchange.PrepareFilters(
@@ -364,6 +370,12 @@ internal sealed partial class FileServer
         }
 
         exchange.Status = exchange.StatusOverride > 0 ? exchange.StatusOverride : 200;
+        if (exchange.IsAsking)
+        {
+            exchange.NoteAsked(exchange.Status);
+            return ProxyError.None;
+        }
+
         exchange.AddRouteFields();
         bool isChunked = exchange.Request.MinorVersion == 1 && !exchange.Request.IsSimple
             && exchange.ClientRules is not { SendsChunks: false };
