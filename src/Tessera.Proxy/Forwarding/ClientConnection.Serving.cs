@@ -83,20 +83,13 @@ internal sealed partial class ClientConnection
         var uri = new ByteWriter(escaped.AsSpan(0, MaxReplyBytes));
         UriText.WriteUri(ref uri, text.Written);
         bool fits = !text.HasOverflowed && !uri.HasOverflowed
-            && TrySetLocation(exchange, uri.Written);
+            && exchange.TryAddField("Location"u8, uri.Written);
         Reactor.Buffers.Return(location);
         Reactor.Buffers.Return(escaped);
         if (!fits)
         {
             exchange.Status = 414;
             return RefuseAsync(exchange);
-        }
-
-        if (route.Style is { } style)
-        {
-            exchange.Status = route.Config.Redirect!.Status;
-            return AnswerInStyleAsync(
-                exchange, style, DecideConnection(exchange, isDelimited: true));
         }
 
         return ReplyAsync(exchange, route.Config.Redirect!.Status, Template.Empty, default);
