@@ -62,6 +62,7 @@ internal static class OptionsBinder
                 ? new AccessLogOptions(
                     log.Flag(RuleSchema.Enabled, fallback: true), log.Text("format") ?? "combined")
                 : null,
+            NginxFiles = [.. node.ItemsOf("nginx").Select(TextOf)],
         };
     }
 
