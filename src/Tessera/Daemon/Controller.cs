@@ -183,6 +183,11 @@ internal sealed class Controller : IController, IDisposable
     {
         ProjectEntry? previous = _ingress.Projects.GetValueOrDefault(project.Name);
         ProjectEntry desired = DesiredProject.Merge(project, previous, request);
+        desired = desired with
+        {
+            Fronts = NginxFront.ReadAll(
+                desired.Project, NginxFront.AccessLogIn(_store.FolderOf(desired.Name))),
+        };
         DesiredProject.RefuseProblems(desired);
         DesiredProject.RefuseClaimedAddresses(desired, _ingress.Projects.Values);
         ImmutableArray<Instance> observed = await _engine.ObserveAsync(project.Name, cancellation);
@@ -196,7 +201,8 @@ internal sealed class Controller : IController, IDisposable
             Wait = request.Wait,
             GracePeriod = request.Timeout,
         };
-        foreach (string warning in DesiredProject.Warnings(project))
+        foreach (string warning in DesiredProject.Warnings(project)
+            .Concat(desired.Fronts.SelectMany(front => front.Config!.Warnings)))
         {
             tell(new Progress(ProgressKind.Warning, "", warning));
         }
@@ -213,6 +219,11 @@ internal sealed class Controller : IController, IDisposable
         if (Announce(plan, request.DryRun, tell))
         {
             return;
+        }
+
+        foreach (NginxFront front in desired.Fronts)
+        {
+            front.OpenLogs();
         }
 
         // Listen first: an address that is taken must be known before anything is started. Until

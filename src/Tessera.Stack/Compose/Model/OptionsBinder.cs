@@ -63,6 +63,7 @@ internal static class OptionsBinder
                     log.Flag(RuleSchema.Enabled, fallback: true),
                     log.Template("format") ?? "combined")
                 : null,
+            NginxFiles = [.. node.ItemsOf("nginx").Select(TextOf)],
         };
     }
 
