@@ -458,6 +458,7 @@ internal sealed partial class Exchange
     public void EndTry(int reactor, long nowMs, ProxyError error)
     {
         LastError = error;
+        KeepLearnt(error, nowMs);
         NoteTryEnd(ref _tries[TryCount - 1], nowMs, error);
         if (Upstream is { } upstream)
         {

@@ -143,6 +143,9 @@ internal enum Variable : byte
     UpstreamHttp,
     UpstreamCookie,
 
+    /// <summary>A field of the PROXY protocol's second version.</summary>
+    ProxyProtocolTlv,
+
     /// <summary>A group of the route's expression; its number is the only byte.</summary>
     Group,
 
@@ -166,6 +169,7 @@ internal readonly record struct VariableName(
         ("sent_http_", Variable.SentHttp),
         ("upstream_http_", Variable.UpstreamHttp),
         ("upstream_cookie_", Variable.UpstreamCookie),
+        ("proxy_protocol_tlv_", Variable.ProxyProtocolTlv),
 
         // Trailers are relayed unread.
         ("sent_trailer_", Variable.Nothing),
