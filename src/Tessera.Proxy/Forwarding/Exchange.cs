@@ -17,8 +17,11 @@ namespace Tessera.Proxy.Forwarding;
 /// </summary>
 internal sealed partial class Exchange
 {
-    /// <summary>Of the field lines added to one response.</summary>
+    /// <summary>Of the field lines added to a response that passes as it is.</summary>
     private const int MaxAddedBytes = 4 * 1_024;
+
+    /// <summary>The same where the head is made anew: half of the largest buffer.</summary>
+    private const int MaxMadeBytes = 128 * 1_024;
 
     /// <summary>The most that <see cref="ReplyHeadroom"/> may be, in bytes.</summary>
     public const int MaxReplyHeadroom = ResponseEditor.Headroom + MaxAddedBytes;
@@ -237,7 +240,9 @@ internal sealed partial class Exchange
     public ReadOnlySpan<byte> AddedFields => _addedFields.AsSpan(0, _addedLength);
 
     /// <summary>Lines of so many bytes together can still be added.</summary>
-    public bool HasRoomForFields(int bytes) => _addedLength + bytes <= MaxAddedBytes;
+    public bool HasRoomForFields(int bytes) => _addedLength + bytes <= MaxAdded;
+
+    private int MaxAdded => Server is null ? MaxAddedBytes : MaxMadeBytes;
 
     /// <summary>Bytes to leave free before a response, so that its head can be edited.</summary>
     public int ReplyHeadroom =>
@@ -342,14 +347,16 @@ internal sealed partial class Exchange
     public bool TryAddField(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {
         int length = _addedLength + name.Length + value.Length + 4;
-        if (length > MaxAddedBytes)
+        if (length > MaxAdded)
         {
             return false;
         }
 
         if (length > _addedFields.Length)
         {
-            Array.Resize(ref _addedFields, Math.Max(length, MaxSpareBytes));
+            Array.Resize(
+                ref _addedFields,
+                length <= MaxSpareBytes ? MaxSpareBytes : Math.Max(length, 4 * MaxSpareBytes));
         }
 
         var writer = new ByteWriter(_addedFields.AsSpan(_addedLength));
@@ -510,6 +517,7 @@ internal sealed partial class Exchange
         _reserved?.End();
         _reserved = null;
         Stored?.Release();
+        Store?.Abandon();
         LeaveZones();
         Buffers.Return(Reply);
         Buffers.Return(Piece);

@@ -72,6 +72,12 @@ internal sealed partial class Forwarder
             // (3) To the endpoint, unless it answers instead of reading.
             upstream.Handle.Watch(IoWatch.Readable, upstream.Handle.Write);
             byte[] buffer = PeekUnsent(exchange, isStored, out int start, out int length);
+            if (length == 0)
+            {
+                upstream.Handle.Unwatch();
+                return NotKept(exchange.Stored!);
+            }
+
             SyscallResult sent = await upstream.SendAsync(
                 buffer, start, length, exchange.Limits.SendTimeoutMs);
             upstream.Handle.Unwatch();

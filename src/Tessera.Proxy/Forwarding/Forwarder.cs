@@ -98,6 +98,11 @@ internal sealed partial class Forwarder
                 {
                     error = await RelayReplyAsync(exchange);
                 }
+
+                if (exchange.Store is not null)
+                {
+                    error = await FinishStoreAsync(exchange, error);
+                }
             }
 
             // (7) Done; or another try, or an error reply.
@@ -215,9 +220,7 @@ internal sealed partial class Forwarder
 
         // A route may make a head longer than any buffer of the pool, which takes none back that
         // is not its own.
-        byte[] buffer = bytes <= _reactor.Buffers.RelayBytes
-            ? _reactor.Buffers.Rent(bytes)
-            : GC.AllocateUninitializedArray<byte>(bytes, pinned: true);
+        byte[] buffer = _reactor.Buffers.RentAny(bytes);
         length = RequestWriter.Write(
             head,
             received,
