@@ -201,21 +201,16 @@ internal sealed class Controller : IController, IDisposable
             Wait = request.Wait,
             GracePeriod = request.Timeout,
         };
+        IEnumerable<string> taken = request.DryRun
+            ? PortCheck.FindTaken(desired, _ingress.Projects.Values) : [];
         foreach (string warning in DesiredProject.Warnings(project)
-            .Concat(desired.Fronts.SelectMany(front => front.Config!.Warnings)))
+            .Concat(desired.Fronts.SelectMany(front => front.Config!.Warnings))
+            .Concat(taken))
         {
             tell(new Progress(ProgressKind.Warning, "", warning));
         }
 
         Plan plan = Planner.Up(planRequest);
-        if (request.DryRun)
-        {
-            foreach (string taken in PortCheck.FindTaken(desired, _ingress.Projects.Values))
-            {
-                tell(new Progress(ProgressKind.Warning, "", taken));
-            }
-        }
-
         if (Announce(plan, request.DryRun, tell))
         {
             return;
