@@ -311,6 +311,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
             $"tessera-{number}",
             _createPoller(buffers),
             buffers,
+            _options.BusyPolling && _shards.Length <= Environment.ProcessorCount,
             fault => _errorLog.Write($"a fault in the proxy: {fault}"));
         return new Shard(number, reactor, _options, _connections, _errorLog);
     }
