@@ -6,6 +6,7 @@ using Tessera.Linux.Processes;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Resolving;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Variables;
@@ -64,6 +65,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
     private readonly Shard[] _shards;
     private readonly Reactor[] _reactors;
     private readonly BackendTable _backends;
+    private readonly BackendNames _names;
     private readonly RouteSeriesTable _series;
     private readonly RouteFactory _routes;
     private readonly ErrorLog _errorLog;
@@ -101,6 +103,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
 
         _reactors = Array.ConvertAll(_shards, w => w.Reactor);
         _backends = new BackendTable(_shards, options);
+        _names = new BackendNames(Renew, _errorLog.Write);
         _series = new RouteSeriesTable(_shards.Length);
         _logs = new LogTable(_reactors, _logWriter);
         _routes = new RouteFactory(_series, _logs);
@@ -150,7 +153,8 @@ public sealed partial class ProxyServer : IAsyncDisposable
 
             // (0) Whatever cannot be made ready throws here, and changes nothing.
             using VariableScope.Entered scope = new VariableScope(config.Variables).Enter();
-            PreparedBackends backends = _backends.Prepare(config.Backends);
+            PreparedBackends backends = _backends.Prepare(
+                [.. config.Backends.Select(_names.Expand)]);
             _logs.BeginRound();
             AccessLog[][] logs = [.. config.Listeners.Select(l => _logs.Of(l.AccessLogs))];
             _series.BeginRound();
@@ -162,6 +166,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
             // (1) Backends first: routes point at them.
             _backends.Apply(backends);
             _backendConfigs = config.Backends;
+            _names.Follow(config.Backends);
             AccessLog[] retiredLogs = _logs.EndRound();
             _errorLog.Use(config.ErrorLogs.IsEmpty ? null : _logs.SinksOf(config.ErrorLogs));
 
@@ -405,6 +410,19 @@ public sealed partial class ProxyServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Names of the backend have other addresses than before.</summary>
+    private void Renew(string backend)
+    {
+        lock (_lock)
+        {
+            if (_backendConfigs.FirstOrDefault(config => config.Name == backend) is { } config
+                && _disposal is null)
+            {
+                _backends.Renew(_names.Expand(config));
+            }
+        }
+    }
+
     private async Task EndAsync(TimeSpan limit, CancellationToken cut)
     {
         // (1) Nothing new, and no more questions.
@@ -417,6 +435,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
 
         await Task.WhenAny(Task.WhenAll(_retiring.Values), Task.Delay(
             RetireTimeout, CancellationToken.None));
+        await _names.StopAsync();
         Array.ForEach(_shards, w => w.Reactor.Post(w.BeginClosing));
 
         // (2) What is in flight may end, then it is cut.

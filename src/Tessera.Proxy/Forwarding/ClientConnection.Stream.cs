@@ -4,6 +4,7 @@ using Tessera.Linux.Net;
 using Tessera.Proxy.Access;
 using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Resolving;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Variables;
@@ -182,30 +183,32 @@ internal sealed partial class ClientConnection
 
         // (1) A backend of the configuration, or an address.
         Backend? backend = FindBackend(exchange, rule, out string name);
+        int code = ResolveCode.None;
 
         // (2) A name has to be asked for.
         if (backend is null && name.Length > 0 && rule.Config.Resolver is { } resolver)
         {
-            backend = await _shard.Targets.ResolveAsync(name, resolver, exchange.Wait);
+            (backend, code) = await _shard.Targets.ResolveAsync(name, resolver, exchange.Wait);
         }
 
         if (backend is null)
         {
-            TellUnknown(exchange, name, hasResolver: rule.Config.Resolver is not null);
+            TellUnknown(exchange, name, code);
         }
 
         return backend;
     }
 
-    private void TellUnknown(Exchange exchange, string name, bool hasResolver)
+    /// <param name="code">0 where nobody could be asked.</param>
+    private void TellUnknown(Exchange exchange, string name, int code)
     {
         if (_shard.ErrorLog.IsNginx)
         {
             string host = name[..Math.Max(0, name.LastIndexOf(':'))];
             _shard.ErrorLog.Tell(exchange, ErrorLevel.Error,
                 name.Length == 0 ? "no port in upstream"
-                : hasResolver ? $"{host} could not be resolved (3: Host not found)"
-                : $"no resolver defined to resolve {host}");
+                : code == ResolveCode.None ? $"no resolver defined to resolve {host}"
+                : $"{host} could not be resolved {ResolveCode.Describe(code)}");
         }
         else
         {
@@ -233,6 +236,6 @@ internal sealed partial class ClientConnection
         // A port has no default here.
         bool hasPort = text.Written.LastIndexOf((byte)':') > text.Written.LastIndexOf((byte)']');
         name = hasPort ? Encoding.Latin1.GetString(text.Written) : "";
-        return hasPort ? _shard.Targets.TryFind(name) : null;
+        return hasPort ? _shard.Targets.TryFind(name, rule.Config.Resolver) : null;
     }
 }
