@@ -162,6 +162,12 @@ public sealed partial class ProxyServer : IAsyncDisposable
             [
                 .. config.Listeners.Select(l => _routes.CreateTable(l, backends)),
             ];
+            AccessLog[][] datagramLogs =
+                [.. config.DatagramListeners.Select(l => _logs.Of(l.AccessLogs))];
+            RouteTable[] datagramTables =
+            [
+                .. config.DatagramListeners.Select(l => _routes.CreateTable(l, backends)),
+            ];
 
             // (1) Backends first: routes point at them.
             _backends.Apply(backends);
@@ -203,6 +209,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
                 }
             }
 
+            ApplyDatagrams(config.DatagramListeners, datagramLogs, datagramTables, failures);
             _series.EndRound();
 
             // (4) Logs that nobody writes to any more are written out.
@@ -428,6 +435,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
         // (1) Nothing new, and no more questions.
         _backends.StopProbes();
         CloseInherited();
+        ForEachDatagramSocket(socket => socket.BeginClosing());
         foreach (IPEndPoint address in _listeners.Keys.ToArray())
         {
             Retire(address);
@@ -441,6 +449,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
         // (2) What is in flight may end, then it is cut.
         await WaitUntilIdleAsync(limit, cut);
         Array.ForEach(_shards, w => w.Reactor.Post(w.AbortAll));
+        ForEachDatagramSocket(socket => socket.Retire());
         await WaitUntilIdleAsync(TimeSpan.FromSeconds(1), CancellationToken.None);
 
         // (3) The last lines, then the threads.

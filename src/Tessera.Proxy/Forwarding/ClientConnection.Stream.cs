@@ -25,12 +25,13 @@ internal sealed partial class ClientConnection
     {
         Exchange exchange = BeginExchange();
         exchange.NeedsNewConnection = true;
+        Datagrams?.Begin(exchange);
         exchange.Follow(route);
         if (_shard.ErrorLog.Takes(exchange, ErrorLevel.Information))
         {
             _shard.ErrorLog.TellBare(
                 exchange, ErrorLevel.Information,
-                $"client {Peer} connected to {Listener.Address}");
+                $"{LogPrefix}client {Peer} connected to {Listener.Address}");
         }
 
         // (1) Who is it, and may it?
@@ -58,7 +59,7 @@ internal sealed partial class ClientConnection
         }
 
         // (2) What does it say of itself?
-        if (status == 0 && rule.Config.ReadsClientHello)
+        if (status == 0 && rule.Config.ReadsClientHello && Datagrams is null)
         {
             status = await PrereadAsync(exchange, rule.Config);
         }
@@ -92,7 +93,9 @@ internal sealed partial class ClientConnection
         }
 
         exchange.Backend = backend;
-        return await _shard.Forwarder.RelayStreamAsync(exchange, rule);
+        return Datagrams is null
+            ? await _shard.Forwarder.RelayStreamAsync(exchange, rule)
+            : await _shard.Forwarder.RelayDatagramsAsync(exchange, rule, Datagrams);
     }
 
     /// <summary>0 when nothing forbids it.</summary>
@@ -157,7 +160,11 @@ internal sealed partial class ClientConnection
     {
         byte[] buffer = Reactor.Buffers.Rent(MaxReplyBytes);
         int length = WriteStreamReply(exchange, rule, buffer);
-        if (length > 0)
+        if (Datagrams is not null)
+        {
+            ReplyToPeer(buffer.AsSpan(0, length));
+        }
+        else if (length > 0)
         {
             await Transport.SendAsync(buffer, 0, length, Options.SendTimeoutMs);
         }
