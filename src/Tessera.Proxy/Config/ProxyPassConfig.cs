@@ -129,4 +129,12 @@ public sealed record ResolverConfig
 
     /// <summary>ipv6=on.</summary>
     public bool AsksIPv6 { get; init; } = true;
+
+    /// <summary>The same servers are asked for the same; the time for it may differ.</summary>
+    public bool Equals(ResolverConfig? other) => other is not null
+        && ValidMs == other.ValidMs && AsksIPv4 == other.AsksIPv4 && AsksIPv6 == other.AsksIPv6
+        && Servers.AsSpan().SequenceEqual(other.Servers.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Servers[0], Servers.Length, ValidMs);
 }

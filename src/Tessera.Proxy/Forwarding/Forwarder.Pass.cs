@@ -7,7 +7,9 @@ using Tessera.Proxy.Compression;
 using Tessera.Proxy.Flow;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Resolving;
 using Tessera.Proxy.Routing;
+using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Transports;
 using Tessera.Proxy.Variables;
 
@@ -45,21 +47,36 @@ internal sealed partial class Forwarder
 
         string host = Encoding.UTF8.GetString(exchange.PassHost);
         Backend? backend = exchange.Route!.Backends?.GetValueOrDefault(host)
-            ?? _shard.Targets.TryFind(host);
+            ?? _shard.Targets.TryFind(host, rule.Config.Resolver);
 
         // (2) A name has to be asked for.
+        int code = ResolveCode.None;
         if (backend is null && rule.Config.Resolver is { } resolver)
         {
-            backend = await _shard.Targets.ResolveAsync(host, resolver, exchange.Wait);
+            (backend, code) = await _shard.Targets.ResolveAsync(host, resolver, exchange.Wait);
         }
 
         if (backend is null)
         {
+            TellUnresolved(exchange, host, code);
             return ProxyError.Of(ProxyErrorKind.UnknownHost, ProxyErrorSource.Proxy);
         }
 
         exchange.Backend = backend;
         return await PreparePassBodyAsync(exchange, rule);
+    }
+
+    /// <param name="code">0 where nobody could be asked.</param>
+    private void TellUnresolved(Exchange exchange, string host, int code)
+    {
+        if (_shard.ErrorLog.Takes(exchange, ErrorLevel.Error))
+        {
+            int colon = host.LastIndexOf(':');
+            string name = colon < 0 ? host : host[..colon];
+            _shard.ErrorLog.Tell(exchange, ErrorLevel.Error, code == ResolveCode.None
+                ? $"no resolver defined to resolve {name}"
+                : $"{name} could not be resolved {ResolveCode.Describe(code)}");
+        }
     }
 
     private static bool TryNoteUrl(Exchange exchange, Template template)

@@ -10,6 +10,9 @@ internal sealed record StreamListen(NginxDirective Directive, IPEndPoint Address
     /// <summary>Clients come through a proxy that says who they are.</summary>
     public bool HasProxyProtocol => Directive.Arguments.Contains("proxy_protocol");
 
+    /// <summary>Datagrams instead of connections.</summary>
+    public bool IsDatagram => Directive.Arguments.Contains("udp");
+
     /// <summary>A listen names one address, or as many as its range has ports.</summary>
     /// <exception cref="NginxConfigException">It is no address, or a parameter is none.</exception>
     public static IEnumerable<StreamListen> Read(NginxDirective listen)
@@ -17,6 +20,13 @@ internal sealed record StreamListen(NginxDirective Directive, IPEndPoint Address
         foreach (string parameter in listen.Arguments.Skip(1))
         {
             CheckParameter(listen, parameter);
+        }
+
+        if (listen.Arguments.Contains("udp")
+            && listen.Arguments.FirstOrDefault(IsForConnections) is { } other)
+        {
+            throw listen.Error(
+                $"\"{other.Split('=')[0]}\" parameter is incompatible with \"udp\"");
         }
 
         string text = listen.Value;
@@ -58,12 +68,15 @@ internal sealed record StreamListen(NginxDirective Directive, IPEndPoint Address
     private static NginxConfigException Fault(NginxDirective listen, string what) =>
         listen.Error($"{what} \"{listen.Value}\" of the \"listen\" directive");
 
+    private static bool IsForConnections(string parameter) => parameter.Split('=')[0]
+        is "backlog" or "so_keepalive" or "proxy_protocol" or "ssl" or "fastopen";
+
     private static void CheckParameter(NginxDirective listen, string parameter)
     {
         string[] pair = parameter.Split('=', 2);
         switch (pair[0], pair.ElementAtOrDefault(1))
         {
-            case ("bind" or "reuseport" or "proxy_protocol" or "default_server", null):
+            case ("udp" or "bind" or "reuseport" or "proxy_protocol" or "default_server", null):
                 break;
             case ("backlog", { } backlog)
                 when !int.TryParse(backlog, out int connections) || connections == 0:
@@ -79,9 +92,6 @@ internal sealed record StreamListen(NginxDirective Directive, IPEndPoint Address
                 }
 
                 break;
-            case ("udp", null):
-                throw listen.Error(
-                    "the \"udp\" parameter of \"listen\" is not supported by Tessera");
             case ("ssl", null):
                 throw listen.Error("the \"ssl\" parameter requires ngx_stream_ssl_module");
             default:
