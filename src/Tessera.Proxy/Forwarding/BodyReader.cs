@@ -57,6 +57,18 @@ internal struct BodyReader
         }
     }
 
+    /// <summary>The chunks are over, and the trailer section is not.</summary>
+    public readonly bool IsInTrailers => Framing == BodyFraming.Chunked && _chunks.IsInTrailers;
+
+    /// <summary>As <see cref="Take"/>, of a chunked body up to its trailer section.</summary>
+    public int TakeToTrailers(ReadOnlySpan<byte> data)
+    {
+        ChunkStatus status = _chunks.AdvanceToTrailers(data, out int consumed);
+        Note(status);
+        Taken += consumed;
+        return consumed;
+    }
+
     /// <summary>Bytes of a body of known length that were passed on without being read.</summary>
     public void Skip(int bytes)
     {

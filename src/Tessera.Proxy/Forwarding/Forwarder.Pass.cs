@@ -165,7 +165,7 @@ internal sealed partial class Forwarder
         SetPace(exchange, rule);
         bool isTunnel = head.StatusCode == HttpStatus.SwitchingProtocols;
         bool isCompressed = exchange.IsFiltered;
-        bool knowsChunks = exchange.TakesChunks;
+        bool knowsChunks = exchange.TakesChunks && !exchange.IsReplyBare;
         exchange.AddsChunks = framing == BodyFraming.UntilClose && knowsChunks && !isCompressed
             && !isTunnel;
         bool isDelimited = knowsChunks || framing == BodyFraming.None
@@ -188,8 +188,7 @@ internal sealed partial class Forwarder
 
         int body = isTunnel
             ? behind
-            : exchange.ReplyBody.Take(exchange.Reply.AsSpan(headEnd, behind));
-        exchange.HasExcess = body < behind;
+            : TakePassed(exchange, exchange.Reply, headEnd, behind);
         exchange.BodyBytesSent = body;
         if (chunk == 0)
         {

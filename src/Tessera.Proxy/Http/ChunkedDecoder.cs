@@ -66,6 +66,9 @@ public struct ChunkedDecoder
 
     public readonly bool IsComplete => _state == State.Complete;
 
+    /// <summary>The last chunk is over, and the trailer section is not.</summary>
+    public readonly bool IsInTrailers => _state is >= State.TrailerStart and < State.Complete;
+
     /// <summary>
     /// Data of all chunks that have begun, whether it has come yet or not; never more than
     /// <see cref="long.MaxValue"/>.
@@ -78,27 +81,17 @@ public struct ChunkedDecoder
     /// body after <see cref="ChunkStatus.Complete"/>, and the valid bytes after
     /// <see cref="ChunkStatus.Invalid"/>.
     /// </summary>
-    public ChunkStatus Advance(ReadOnlySpan<byte> data, out int consumed)
-    {
-        consumed = 0;
-        while (consumed < data.Length && _state < State.Complete)
-        {
-            if (_state == State.Data)
-            {
-                consumed += TakeData(data.Length - consumed);
-            }
-            else if (Step(data[consumed]))
-            {
-                consumed++;
-            }
-        }
+    public ChunkStatus Advance(ReadOnlySpan<byte> data, out int consumed) =>
+        Advance(data, State.Complete, out consumed);
 
-        return Status();
-    }
+    /// <summary>As <see cref="Advance(ReadOnlySpan{byte}, out int)"/>, up to the trailer section.</summary>
+    public ChunkStatus AdvanceToTrailers(ReadOnlySpan<byte> data, out int consumed) =>
+        Advance(data, State.TrailerStart, out consumed);
 
     /// <summary>
-    /// As <see cref="Advance"/>, but stops after each run of chunk data, which is
-    /// <paramref name="dataLength"/> bytes from <paramref name="dataStart"/>. After
+    /// As <see cref="Advance(ReadOnlySpan{byte}, out int)"/>, but stops after each run of chunk data, which is
+    /// <paramref name="dataLength"/> bytes from <paramref name="dataStart"/>, and before the trailer
+    /// section. After
     /// <see cref="ChunkStatus.NeedMore"/> call it again with what follows
     /// <paramref name="consumed"/>, until nothing does.
     /// </summary>
@@ -108,7 +101,8 @@ public struct ChunkedDecoder
         consumed = 0;
         dataStart = 0;
         dataLength = 0;
-        while (consumed < data.Length && _state < State.Complete)
+        State end = _state < State.TrailerStart ? State.TrailerStart : State.Complete;
+        while (consumed < data.Length && _state < end)
         {
             if (_state == State.Data)
             {
@@ -119,6 +113,24 @@ public struct ChunkedDecoder
             }
 
             if (Step(data[consumed]))
+            {
+                consumed++;
+            }
+        }
+
+        return Status();
+    }
+
+    private ChunkStatus Advance(ReadOnlySpan<byte> data, State end, out int consumed)
+    {
+        consumed = 0;
+        while (consumed < data.Length && _state < end)
+        {
+            if (_state == State.Data)
+            {
+                consumed += TakeData(data.Length - consumed);
+            }
+            else if (Step(data[consumed]))
             {
                 consumed++;
             }

@@ -11,6 +11,8 @@ public sealed class ResponseHead
     /// <summary>"HTTP/1.1 200", the shortest status line.</summary>
     private const int MinStatusLineLength = 12;
 
+    private const string StatusLineFault = "invalid status line";
+
     private readonly FieldSection _fields;
     private HeadLineReader _lines;
     private bool _hasStatusLine;
@@ -104,7 +106,7 @@ public sealed class ResponseHead
             {
                 if (!ParseStatusLine(bytes, start, end))
                 {
-                    return Fail("invalid status line");
+                    return Fail(StatusLineFault);
                 }
 
                 _hasStatusLine = true;
@@ -119,6 +121,27 @@ public sealed class ResponseHead
                 return Fail(_fields.ErrorReason);
             }
         }
+    }
+
+    /// <summary>
+    /// What was received begins with no status line: a body alone, as HTTP/0.9 has it, to who takes
+    /// it for one.
+    /// </summary>
+    /// <param name="received">As in the last call of <see cref="Parse"/>.</param>
+    internal bool LacksStatusLine(ReadOnlySpan<byte> received)
+    {
+        ReadOnlySpan<byte> protocol = "HTTP/"u8;
+        int length = Math.Min(received.Length, protocol.Length);
+        return !_hasStatusLine
+            && (ErrorReason == StatusLineFault
+                || !received[..length].SequenceEqual(protocol[..length]));
+    }
+
+    /// <summary>It is the head of an HTTP/0.9 response: none, and a status of 200.</summary>
+    internal void BecomeSimple()
+    {
+        Reset();
+        StatusCode = 200;
     }
 
     /// <summary>Forgets the head, so that the next one can be parsed.</summary>

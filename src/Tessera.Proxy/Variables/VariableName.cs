@@ -145,6 +145,7 @@ internal enum Variable : byte
     SentHttp,
     UpstreamHttp,
     UpstreamCookie,
+    UpstreamTrailer,
 
     /// <summary>A group of the route's expression; its number is the only byte.</summary>
     Group,
@@ -170,9 +171,8 @@ internal readonly record struct VariableName(
         ("upstream_http_", Variable.UpstreamHttp),
         ("upstream_cookie_", Variable.UpstreamCookie),
 
-        // Trailers are relayed unread.
+        ("upstream_trailer_", Variable.UpstreamTrailer),
         ("sent_trailer_", Variable.Nothing),
-        ("upstream_trailer_", Variable.Nothing),
     ];
 
     /// <summary>
