@@ -9,6 +9,9 @@ namespace Tessera.Proxy.Forwarding;
 /// <summary>What a request is that is made anew for its backend.</summary>
 internal sealed partial class Exchange
 {
+    /// <summary>Where the fields begin in <see cref="UpstreamTrailers"/>.</summary>
+    public const int TrailersStart = 10;
+
     private byte[] _passUrl = [];
     private int _passUrlLength;
     private int _passHostStart;
@@ -116,7 +119,7 @@ internal sealed partial class Exchange
     public void NoteTrailers(ReadOnlySpan<byte> piece)
     {
         ReadOnlySpan<byte> first = "trailers\r\n"u8;
-        int start = _trailersLength == 0 ? first.Length : _trailersLength;
+        int start = Math.Max(_trailersLength, TrailersStart);
         if (_trailers.Length < start + piece.Length)
         {
             Array.Resize(ref _trailers, Math.Max(MaxSpareBytes, (start + piece.Length) * 2));

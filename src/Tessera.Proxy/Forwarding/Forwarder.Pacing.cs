@@ -78,8 +78,7 @@ internal sealed partial class Forwarder
     {
         // (1) What came with the head.
         int start = exchange.ReplyBodyStart;
-        int length = TakePassed(
-            exchange, exchange.Reply, start, exchange.ReplyEnd - start);
+        int length = TakeBody(exchange, exchange.Reply.AsSpan(start..exchange.ReplyEnd));
         SyscallResult sent = await SendPacedAsync(exchange, exchange.Reply, start, length);
         ReturnReply(exchange);
         if (!sent.IsSuccess)
@@ -135,7 +134,7 @@ internal sealed partial class Forwarder
             // (3) To the client.
             byte[] buffer = upstream.TakeReceived();
             exchange.Store?.Take(buffer.AsSpan(0, received.IntValue));
-            length = TakePassed(exchange, buffer, 0, received.IntValue);
+            length = TakeBody(exchange, buffer.AsSpan(0, received.IntValue));
             sent = await client.SendAsync(buffer, 0, length, exchange.SendTimeoutMs);
             _reactor.Buffers.Return(buffer);
             exchange.BodyBytesSent += client.Sent;
@@ -149,6 +148,13 @@ internal sealed partial class Forwarder
         return ProxyError.None;
     }
 
+    private static int TakeBody(Exchange exchange, ReadOnlySpan<byte> received)
+    {
+        int length = exchange.ReplyBody.Take(received);
+        exchange.HasExcess = length < received.Length;
+        return length;
+    }
+
     /// <summary>
     /// How much to receive with a response's head. What cannot leave soon is not worth a large
     /// buffer.
@@ -158,6 +164,6 @@ internal sealed partial class Forwarder
         int size = exchange.Pacer.IsLimited
             ? _reactor.Buffers.HeadBytes
             : _reactor.Buffers.RelayLength;
-        return size - exchange.ReplyStart - ChunkEnd.Length;
+        return size - exchange.ReplyStart - MaxTailBytes;
     }
 }

@@ -363,7 +363,7 @@ internal sealed partial class Forwarder
             burstBytes += received.IntValue;
             byte[] buffer = upstream.TakeReceived();
             exchange.Store?.Take(buffer.AsSpan(0, received.IntValue));
-            int length = TakePassed(exchange, buffer, 0, received.IntValue);
+            int length = TakeBody(exchange, buffer.AsSpan(0, received.IntValue));
             SyscallResult sent = await client.SendAsync(buffer, 0, length, exchange.SendTimeoutMs);
             _reactor.Buffers.Return(buffer);
             exchange.BodyBytesSent += client.Sent;

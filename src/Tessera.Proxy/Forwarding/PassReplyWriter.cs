@@ -179,7 +179,6 @@ internal static class PassReplyWriter
         Exchange exchange, in HeaderField field, PassRule rule, ReadOnlySpan<byte> reply) =>
         field.Kind is not (HeaderKind.Connection or HeaderKind.KeepAlive
             or HeaderKind.TransferEncoding or HeaderKind.ContentLength or HeaderKind.ContentType)
-        && (field.Kind != HeaderKind.Trailer || rule.Config.PassesTrailers)
         && !(exchange.IsFiltered && field.Kind == HeaderKind.AcceptRanges)
         && !(exchange.LosesValidators && Is(field, reply, "Last-Modified"u8))
         && !(exchange.HasExpiry

@@ -64,6 +64,12 @@ public struct ChunkedDecoder
         Invalid,
     }
 
+    /// <summary>
+    /// Takes what nginx takes from an upstream server: lines that end with LF alone, and spaces
+    /// behind a size. Only for bodies that are not relayed as they are.
+    /// </summary>
+    public bool IsTolerant { get; init; }
+
     public readonly bool IsComplete => _state == State.Complete;
 
     /// <summary>The last chunk is over, and the trailer section is not.</summary>
@@ -81,15 +87,26 @@ public struct ChunkedDecoder
     /// body after <see cref="ChunkStatus.Complete"/>, and the valid bytes after
     /// <see cref="ChunkStatus.Invalid"/>.
     /// </summary>
-    public ChunkStatus Advance(ReadOnlySpan<byte> data, out int consumed) =>
-        Advance(data, State.Complete, out consumed);
+    public ChunkStatus Advance(ReadOnlySpan<byte> data, out int consumed)
+    {
+        consumed = 0;
+        while (consumed < data.Length && _state < State.Complete)
+        {
+            if (_state == State.Data)
+            {
+                consumed += TakeData(data.Length - consumed);
+            }
+            else if (Step(data[consumed]))
+            {
+                consumed++;
+            }
+        }
 
-    /// <summary>As <see cref="Advance(ReadOnlySpan{byte}, out int)"/>, up to the trailer section.</summary>
-    public ChunkStatus AdvanceToTrailers(ReadOnlySpan<byte> data, out int consumed) =>
-        Advance(data, State.TrailerStart, out consumed);
+        return Status();
+    }
 
     /// <summary>
-    /// As <see cref="Advance(ReadOnlySpan{byte}, out int)"/>, but stops after each run of chunk data, which is
+    /// As <see cref="Advance"/>, but stops after each run of chunk data, which is
     /// <paramref name="dataLength"/> bytes from <paramref name="dataStart"/>, and before the trailer
     /// section. After
     /// <see cref="ChunkStatus.NeedMore"/> call it again with what follows
@@ -113,24 +130,6 @@ public struct ChunkedDecoder
             }
 
             if (Step(data[consumed]))
-            {
-                consumed++;
-            }
-        }
-
-        return Status();
-    }
-
-    private ChunkStatus Advance(ReadOnlySpan<byte> data, State end, out int consumed)
-    {
-        consumed = 0;
-        while (consumed < data.Length && _state < end)
-        {
-            if (_state == State.Data)
-            {
-                consumed += TakeData(data.Length - consumed);
-            }
-            else if (Step(data[consumed]))
             {
                 consumed++;
             }
@@ -167,7 +166,9 @@ public struct ChunkedDecoder
             State.SizeStart or State.Size => StepSize(value),
             State.Extension => StepExtension(value),
             State.SizeLF => value == '\n' ? AfterSize() : State.Invalid,
-            State.DataCR => value == '\r' ? State.DataLF : State.Invalid,
+            State.DataCR => value == '\r' ? State.DataLF
+                : IsBareEnd(value) ? State.SizeStart
+                : State.Invalid,
             State.DataLF => value == '\n' ? State.SizeStart : State.Invalid,
             State.EndLF => value == '\n' ? State.Complete : State.Invalid,
             _ => StepTrailer(value),
@@ -210,6 +211,8 @@ public struct ChunkedDecoder
         {
             (byte)'\r' => State.SizeLF,
             (byte)';' => State.Extension,
+            (byte)' ' or (byte)'\t' when IsTolerant => State.Extension,
+            (byte)'\n' when IsTolerant => AfterSize(),
             _ => State.Invalid,
         };
     }
@@ -227,6 +230,11 @@ public struct ChunkedDecoder
         if (value == '\r')
         {
             return State.SizeLF;
+        }
+
+        if (IsBareEnd(value))
+        {
+            return AfterSize();
         }
 
         bool isWithinLimits =
@@ -251,16 +259,20 @@ public struct ChunkedDecoder
         return _state switch
         {
             State.TrailerStart when value == '\r' => State.EndLF,
+            State.TrailerStart when IsBareEnd(value) => State.Complete,
             State.TrailerStart => isToken ? State.TrailerName : State.Invalid,
             State.TrailerName when value == ':' =>
                 IsForbiddenName() ? State.Invalid : State.TrailerValue,
             State.TrailerName => isToken ? State.TrailerName : State.Invalid,
             State.TrailerValue when value == '\r' => State.TrailerLF,
+            State.TrailerValue when IsBareEnd(value) => State.TrailerStart,
             State.TrailerValue => ByteScan.IsControl(value) ? State.Invalid : State.TrailerValue,
             State.TrailerLF => value == '\n' ? State.TrailerStart : State.Invalid,
             _ => State.Invalid,
         };
     }
+
+    private readonly bool IsBareEnd(byte value) => value == '\n' && IsTolerant;
 
     private void MatchName(byte value)
     {

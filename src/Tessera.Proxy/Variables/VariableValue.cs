@@ -233,6 +233,9 @@ internal static class VariableValue
     {
         switch (variable)
         {
+            case Variable.Status when exchange.IsReplyBare:
+                writer.Write("009"u8);
+                break;
             case Variable.Status:
                 WriteStatus(ref writer, exchange.Status);
                 break;
