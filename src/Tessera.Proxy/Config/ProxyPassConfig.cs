@@ -91,6 +91,14 @@ public sealed record ProxyPassConfig
     /// <summary>proxy_ignore_client_abort: the answer is awaited though nobody does.</summary>
     public bool OutlastsClient { get; init; }
 
+    /// <summary>proxy_pass_trailers: fields behind chunks reach the client.</summary>
+    public bool PassesTrailers { get; init; }
+
+    /// <summary>
+    /// early_hints: 103 passes when one of the texts, with variables, is neither empty nor 0.
+    /// </summary>
+    public ImmutableArray<string> EarlyHints { get; init; } = [];
+
     /// <summary>Keeps answers as files; null keeps none.</summary>
     public StoreConfig? Store { get; init; }
 

@@ -164,6 +164,6 @@ internal sealed partial class Forwarder
         int size = exchange.Pacer.IsLimited
             ? _reactor.Buffers.HeadBytes
             : _reactor.Buffers.RelayLength;
-        return size - exchange.ReplyStart - ChunkEnd.Length;
+        return size - exchange.ReplyStart - MaxTailBytes;
     }
 }

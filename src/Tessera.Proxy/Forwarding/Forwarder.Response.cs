@@ -46,6 +46,11 @@ internal sealed partial class Forwarder
         ParseStatus status = head.Parse(
             exchange.Reply.AsSpan(exchange.ReplyStart..exchange.ReplyEnd),
             exchange.Route?.Pass?.Config.MaxHeadBytes ?? _options.MaxHeadBytes);
+        if (status != ParseStatus.Complete && exchange.Route?.Pass is not null)
+        {
+            status = TakeAsBare(exchange, status);
+        }
+
         if (status == ParseStatus.Complete)
         {
             exchange.Client.Listener.Learn(LearntProtocol.Http);
@@ -139,12 +144,19 @@ internal sealed partial class Forwarder
         int start = exchange.ReplyStart;
         int end = start + head.Length;
         exchange.InterimBytes += head.Length;
-        if (exchange.InterimBytes > MaxInterimBytes)
+        if (exchange.InterimBytes
+            > (exchange.Route?.Pass?.Config.MaxHeadBytes ?? MaxInterimBytes))
         {
             return UpstreamFailed(exchange, ProxyErrorKind.InvalidResponse);
         }
 
-        bool isWanted = exchange.Request.MinorVersion == 1 && exchange.Route?.Pass is null
+        if (exchange.Route?.Pass is { } pass)
+        {
+            ProxyError error = await PassHintsAsync(exchange, pass);
+            return error.IsError ? error : DropInterim(exchange, start, end);
+        }
+
+        bool isWanted = exchange.Request.MinorVersion == 1
             && !(head.StatusCode == 100 && exchange.HasContinued);
         if (isWanted)
         {
@@ -168,11 +180,18 @@ internal sealed partial class Forwarder
             }
         }
 
-        // What follows moves to the front, so that any number of interim responses has room.
+        return DropInterim(exchange, start, end);
+    }
+
+    /// <summary>
+    /// What follows moves to the front, so that any number of interim responses has room.
+    /// </summary>
+    private static ProxyError DropInterim(Exchange exchange, int start, int end)
+    {
         int left = exchange.ReplyEnd - end;
         exchange.Reply.AsSpan(end, left).CopyTo(exchange.Reply.AsSpan(start));
         exchange.ReplyEnd = start + left;
-        head.Reset();
+        exchange.Response.Reset();
         return ProxyError.None;
     }
 
@@ -344,8 +363,7 @@ internal sealed partial class Forwarder
             burstBytes += received.IntValue;
             byte[] buffer = upstream.TakeReceived();
             exchange.Store?.Take(buffer.AsSpan(0, received.IntValue));
-            int length = exchange.ReplyBody.Take(buffer.AsSpan(0, received.IntValue));
-            exchange.HasExcess = length < received.IntValue;
+            int length = TakeBody(exchange, buffer.AsSpan(0, received.IntValue));
             SyscallResult sent = await client.SendAsync(buffer, 0, length, exchange.SendTimeoutMs);
             _reactor.Buffers.Return(buffer);
             exchange.BodyBytesSent += client.Sent;
@@ -425,8 +443,14 @@ internal sealed partial class Forwarder
         while (read < exchange.ReplyEnd)
         {
             Span<byte> rest = exchange.Reply.AsSpan(read..exchange.ReplyEnd);
+            bool isTrailer = exchange.ReplyBody.IsInTrailers && exchange.Route?.Pass is not null;
             int taken = exchange.ReplyBody.TakeChunkData(
                 rest, out int dataStart, out int dataLength);
+            if (isTrailer)
+            {
+                exchange.NoteTrailers(rest[..taken]);
+            }
+
             rest.Slice(dataStart, dataLength).CopyTo(exchange.Reply.AsSpan(write));
             write += dataLength;
             read += taken;

@@ -49,7 +49,9 @@ internal static class UpstreamValue
                 WriteSpan(ref writer, one.StartMs, one.EndMs);
                 break;
             case Variable.UpstreamResponseLength:
-                writer.WriteNumber(Math.Max(0, exchange.ReceivedOf(one) - one.HeadBytes));
+                writer.WriteNumber(one.HeadMs < 0
+                    ? 0
+                    : Math.Max(0, exchange.ReceivedOf(one) - one.HeadBytes));
                 break;
             case Variable.UpstreamBytesSent:
                 writer.WriteNumber(exchange.SentOf(one));
