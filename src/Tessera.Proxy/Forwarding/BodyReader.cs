@@ -78,6 +78,7 @@ internal struct BodyReader
     {
         ChunkStatus status = _chunks.Next(data, out int consumed, out start, out length);
         Note(status);
+        Taken += consumed;
         return consumed;
     }
 

@@ -63,13 +63,9 @@ internal sealed partial class ClientConnection
     private async ReactorTask<bool> TryAdmitAsync(Exchange exchange, Route route)
     {
         // (1) A body that is too large is not even begun.
-        if (exchange.IsBodyTooLarge)
+        if (exchange.Server is null && exchange.IsBodyTooLarge)
         {
-            exchange.Counters.Add(LimitKind.BodyTooLarge);
-            TellBodyTooLarge(exchange);
-            _shard.ErrorLog.WriteLimit(ErrorLevel.Error, exchange,
-                $"413, the request's body is too large, {exchange.AnnouncedBodyBytes} bytes");
-            return await RefuseAsync(exchange, 413, "the request's body is too large");
+            return await RefuseTooLargeAsync(exchange);
         }
 
         if (route.Flow is { } flow)
@@ -118,6 +114,16 @@ internal sealed partial class ClientConnection
         return route.AuthRequest is { } question
             ? await TryAskAsync(exchange, route, question, verdict)
             : verdict == GateVerdict.Pass || await DenyAsync(exchange, route.Gate!, verdict);
+    }
+
+    /// <summary>False, always: the request goes no further.</summary>
+    private ReactorTask<bool> RefuseTooLargeAsync(Exchange exchange)
+    {
+        exchange.Counters.Add(LimitKind.BodyTooLarge);
+        TellBodyTooLarge(exchange);
+        _shard.ErrorLog.WriteLimit(ErrorLevel.Error, exchange,
+            $"413, the request's body is too large, {exchange.AnnouncedBodyBytes} bytes");
+        return RefuseAsync(exchange, 413, "the request's body is too large");
     }
 
     /// <summary>False, always: the request goes no further.</summary>
@@ -216,7 +222,8 @@ internal sealed partial class ClientConnection
     private async ReactorTask<bool> RefuseAsync(Exchange exchange, int status, string reason)
     {
         exchange.Status = status;
-        await AnswerAsync(exchange, reason, DecideConnection(exchange, isDelimited: true));
+        await AnswerAsync(exchange, reason, DecideConnection(
+            exchange, isDelimited: true, isPage: true));
         return false;
     }
 

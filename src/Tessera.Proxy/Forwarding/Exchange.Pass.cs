@@ -191,9 +191,14 @@ internal sealed partial class Exchange
     /// </summary>
     public int CarriedBytes { get; private set; }
 
+    /// <summary>It has come to a backend, and was not sent elsewhere since.</summary>
+    public bool IsForwarded { get; private set; }
+
     /// <summary>It comes to a backend, perhaps after it has been to another.</summary>
     public void BeginForwarding()
     {
+        IsForwarded = true;
+        HasReadBody = true;
         _isElsewhere = TryCount > 0;
         LastError = default;
     }
@@ -305,6 +310,7 @@ internal sealed partial class Exchange
         _passUriStart = 0;
         CarriedBytes = 0;
         _isElsewhere = false;
+        IsForwarded = false;
         HasWholeBody = false;
         HasReadBody = false;
         IsReplyBare = false;

@@ -49,9 +49,17 @@ internal sealed partial class Exchange
         return SlotOf(variable).Text;
     }
 
-    public void SetOwn(OwnVariable variable, ReadOnlySpan<byte> text)
+    /// <summary>It was set, and not merely asked for.</summary>
+    public bool HasSet(OwnVariable variable) =>
+        SlotOf(variable) is { IsSet: true } value && value.Variable == variable;
+
+    public void SetOwn(OwnVariable variable, ReadOnlySpan<byte> text) =>
+        Store(variable, text, isSet: true);
+
+    private void Store(OwnVariable variable, ReadOnlySpan<byte> text, bool isSet)
     {
         ref OwnValue value = ref SlotOf(variable);
+        value.IsSet = isSet;
         if (value.Bytes is null || value.Bytes.Length < text.Length)
         {
             value.Bytes = new byte[Math.Max(text.Length, 32)];
@@ -111,7 +119,7 @@ internal sealed partial class Exchange
             bool isDone = !writer.HasOverflowed || size >= MaxValueBytes;
             if (isDone)
             {
-                SetOwn(variable, writer.Written);
+                Store(variable, writer.Written, isSet: false);
             }
 
             ArrayPool<byte>.Shared.Return(rented);
@@ -152,6 +160,7 @@ internal sealed partial class Exchange
         public OwnVariable? Variable;
         public byte[]? Bytes;
         public int Length;
+        public bool IsSet;
 
         public readonly ReadOnlySpan<byte> Text => Bytes.AsSpan(0, Length);
     }

@@ -153,6 +153,9 @@ internal static class VariableValue
             case Variable.RemoteUser:
                 WriteUser(ref writer, FieldText.Find(head, received, "authorization"u8));
                 break;
+            case Variable.ContentLength when exchange.Server is not null && head.IsChunked:
+                WriteChunkedLength(ref writer, exchange);
+                break;
             case Variable.ContentLength:
                 writer.Write(FieldText.Find(head, received, "content_length"u8));
                 break;
@@ -165,6 +168,15 @@ internal static class VariableValue
             default:
                 WriteConfigured(variable, ref writer, exchange);
                 break;
+        }
+    }
+
+    /// <summary>Known once the body has been read, and 0 for one that was thrown away.</summary>
+    private static void WriteChunkedLength(ref ByteWriter writer, Exchange exchange)
+    {
+        if (exchange.RequestBody.IsComplete)
+        {
+            writer.WriteNumber(exchange.HasReadBody ? exchange.RequestBody.AnnouncedBytes : 0);
         }
     }
 
@@ -216,6 +228,9 @@ internal static class VariableValue
                 writer.WriteNumber(exchange.RateOverride >= 0
                     ? exchange.RateOverride
                     : route.Flow?.BytesPerSecond ?? 0);
+                break;
+            case Variable.ProxyHost or Variable.ProxyPort
+                when exchange.Server is not null && !exchange.IsForwarded:
                 break;
             case Variable.ProxyHost when exchange.Route.Pass is not null:
                 writer.Write(exchange.PassHost);
@@ -300,14 +315,7 @@ internal static class VariableValue
     /// <summary>In lower case and without port; <c>$http_host</c> has it as it was sent.</summary>
     private static void WriteHost(ref ByteWriter writer, ReadOnlySpan<byte> host)
     {
-        int colon = host.LastIndexOf((byte)':');
-        if (colon >= 0 && !host[colon..].Contains((byte)']'))
-        {
-            host = host[..colon];
-        }
-
-        host = host.EndsWith("."u8) ? host[..^1] : host;
-        foreach (byte letter in host)
+        foreach (byte letter in HostSyntax.NameOf(host))
         {
             writer.Write(letter is >= (byte)'A' and <= (byte)'Z' ? (byte)(letter | 0x20) : letter);
         }

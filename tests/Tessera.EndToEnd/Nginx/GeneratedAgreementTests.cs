@@ -124,7 +124,7 @@ public sealed partial class GeneratedAgreementTests
     /// <summary>Lines, or fields of a line in the log, that one has and the other has not.</summary>
     private static string Compare(string nginx, string tessera)
     {
-        char end = nginx.Contains('|', StringComparison.Ordinal) ? '|' : '\n';
+        char end = nginx.Contains('\t', StringComparison.Ordinal) ? '\t' : '\n';
         string[] expected = nginx.Split(end);
         string[] actual = tessera.Split(end);
         IEnumerable<string> lines = expected.Length == actual.Length
