@@ -42,9 +42,6 @@ internal sealed partial class Exchange
         : Server is not null && !HasReadBody ? Request.Length - Request.Start
         : Request.Length - Request.Start + RequestBody.Taken;
 
-    /// <summary>The body was for a backend; nginx does not count what is thrown away.</summary>
-    public bool HasReadBody { get; private set; }
-
     /// <summary>32 random hexadecimal digits, the same for the whole request.</summary>
     public ReadOnlySpan<byte> RequestId
     {
@@ -185,7 +182,6 @@ internal sealed partial class Exchange
         _sentHead = [];
         _sentHeadLength = 0;
         _hasRequestId = false;
-        HasReadBody = false;
         IsCut = false;
         HeldMs = -1;
         Counters = null!;

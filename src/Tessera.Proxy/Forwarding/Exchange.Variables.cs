@@ -54,9 +54,9 @@ internal sealed partial class Exchange
         SlotOf(variable) is { IsSet: true } value && value.Variable == variable;
 
     public void SetOwn(OwnVariable variable, ReadOnlySpan<byte> text) =>
-        Store(variable, text, isSet: true);
+        Assign(variable, text, isSet: true);
 
-    private void Store(OwnVariable variable, ReadOnlySpan<byte> text, bool isSet)
+    private void Assign(OwnVariable variable, ReadOnlySpan<byte> text, bool isSet)
     {
         ref OwnValue value = ref SlotOf(variable);
         value.IsSet = isSet;
@@ -119,7 +119,7 @@ internal sealed partial class Exchange
             bool isDone = !writer.HasOverflowed || size >= MaxValueBytes;
             if (isDone)
             {
-                Store(variable, writer.Written, isSet: false);
+                Assign(variable, writer.Written, isSet: false);
             }
 
             ArrayPool<byte>.Shared.Return(rented);

@@ -52,8 +52,8 @@ internal static class UpstreamValue
             case Variable.UpstreamResponseLength:
                 writer.WriteNumber(
                     one.HeadMs < 0 || exchange.Request.Method == HttpMethod.Head
-                    ? 0
-                    : Math.Max(0, exchange.ReceivedOf(one) - one.HeadBytes));
+                        ? 0
+                        : Math.Max(0, exchange.ReceivedOf(one) - one.HeadBytes));
                 break;
             case Variable.UpstreamBytesSent:
                 writer.WriteNumber(exchange.SentOf(one));
