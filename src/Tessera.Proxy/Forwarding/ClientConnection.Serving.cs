@@ -173,8 +173,8 @@ internal sealed partial class ClientConnection
         }
 
         exchange.Status = condition == FileCondition.NotModified ? 304 : exchange.Status;
+        template = exchange.Status == 304 ? Template.Empty : template;
         byte[] text = WriteTemplate(exchange, template, out int length);
-        length = exchange.Status == 304 ? 0 : length;
         return await SendTextAsync(
             exchange, style, text, length,
             type ?? style.TypeOf(exchange.Path),
