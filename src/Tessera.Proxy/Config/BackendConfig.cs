@@ -46,6 +46,9 @@ public sealed record BackendConfig
     /// <summary>As logs and variables of nginx's name it; null is <see cref="Name"/>.</summary>
     public string? Label { get; init; }
 
+    /// <summary>Whose it is; null is the whole configuration's.</summary>
+    public ScopeConfig? Scope { get; init; }
+
     public BalanceAlgorithm Algorithm { get; init; } = BalanceAlgorithm.RoundRobin;
 
     /// <summary>A text with variables, for the hash algorithms.</summary>

@@ -35,7 +35,7 @@ internal readonly record struct ProxyProtocolFields(byte[]? Bytes)
             : default;
     }
 
-    /// <summary>Whether the client's certificate was good: 0, or why not. Null unless said.</summary>
+    /// <summary>Whether the client's certificate was good: 0, or why not.</summary>
     public uint? TlsVerification =>
         Find(Bytes, TlsType) is { Length: >= TlsHeadBytes } tls
             ? BinaryPrimitives.ReadUInt32BigEndian(tls[1..])

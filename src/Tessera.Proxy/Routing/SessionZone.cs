@@ -30,7 +30,7 @@ internal sealed class SessionZone
 
     public int Count => _sessions.Count;
 
-    /// <summary>The name of the session's endpoint; null when it is not known, or expired.</summary>
+    /// <summary>The name of the session's endpoint; null when there is none.</summary>
     public byte[]? Find(ReadOnlySpan<byte> key, long nowMs)
     {
         if (key.Length > MaxKeyBytes)

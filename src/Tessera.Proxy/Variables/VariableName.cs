@@ -39,8 +39,11 @@ internal enum Variable : byte
     RequestId,
     RequestCompletion,
 
-    /// <summary>Empty unless the whole body came with the head.</summary>
+    /// <summary>Empty unless the whole body is in memory.</summary>
     RequestBody,
+
+    /// <summary>Name of the file that has the body.</summary>
+    RequestBodyFile,
     RequestFilename,
     Uri,
     Args,
@@ -227,10 +230,7 @@ internal readonly record struct VariableName(
         plain.Add("nginx_version", Variable.TesseraVersion);
         plain.Add("upstream_first_byte_time", Variable.UpstreamHeaderTime);
         plain.Add("upstream_session_time", Variable.UpstreamResponseTime);
-        foreach (string name in (string[])["upstream_cache_status", "request_body_file"])
-        {
-            plain.Add(name, Variable.Nothing);
-        }
+        plain.Add("upstream_cache_status", Variable.Nothing);
 
         return plain;
     }

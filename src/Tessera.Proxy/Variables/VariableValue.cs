@@ -119,8 +119,11 @@ internal static class VariableValue
             case Variable.RequestCompletion:
                 writer.Write(exchange.IsAnswered ? "OK"u8 : default);
                 break;
-            case Variable.RequestBody when exchange.RequestBody.IsComplete && !exchange.IsStreamed:
-                writer.Write(received.Slice(head.Length, exchange.BodyInBuffer));
+            case Variable.RequestBody:
+                exchange.WriteBody(ref writer);
+                break;
+            case Variable.RequestBodyFile when exchange.Stored is { IsInFile: true } stored:
+                writer.Write(stored.FilePath);
                 break;
             case Variable.Uri:
                 writer.Write(exchange.Path);

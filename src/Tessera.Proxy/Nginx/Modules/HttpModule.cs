@@ -33,7 +33,7 @@ internal static class HttpModule
         var reading = new HttpReading
         {
             Files = files,
-            Upstreams = new UpstreamModule(http),
+            Upstreams = new UpstreamModule(http, files.Source),
             Variables = new NginxVariables(),
             Warn = warn,
         };

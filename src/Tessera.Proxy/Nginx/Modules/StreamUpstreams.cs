@@ -20,10 +20,14 @@ internal sealed class StreamUpstreams
 
     private readonly Dictionary<string, BackendConfig> _unnamed = new(StringComparer.Ordinal);
 
+    private readonly NginxSource _source;
+
     /// <param name="stream">The stream block.</param>
+    /// <param name="source">Knows hosts that are not asked for.</param>
     /// <exception cref="NginxConfigException">The first thing that is wrong in one.</exception>
-    public StreamUpstreams(NginxScope stream)
+    public StreamUpstreams(NginxScope stream, NginxSource source)
     {
+        _source = source;
         foreach (NginxDirective upstream in stream.AllHere("upstream"))
         {
             if (!_named.TryAdd(upstream.Value, Read(upstream, stream)))
@@ -72,7 +76,7 @@ internal sealed class StreamUpstreams
         return name;
     }
 
-    private static BackendConfig Read(NginxDirective upstream, NginxScope stream)
+    private BackendConfig Read(NginxDirective upstream, NginxScope stream)
     {
         NginxScope scope = stream.Within(upstream, NginxContext.StreamUpstream);
         foreach (NginxDirective server in scope.AllHere("server"))
@@ -85,7 +89,7 @@ internal sealed class StreamUpstreams
 
         BackendConfig config = UpstreamServer.ReadAll(
             upstream, scope, BalanceMethod.Apply(scope, NewBackend(upstream.Value)),
-            hasDefaultPort: false);
+            _source, hasDefaultPort: false);
         if (config.Endpoints.IsEmpty && config.Names.IsEmpty)
         {
             throw upstream.Error("no servers are inside upstream");
@@ -114,6 +118,7 @@ internal sealed class StreamUpstreams
         config with
         {
             Endpoints = endpoints.Length == 1 && config.Names.IsEmpty
+                && endpoints[0].Address is not HostEndPoint
                 ? [endpoints[0] with { MaxFails = 0 }]
                 :
                 [
@@ -124,7 +129,7 @@ internal sealed class StreamUpstreams
                 ],
         };
 
-    private static EndpointConfig[] ReadAddress(NginxDirective pass)
+    private EndpointConfig[] ReadAddress(NginxDirective pass)
     {
         string text = pass.Value;
         CheckAddress(pass, text);
@@ -136,7 +141,7 @@ internal sealed class StreamUpstreams
         int colon = text.LastIndexOf(':');
         return
         [
-            .. UpstreamServer.Resolve(pass, text[..colon], text[(colon + 1)..]).Select(
+            .. UpstreamServer.Resolve(pass, text[..colon], text[(colon + 1)..], _source).Select(
                 found => new EndpointConfig
                 {
                     Id = found.ToString(), Address = found, MaxFails = 1,

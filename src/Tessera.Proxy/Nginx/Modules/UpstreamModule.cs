@@ -13,8 +13,12 @@ internal sealed class UpstreamModule
     private readonly Dictionary<string, BackendConfig> _backends =
         new(StringComparer.OrdinalIgnoreCase);
 
-    public UpstreamModule(NginxScope http)
+    private readonly NginxSource _source;
+
+    /// <param name="source">Knows hosts that are not asked for.</param>
+    public UpstreamModule(NginxScope http, NginxSource source)
     {
+        _source = source;
         foreach (NginxDirective upstream in http.AllHere("upstream"))
         {
             NginxScope scope = http.Within(upstream, Upstream);
@@ -72,7 +76,8 @@ internal sealed class UpstreamModule
                 ? [UpstreamServer.OfPath(path)]
                 :
                 [
-                    .. UpstreamServer.Resolve(address.Directive, address.Name, address.Port)
+                    .. UpstreamServer
+                        .Resolve(address.Directive, address.Name, address.Port, _source)
                         .Select(found => new EndpointConfig
                         {
                             Id = found.ToString(), Address = found,
@@ -90,7 +95,7 @@ internal sealed class UpstreamModule
         return name;
     }
 
-    private static BackendConfig Read(NginxDirective upstream, NginxScope scope)
+    private BackendConfig Read(NginxDirective upstream, NginxScope scope)
     {
         var config = new BackendConfig
         {
@@ -99,7 +104,8 @@ internal sealed class UpstreamModule
             KeepAlive = ReadKeepAlive(scope),
         };
         config = UpstreamServer.ReadAll(
-            upstream, scope, BalanceMethod.Apply(scope, config), hasDefaultPort: true);
+            upstream, scope, BalanceMethod.Apply(scope, config), _source,
+            hasDefaultPort: true);
         if (config.Endpoints.All(endpoint => endpoint.IsBackup)
             && config.Names.All(name => name.Common.IsBackup))
         {
@@ -119,6 +125,7 @@ internal sealed class UpstreamModule
         return config with
         {
             Endpoints = endpoints.Length == 1 && config.Names.IsEmpty
+                && endpoints[0].Address is not HostEndPoint
                 ? [endpoints[0] with { MaxFails = 0 }]
                 :
                 [

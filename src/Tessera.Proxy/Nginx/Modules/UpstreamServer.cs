@@ -12,7 +12,7 @@ internal static class UpstreamServer
 
     /// <summary>One endpoint for each address of the name.</summary>
     public static IEnumerable<EndpointConfig> Read(
-        NginxDirective server, BalanceAlgorithm algorithm)
+        NginxDirective server, BalanceAlgorithm algorithm, NginxSource source)
     {
         EndpointConfig common = ReadCommon(server, algorithm);
         string text = server.Value;
@@ -30,7 +30,7 @@ internal static class UpstreamServer
         }
 
         (string name, string port) = Split(server, text);
-        return Resolve(server, name, port).Select(address => common with
+        return Resolve(server, name, port, source).Select(address => common with
         {
             Id = address.ToString(),
             Address = address,
@@ -43,7 +43,8 @@ internal static class UpstreamServer
     /// </summary>
     /// <param name="hasDefaultPort">A port need not be written.</param>
     public static BackendConfig ReadAll(
-        NginxDirective upstream, NginxScope scope, BackendConfig config, bool hasDefaultPort)
+        NginxDirective upstream, NginxScope scope, BackendConfig config, NginxSource source,
+        bool hasDefaultPort)
     {
         var endpoints = ImmutableArray.CreateBuilder<EndpointConfig>();
         var names = ImmutableArray.CreateBuilder<NamedEndpointsConfig>();
@@ -55,7 +56,7 @@ internal static class UpstreamServer
             }
             else
             {
-                endpoints.AddRange(Read(server, config.Algorithm));
+                endpoints.AddRange(Read(server, config.Algorithm, source));
             }
         }
 
@@ -145,13 +146,19 @@ internal static class UpstreamServer
 
     /// <summary>All addresses of a name, or the address that it is.</summary>
     /// <exception cref="NginxConfigException">There is none.</exception>
-    public static IPEndPoint[] Resolve(NginxDirective directive, string name, string port)
+    public static IPEndPoint[] Resolve(
+        NginxDirective directive, string name, string port, NginxSource? source = null)
     {
         int number = int.Parse(port, CultureInfo.InvariantCulture);
         if (IPAddress.TryParse(name.Trim('[', ']'), out IPAddress? address)
             && (name.StartsWith('[') || address.AddressFamily == AddressFamily.InterNetwork))
         {
             return [new IPEndPoint(address, number)];
+        }
+
+        if (source is not null && IsKnown(directive, name, number, source))
+        {
+            return [new HostEndPoint(name, number)];
         }
 
         try
@@ -164,6 +171,19 @@ internal static class UpstreamServer
         catch (Exception e) when (e is SocketException or ArgumentException)
         {
             throw NotFound(directive, name);
+        }
+    }
+
+    private static bool IsKnown(
+        NginxDirective directive, string name, int port, NginxSource source)
+    {
+        try
+        {
+            return source.KnowsHost?.Invoke(name, port) == true;
+        }
+        catch (NginxConfigException fault)
+        {
+            throw directive.Error(fault.Message);
         }
     }
 
