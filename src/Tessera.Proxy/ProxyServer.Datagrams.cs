@@ -13,7 +13,9 @@ public sealed partial class ProxyServer
 {
     private readonly Dictionary<IPEndPoint, OpenDatagrams> _datagrams = [];
 
-    /// <summary>Those that stay get their routes swapped, the others are opened or closed.</summary>
+    /// <summary>
+    /// Those that stay get their routes swapped, the others are opened or closed.
+    /// </summary>
     private void ApplyDatagrams(
         ImmutableArray<ListenerConfig> configs, AccessLog[][] logs, RouteTable[] tables,
         ImmutableArray<ListenFailure>.Builder failures)

@@ -10,7 +10,9 @@ namespace Tessera.Proxy.Forwarding;
 /// <summary>How a session ended.</summary>
 internal enum DatagramEnd : byte
 {
-    /// <summary>Everything that was expected has come, or nothing was and the time is over.</summary>
+    /// <summary>
+    /// Everything that was expected has come, or nothing was and the time is over.
+    /// </summary>
     Done,
 
     /// <summary>The endpoint has not sent as much as was expected.</summary>

@@ -38,13 +38,15 @@ internal sealed class BackendNames
         var endpoints = new List<EndpointConfig>();
         for (int i = 0; i <= config.Endpoints.Length; i++)
         {
-            foreach (NamedEndpointsConfig name in config.Names.Where(name => name.Before == i))
+            bool isEnd = i == config.Endpoints.Length;
+            foreach (NamedEndpointsConfig name in config.Names.Where(
+                name => name.Before == i || (isEnd && name.Before > i)))
             {
                 endpoints.AddRange(FoundOf(NameKey.Of(config, name)).Select(
                     found => EndpointOf(name, found)));
             }
 
-            if (i < config.Endpoints.Length)
+            if (!isEnd)
             {
                 endpoints.Add(config.Endpoints[i]);
             }

@@ -23,6 +23,12 @@ internal sealed class FrontBuilder(
         from served in front.ListenersOf(entry)
         select served.Listener with { Address = served.Address, Scope = ScopeOf(entry, front) };
 
+    /// <summary>At the addresses of the files.</summary>
+    public IEnumerable<ListenerConfig> DatagramListeners() =>
+        from front in entry.Fronts
+        from listener in front.Config!.Proxy.DatagramListeners
+        select listener with { Scope = ScopeOf(entry, front) };
+
     public IEnumerable<BackendConfig> Backends() =>
         from front in entry.Fronts
         from backend in front.Config!.Proxy.Backends

@@ -89,7 +89,7 @@ internal sealed class StreamUpstreams
 
         BackendConfig config = UpstreamServer.ReadAll(
             upstream, scope, BalanceMethod.Apply(scope, NewBackend(upstream.Value)),
-            hasDefaultPort: false, _source);
+            _source, hasDefaultPort: false);
         if (config.Endpoints.IsEmpty && config.Names.IsEmpty)
         {
             throw upstream.Error("no servers are inside upstream");

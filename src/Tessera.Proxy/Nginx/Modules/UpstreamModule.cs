@@ -104,7 +104,8 @@ internal sealed class UpstreamModule
             KeepAlive = ReadKeepAlive(scope),
         };
         config = UpstreamServer.ReadAll(
-            upstream, scope, BalanceMethod.Apply(scope, config), hasDefaultPort: true, _source);
+            upstream, scope, BalanceMethod.Apply(scope, config), _source,
+            hasDefaultPort: true);
         if (config.Endpoints.All(endpoint => endpoint.IsBackup)
             && config.Names.All(name => name.Common.IsBackup))
         {

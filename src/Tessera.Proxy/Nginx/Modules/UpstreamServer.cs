@@ -43,11 +43,8 @@ internal static class UpstreamServer
     /// </summary>
     /// <param name="hasDefaultPort">A port need not be written.</param>
     public static BackendConfig ReadAll(
-        NginxDirective upstream,
-        NginxScope scope,
-        BackendConfig config,
-        bool hasDefaultPort,
-        NginxSource source)
+        NginxDirective upstream, NginxScope scope, BackendConfig config, NginxSource source,
+        bool hasDefaultPort)
     {
         var endpoints = ImmutableArray.CreateBuilder<EndpointConfig>();
         var names = ImmutableArray.CreateBuilder<NamedEndpointsConfig>();
