@@ -61,6 +61,9 @@ public sealed record ListenerConfig
 
     public ListenerProtocol Protocol { get; init; } = ListenerProtocol.Auto;
 
+    /// <summary>How its sockets are made.</summary>
+    public ListenConfig Sockets { get; init; } = ListenConfig.Default;
+
     /// <summary>
     /// The order matters only among regular expressions and among routes that differ in conditions
     /// alone; a TCP listener uses the first route.

@@ -17,7 +17,7 @@ internal static class ProxyProtocolLine
         var writer = new ByteWriter(destination);
         ClientConnection client = exchange.Client;
         InternetAddress peer = exchange.Peer;
-        if (peer.Family == 0)
+        if (peer.Family == 0 || peer.IsUnix || client.Listener.Address is PathEndPoint)
         {
             writer.Write("PROXY UNKNOWN\r\n"u8);
             return writer.Length;

@@ -19,8 +19,9 @@ internal static class RealIpModule
             {
                 RealIp = new RealIpConfig(
                     [
-                        .. trusted.Where(from => from.Value != "unix:").Select(from =>
-                            new AddressRule(true, NetworkText.Read(from, from.Value))),
+                        .. trusted.Select(from => from.Value == "unix:"
+                            ? new AddressRule(true, null) { IsUnix = true }
+                            : new AddressRule(true, NetworkText.Read(from, from.Value))),
                     ],
                     scope.Text("real_ip_header", "X-Real-IP").ToLowerInvariant()
                         .Replace('-', '_'),

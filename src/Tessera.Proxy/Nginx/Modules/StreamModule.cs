@@ -70,6 +70,7 @@ internal static class StreamModule
                 {
                     Address = listen.Address,
                     Protocol = ListenerProtocol.Tcp,
+                    Sockets = listen.Sockets,
                     Routes =
                     [
                         route with
@@ -188,10 +189,9 @@ internal static class StreamModule
             return [new AddressRule(IsAllowed: true, network)];
         }
 
-        // Connections over sockets in the file system do not come here.
         if (text == "unix:")
         {
-            return [];
+            return [new AddressRule(IsAllowed: true, Network: null) { IsUnix = true }];
         }
 
         try
@@ -237,6 +237,11 @@ internal static class StreamModule
         if (text == "all")
         {
             return new AddressRule(isAllowed, Network: null);
+        }
+
+        if (text == "unix:")
+        {
+            return new AddressRule(isAllowed, Network: null) { IsUnix = true };
         }
 
         if (IPNetwork.TryParse(text, out IPNetwork network))
