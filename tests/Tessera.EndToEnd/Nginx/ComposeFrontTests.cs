@@ -87,10 +87,10 @@ public sealed class ComposeFrontTests
         await project.UpAsync();
         (await AskAsync(port)).Status.ShouldBe(200);
 
-        project.Write(FileOf(80, "bad;s"), "servers/one.conf");
+        project.Write(FileOf(80, "bad"), "servers/one.conf");
         CommandResult broken = await project.RunAsync("up", "-d");
         broken.ShouldExitWith(2);
-        broken.Errors.ShouldContain("nginx: [emerg] unknown directive \"s\" in "
+        broken.Errors.ShouldContain("nginx: [emerg] unknown directive \"bad\" in "
             + Path.Combine(project.Folder, "servers/one.conf") + ":3");
         (await AskAsync(port)).Status.ShouldBe(200);
 
