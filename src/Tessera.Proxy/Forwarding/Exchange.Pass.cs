@@ -40,6 +40,13 @@ internal sealed partial class Exchange
     /// </summary>
     public ReadOnlySpan<byte> UpstreamTrailers => _trailers.AsSpan(0, _trailersLength);
 
+    /// <summary>What its client is too slow for may wait in <see cref="Spool"/>.</summary>
+    public bool MaySpool { get; set; }
+
+    /// <summary>What came of the answer and has not left yet; null until something had to wait.
+    /// </summary>
+    public ReplySpool? Spool { get; set; }
+
     /// <summary>A copy of the answer that becomes a file; null for none.</summary>
     public ReplyStore? Store { get; set; }
 
@@ -318,6 +325,9 @@ internal sealed partial class Exchange
         _trailersLength = 0;
         Store?.Abandon();
         Store = null;
+        Spool?.Close();
+        Spool = null;
+        MaySpool = false;
         SkipsBody = false;
         AddsChunks = false;
     }

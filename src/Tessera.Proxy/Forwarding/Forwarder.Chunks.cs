@@ -64,7 +64,8 @@ internal sealed partial class Forwarder
                 await _reactor.Yield(upstream.Handle.Read);
             }
 
-            if (!TryWatchClient(exchange, ref error))
+            error = exchange.Spool is null ? error : await MakeWayAsync(exchange);
+            if (error.IsError || !TryWatchClient(exchange, ref error))
             {
                 return error;
             }

@@ -174,6 +174,7 @@ internal sealed partial class Forwarder
 
         PassFilters.Prepare(exchange, rule, framing);
         SetPace(exchange, rule);
+        DecideSpooling(exchange, rule);
         bool isTunnel = head.StatusCode == HttpStatus.SwitchingProtocols;
         bool isCompressed = exchange.IsFiltered;
         bool knowsChunks = exchange.TakesChunks && !exchange.IsReplyBare;

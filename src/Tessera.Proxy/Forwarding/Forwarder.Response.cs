@@ -274,20 +274,28 @@ internal sealed partial class Forwarder
             && exchange.Client.ClosesAtOnce;
         return isLast
             ? client.SendMoreAsync(
-                exchange.Reply, exchange.ReplyStart, length, exchange.SendTimeoutMs)
+                exchange.Reply, exchange.ReplyStart, length, SendTimeoutOf(exchange))
             : client.SendAsync(
-                exchange.Reply, exchange.ReplyStart, length, exchange.SendTimeoutMs);
+                exchange.Reply, exchange.ReplyStart, length, SendTimeoutOf(exchange));
     }
 
-    private static ProxyError NoteReplySent(Exchange exchange, SyscallResult sent, int length)
+    private ProxyError NoteReplySent(Exchange exchange, SyscallResult sent, int length)
     {
         if (sent.IsSuccess)
         {
             return ProxyError.None;
         }
 
-        int lost = length - exchange.Client.Transport.Sent;
+        int sentBytes = exchange.Client.Transport.Sent;
+        int lost = length - sentBytes;
         exchange.BodyBytesSent = Math.Max(0, exchange.BodyBytesSent - lost);
+        if (exchange.MaySpool && sent.Errno == Errno.TimedOut
+            && TrySpool(
+                exchange, exchange.Reply.AsSpan(exchange.ReplyStart + sentBytes, lost)))
+        {
+            return ProxyError.None;
+        }
+
         return ClientSendFailed(sent);
     }
 
@@ -342,6 +350,12 @@ internal sealed partial class Forwarder
                 await _reactor.Yield(upstream.Handle.Read);
             }
 
+            error = exchange.Spool is null ? error : await MakeWayAsync(exchange);
+            if (error.IsError)
+            {
+                return error;
+            }
+
             if (!TryWatchClient(exchange, ref error))
             {
                 return error;
@@ -364,9 +378,18 @@ internal sealed partial class Forwarder
             byte[] buffer = upstream.TakeReceived();
             exchange.Store?.Take(buffer.AsSpan(0, received.IntValue));
             int length = TakeBody(exchange, buffer.AsSpan(0, received.IntValue));
-            SyscallResult sent = await client.SendAsync(buffer, 0, length, exchange.SendTimeoutMs);
+            SyscallResult sent;
+            if (exchange.MaySpool)
+            {
+                sent = await SendPieceAsync(exchange, buffer, 0, length);
+            }
+            else
+            {
+                sent = await client.SendAsync(buffer, 0, length, exchange.SendTimeoutMs);
+                exchange.BodyBytesSent += client.Sent;
+            }
+
             _reactor.Buffers.Return(buffer);
-            exchange.BodyBytesSent += client.Sent;
             if (!sent.IsSuccess)
             {
                 return ClientSendFailed(sent);
@@ -414,8 +437,10 @@ internal sealed partial class Forwarder
             }
 
             start = 0;
-            ProxyError error = ProxyError.None;
-            if (!TryWatchClient(exchange, ref error))
+            ProxyError error = exchange.Spool is null
+                ? ProxyError.None
+                : await MakeWayAsync(exchange);
+            if (error.IsError || !TryWatchClient(exchange, ref error))
             {
                 return error;
             }

@@ -77,6 +77,11 @@ internal static class ProxyModule
             Pass = ReadPass(scope, address) with
             {
                 Store = StoreSetting.Read(scope, reading.Files),
+                BuffersReply = scope.Flag("proxy_buffering", true),
+                MaxTemporaryBytes = scope.Size(
+                    "proxy_max_temp_file_size", 1_024L * 1_024 * 1_024),
+                TemporaryFolder = TemporaryPath.Read(
+                    scope, "proxy_temp_path", "proxy_temp", reading.Files),
             },
             Limits = new BackendLimits
             {
