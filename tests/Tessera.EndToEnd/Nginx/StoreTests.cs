@@ -47,7 +47,8 @@ public sealed class StoreTests
         {
             await pair.ShouldAgreeAsync(NginxPair.Get($"/root/{name}"));
             await pair.ShouldAgreeAsync(NginxPair.Get($"/named/{name}"));
-            await pair.Nginx.AskAsync(NginxPair.Get($"/packed/{name}", "Accept-Encoding: gzip\r\n"));
+            await pair.Nginx.AskAsync(
+                NginxPair.Get($"/packed/{name}", "Accept-Encoding: gzip\r\n"));
             await pair.Tessera.AskAsync(
                 NginxPair.Get($"/packed/{name}", "Accept-Encoding: gzip\r\n"));
             await pair.ShouldAgreeAsync(

@@ -30,7 +30,7 @@ public sealed class UpstreamReadingTests
             $"{Two} sticky learn create=$upstream_cookie_a lookup=$cookie_a zone=z:1m "
             + "timeout=5m header;");
         learnt.Persistence!.Learn!.ShouldBe(
-            new LearnConfig("z", 4_096, learnt.Persistence.Learn.Create)
+            new LearnConfig("z", 4_096, learnt.Persistence.Learn!.Create)
             {
                 TimeoutMs = 300_000,
                 IsFromHead = true,
