@@ -196,6 +196,8 @@ internal sealed partial class Forwarder
             return headEnd + body - exchange.ReplyStart;
         }
 
+        // nginx counts what it sends, the framing of chunks with it.
+        exchange.BodyBytesSent += ChunkHeadLength(chunk) + ChunkEnd.Length;
         ChunkEnd.CopyTo(exchange.Reply, headEnd + body);
         return headEnd + body + ChunkEnd.Length - exchange.ReplyStart;
     }
@@ -344,6 +346,7 @@ internal sealed partial class Forwarder
             {
                 SyscallResult ended = await client.SendAsync(
                     LastChunk, 0, LastChunk.Length, exchange.SendTimeoutMs);
+                exchange.BodyBytesSent += client.Sent;
                 return ended.IsSuccess ? ProxyError.None : ClientSendFailed(ended);
             }
 
