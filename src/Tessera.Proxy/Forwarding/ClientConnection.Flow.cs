@@ -134,6 +134,12 @@ internal sealed partial class ClientConnection
         {
             case GateVerdict.Unauthorized:
                 NoteUnauthorized(exchange, gate);
+                int delayMs = exchange.Route?.Config.Access?.DelayMs ?? 0;
+                if (delayMs > 0 && !await WaitForTurnAsync(exchange, delayMs))
+                {
+                    return Leave(exchange);
+                }
+
                 AddChallenge(exchange, gate);
                 return await RefuseAsync(exchange, 401, "a name and a password are needed");
             case GateVerdict.Undecided:

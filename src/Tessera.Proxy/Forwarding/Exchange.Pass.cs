@@ -205,7 +205,6 @@ internal sealed partial class Exchange
     public void BeginForwarding()
     {
         IsForwarded = true;
-        HasReadBody = true;
         _isElsewhere = TryCount > 0;
         LastError = default;
     }

@@ -35,7 +35,10 @@ internal sealed partial class Exchange
     /// <summary>Sent to the client for this request, heads included.</summary>
     public long BytesSent => Client.Transport.Handle.Write.TotalBytes - _sentBefore;
 
-    /// <summary>Head and body as they were received; of an invalid head what there was.</summary>
+    /// <summary>
+    /// Head and body as they were received; of an invalid head what there was. nginx counts no body
+    /// that it throws away.
+    /// </summary>
     public long RequestLength =>
         Request.Length == 0
             ? Server is not null && Request.ReadLength > 0 ? Request.ReadLength : Received.Length

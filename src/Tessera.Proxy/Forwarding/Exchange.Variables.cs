@@ -54,21 +54,7 @@ internal sealed partial class Exchange
         SlotOf(variable) is { IsSet: true } value && value.Variable == variable;
 
     public void SetOwn(OwnVariable variable, ReadOnlySpan<byte> text) =>
-        Assign(variable, text, isSet: true);
-
-    private void Assign(OwnVariable variable, ReadOnlySpan<byte> text, bool isSet)
-    {
-        ref OwnValue value = ref SlotOf(variable);
-        value.IsSet = isSet;
-        if (value.Bytes is null || value.Bytes.Length < text.Length)
-        {
-            value.Bytes = new byte[Math.Max(text.Length, 32)];
-        }
-
-        text.CopyTo(value.Bytes);
-        value.Length = text.Length;
-        value.Variable = variable;
-    }
+        Put(variable, text, isSet: true);
 
     /// <summary>
     /// An expression without groups has matched, or one of a script has not: as with nginx no group
@@ -109,6 +95,20 @@ internal sealed partial class Exchange
         ? _captured.AsSpan(_captures[group].Start, _captures[group].Length)
         : default;
 
+    private void Put(OwnVariable variable, ReadOnlySpan<byte> text, bool isSet)
+    {
+        ref OwnValue value = ref SlotOf(variable);
+        value.IsSet = isSet;
+        if (value.Bytes is null || value.Bytes.Length < text.Length)
+        {
+            value.Bytes = new byte[Math.Max(text.Length, 32)];
+        }
+
+        text.CopyTo(value.Bytes);
+        value.Length = text.Length;
+        value.Variable = variable;
+    }
+
     private void Compute(OwnVariable variable)
     {
         for (int size = MaxSpareBytes; ; size *= 4)
@@ -119,7 +119,7 @@ internal sealed partial class Exchange
             bool isDone = !writer.HasOverflowed || size >= MaxValueBytes;
             if (isDone)
             {
-                Assign(variable, writer.Written, isSet: false);
+                Put(variable, writer.Written, isSet: false);
             }
 
             ArrayPool<byte>.Shared.Return(rented);

@@ -40,6 +40,7 @@ internal static class AccessModule
                     Addresses = addresses,
                     BasicAuth = passwords,
                     IsAnyEnough = isAnyEnough,
+                    DelayMs = scope.Milliseconds("auth_delay", 0),
                 },
             Location = route.Location! with
             {
