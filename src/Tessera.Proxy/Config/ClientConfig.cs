@@ -26,6 +26,9 @@ public sealed record ClientConfig
     /// <summary>Between two reads of a body: nginx's client_body_timeout.</summary>
     public int BodyTimeoutMs { get; init; } = 60_000;
 
+    /// <summary>Keeps bodies that are received as a whole; null keeps them in memory.</summary>
+    public BodyKeepingConfig? Body { get; init; }
+
     /// <summary>Between two writes: nginx's send_timeout.</summary>
     public int SendTimeoutMs { get; init; } = 60_000;
 

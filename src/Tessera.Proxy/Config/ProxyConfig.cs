@@ -65,6 +65,12 @@ public sealed record ListenerConfig
     public ListenConfig Sockets { get; init; } = ListenConfig.Default;
 
     /// <summary>
+    /// A proxy before this one says who each client is, by the PROXY protocol 1 or 2, before the
+    /// first request; who does not is cut off. For HTTP listeners.
+    /// </summary>
+    public bool ExpectsProxyProtocol { get; init; }
+
+    /// <summary>
     /// The order matters only among regular expressions and among routes that differ in conditions
     /// alone; a TCP listener uses the first route.
     /// </summary>

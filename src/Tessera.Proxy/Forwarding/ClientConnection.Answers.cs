@@ -79,7 +79,7 @@ internal sealed partial class ClientConnection
             text = FilterText(exchange, text, ref length);
         }
 
-        byte[] buffer = Reactor.Buffers.Rent(
+        byte[] buffer = Reactor.Buffers.RentAny(
             StyledHeadBytes + exchange.AddedFields.Length + exchange.RedirectLocation.Length
             + length);
         int headLength = WriteStyledHead(exchange, style, buffer, length, type, option);
@@ -110,7 +110,7 @@ internal sealed partial class ClientConnection
         filter.Write(text.AsSpan(0, length), CompressionFlush.Finish);
         byte[] chunk = filter.Output.TakeChunk(
             isLast: true, out int start, out length, exchange.TakesChunks);
-        byte[] filtered = Reactor.Buffers.Rent(length);
+        byte[] filtered = Reactor.Buffers.RentAny(length);
         chunk.AsSpan(start, length).CopyTo(filtered);
         _shard.Compressors.Return(filter);
         Reactor.Buffers.Return(text);

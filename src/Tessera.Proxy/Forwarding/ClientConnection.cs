@@ -107,7 +107,7 @@ internal sealed partial class ClientConnection : Sleeper
         try
         {
             // (0) HTTP, or bytes to be passed through?
-            _isHttp = _isHttp || IsKnownHttp || await DecideProtocolAsync();
+            _isHttp = _isHttp || IsHttpFromFirstByte || await DecideProtocolAsync();
             long turn = Reactor.Turns;
             for (int burst = 1; _isHttp; burst++)
             {

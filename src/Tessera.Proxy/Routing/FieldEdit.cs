@@ -92,7 +92,7 @@ internal sealed class FieldEdit
     }
 
     /// <summary>Adds the lines to a response; nginx's rule without <c>always</c>.</summary>
-    /// <param name="scratch">For one value; what is longer is cut.</param>
+    /// <param name="scratch">For one value; a longer one gets a buffer of its own.</param>
     public void AddTo(Exchange exchange, Span<byte> scratch)
     {
         bool isGood = exchange.Status is 200 or 201 or 204 or 206 or 301 or 302 or 303 or 304
@@ -103,7 +103,12 @@ internal sealed class FieldEdit
             {
                 var writer = new ByteWriter(scratch);
                 line.Value.Write(ref writer, exchange);
-                if (writer.Length > 0)
+                if (writer.HasOverflowed)
+                {
+                    using var text = EvaluatedText.Of(line.Value, exchange);
+                    exchange.TryAddField(line.Name, text.Text);
+                }
+                else if (writer.Length > 0)
                 {
                     exchange.TryAddField(line.Name, writer.Written);
                 }

@@ -27,14 +27,20 @@ internal sealed class RouteFactory
         if (listener.Servers.IsEmpty)
         {
             return new RouteTable(
-                listener.Routes.Select(route => TryCreate(route, names)).OfType<Route>());
+                listener.Routes.Select(route => TryCreate(route, names)).OfType<Route>())
+            {
+                ExpectsProxyProtocol = listener.ExpectsProxyProtocol,
+            };
         }
 
         return new RouteTable(new ServerTable(
         [
             .. listener.Servers.Select(server =>
                 (server, CreateServer(server, route => CreateLocation(route, names)))),
-        ]));
+        ]))
+        {
+            ExpectsProxyProtocol = listener.ExpectsProxyProtocol,
+        };
     }
 
     /// <summary>Throws what is wrong with a server, as applying it would.</summary>

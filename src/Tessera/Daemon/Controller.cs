@@ -196,20 +196,15 @@ internal sealed class Controller : IController, IDisposable
             Wait = request.Wait,
             GracePeriod = request.Timeout,
         };
-        foreach (string warning in DesiredProject.Warnings(project, desired.Fronts))
+        IEnumerable<string> taken = request.DryRun
+            ? PortCheck.FindTaken(desired, _ingress.Projects.Values) : [];
+        foreach (string warning in DesiredProject.Warnings(project, desired.Fronts)
+            .Concat(taken))
         {
             tell(new Progress(ProgressKind.Warning, "", warning));
         }
 
         Plan plan = Planner.Up(planRequest);
-        if (request.DryRun)
-        {
-            foreach (string taken in PortCheck.FindTaken(desired, _ingress.Projects.Values))
-            {
-                tell(new Progress(ProgressKind.Warning, "", taken));
-            }
-        }
-
         if (Announce(plan, request.DryRun, tell))
         {
             return;

@@ -13,7 +13,7 @@ internal static class ContentModule
     {
         DocumentRootConfig root = ReadRoot(scope, route.Path, reading);
         route = route with { Location = route.Location! with { Root = root } };
-        return ProxyModule.TryRead(scope, route, reading.Upstreams)
+        return ProxyModule.TryRead(scope, route, reading)
             ?? StaticModule.Apply(scope, route);
     }
 

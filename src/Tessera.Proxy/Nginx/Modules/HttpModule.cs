@@ -65,6 +65,7 @@ internal static class HttpModule
                     Address = listener.Address,
                     Protocol = ListenerProtocol.Http,
                     Sockets = listener.Sockets,
+                    ExpectsProxyProtocol = listener.HasProxyProtocol,
                     Servers = listener.Servers,
                     AccessLogs = LogsOf(listener.Servers),
                 }),
@@ -158,6 +159,10 @@ internal static class HttpModule
             foreach (BackendConfig backend in config.Backends)
             {
                 Template.Parse(backend.HashKey);
+                _ = backend.Persistence is null
+                    ? null
+                    : new PersistenceRule(
+                        backend.Persistence, [], before: null, keepsTexts: false);
             }
         }
         catch (UnknownVariableException unknown)
@@ -185,6 +190,9 @@ internal static class HttpModule
 
         public ImmutableArray<ServerConfig> Servers => _servers.ToImmutable();
 
+        /// <summary>What one server's listen says holds for the address.</summary>
+        public bool HasProxyProtocol { get; private set; }
+
         public void Add(ServerConfig server, ListenAddress listen, Action<string> warn)
         {
             if (listen.Sockets is not null && _sockets is not null)
@@ -199,6 +207,7 @@ internal static class HttpModule
 
             _sockets ??= listen.Sockets;
             _hasDefault |= listen.IsDefault;
+            HasProxyProtocol |= listen.HasProxyProtocol;
             foreach (string name in server.Names)
             {
                 if (!name.StartsWith('~') && !_names.Add(name))

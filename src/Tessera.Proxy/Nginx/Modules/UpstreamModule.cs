@@ -52,7 +52,7 @@ internal sealed class UpstreamModule
         new("hash_method", Upstream),
         new("random", Upstream, 0, 2),
         new("fair", Upstream, 0, -1),
-        new("sticky", Upstream, 1, -1),
+        new("sticky", Upstream, 2, -1),
     ];
 
     public ImmutableArray<BackendConfig> Backends => [.. _backends.Values];
@@ -118,14 +118,26 @@ internal sealed class UpstreamModule
         });
     }
 
-    /// <summary>The only server there is is never left out: nothing would be left.</summary>
-    private static BackendConfig Finish(BackendConfig config) =>
-        config.Endpoints.Length > 1 || config.Endpoints[0].Address is HostEndPoint
-        ? config
-        : config with
+    /// <summary>
+    /// The only server there is is never left out: nothing would be left. An address that stands
+    /// there twice is two servers.
+    /// </summary>
+    private static BackendConfig Finish(BackendConfig config)
+    {
+        ImmutableArray<EndpointConfig> endpoints = config.Endpoints;
+        return config with
         {
-            Endpoints = [.. config.Endpoints.Select(endpoint => endpoint with { MaxFails = 0 })],
+            Endpoints = endpoints.Length == 1 && endpoints[0].Address is not HostEndPoint
+                ? [endpoints[0] with { MaxFails = 0 }]
+                :
+                [
+                    .. endpoints.Select((endpoint, i) =>
+                        endpoints.Take(i).Any(e => e.Id == endpoint.Id)
+                            ? endpoint with { Id = $"{endpoint.Id}#{i}" }
+                            : endpoint),
+                ],
         };
+    }
 
     private static KeepAliveConfig ReadKeepAlive(NginxScope scope)
     {

@@ -140,7 +140,8 @@ internal static class UpstreamServer
                 : endpoint with { IsBackup = true },
             ("down", null) => endpoint with { State = EndpointState.Out },
             ("drain", null) => endpoint with { State = EndpointState.Draining },
-            ("resolve", null) or ("service", not null) or ("route", not null) => endpoint,
+            ("route", { Length: > 0 }) => endpoint with { Route = value },
+            ("resolve", null) or ("service", not null) => endpoint,
             _ => throw server.Error($"invalid parameter \"{parameter}\""),
         };
     }
