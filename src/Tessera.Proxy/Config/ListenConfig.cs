@@ -11,6 +11,12 @@ public sealed record ListenConfig
     /// <summary>Connections that the kernel keeps until they are accepted; 1 or more.</summary>
     public int Backlog { get; init; } = 4_096;
 
+    /// <summary>
+    /// A path that a program left behind when it was killed is taken, once nobody answers there;
+    /// nginx wants a person to take it away.
+    /// </summary>
+    public bool TakesLeftPaths { get; init; }
+
     /// <summary>Bytes of SO_RCVBUF; 0 leaves the system's.</summary>
     public int ReceiveBytes { get; init; }
 

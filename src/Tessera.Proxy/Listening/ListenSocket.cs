@@ -182,7 +182,7 @@ internal sealed class ListenSocket
     private static SyscallResult TryListen(IPEndPoint address, ListenConfig options)
     {
         SyscallResult result = address is PathEndPoint path
-            ? TryBindPath(path, out int descriptor)
+            ? TryBindPath(path, options, out int descriptor)
             : TryBind(address, options, isShared: true, out descriptor);
         if (!result.IsSuccess)
         {
@@ -199,7 +199,8 @@ internal sealed class ListenSocket
         return SyscallResult.Success(descriptor);
     }
 
-    private static SyscallResult TryBindPath(PathEndPoint path, out int descriptor)
+    private static SyscallResult TryBindPath(
+        PathEndPoint path, ListenConfig options, out int descriptor)
     {
         SyscallResult result = SocketCalls.OpenUnix();
         descriptor = result.IntValue;
@@ -208,7 +209,14 @@ internal sealed class ListenSocket
             return result;
         }
 
-        result = SocketCalls.BindUnix(descriptor, Encoding.UTF8.GetBytes(path.Path));
+        byte[] name = Encoding.UTF8.GetBytes(path.Path);
+        result = SocketCalls.BindUnix(descriptor, name);
+        if (result.Errno == Errno.AddressInUse && options.TakesLeftPaths && IsLeft(name))
+        {
+            File.Delete(path.Path);
+            result = SocketCalls.BindUnix(descriptor, name);
+        }
+
         if (!result.IsSuccess)
         {
             SocketCalls.Close(descriptor);
@@ -217,6 +225,20 @@ internal sealed class ListenSocket
 
         File.SetUnixFileMode(path.Path, PathMode);
         return result;
+    }
+
+    /// <summary>Whether it is a socket that nobody listens on.</summary>
+    private static bool IsLeft(byte[] path)
+    {
+        SyscallResult opened = SocketCalls.OpenUnix();
+        if (!opened.IsSuccess)
+        {
+            return false;
+        }
+
+        SyscallResult result = SocketCalls.ConnectUnix(opened.IntValue, path);
+        SocketCalls.Close(opened.IntValue);
+        return result.Errno == Errno.ConnectionRefused;
     }
 
     private static SyscallResult TryBind(

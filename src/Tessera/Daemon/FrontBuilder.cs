@@ -21,7 +21,14 @@ internal sealed class FrontBuilder(
     public IEnumerable<ListenerConfig> Listeners() =>
         from front in entry.Fronts
         from served in front.ListenersOf(entry)
-        select served.Listener with { Address = served.Address, Scope = ScopeOf(entry, front) };
+        select served.Listener with
+        {
+            Address = served.Address,
+            Scope = ScopeOf(entry, front),
+
+            // A daemon that was killed leaves them, and the next one goes on.
+            Sockets = served.Listener.Sockets with { TakesLeftPaths = true },
+        };
 
     /// <summary>At the addresses of the files.</summary>
     public IEnumerable<ListenerConfig> DatagramListeners() =>

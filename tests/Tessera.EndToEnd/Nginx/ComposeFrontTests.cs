@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Shouldly;
 using Tessera.EndToEnd.Harness;
 using Xunit;
@@ -81,7 +82,9 @@ public sealed class ComposeFrontTests
                 ports: ["127.0.0.1:{{port}}:80"]
                 x-tessera: { nginx: [nginx.conf] }
             """, "broken");
-        project.Write("include servers/*.conf;", "nginx.conf");
+        string left = Path.Combine(project.Folder, "left.sock");
+        project.Write(
+            $"include servers/*.conf; server {{ listen unix:{left}; return 204; }}", "nginx.conf");
         Directory.CreateDirectory(Path.Combine(project.Folder, "servers"));
         project.Write(FileOf(80, "good"), "servers/one.conf");
         await project.UpAsync();
@@ -95,7 +98,14 @@ public sealed class ComposeFrontTests
         (await AskAsync(port)).Status.ShouldBe(200);
 
         await host.KillDaemonAsync();
+        File.Exists(left).ShouldBeTrue();
         (await project.PsOneAsync("application")).IsActive.ShouldBeTrue();
+        using (var socket = new Socket(
+            AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(left));
+        }
+
         (await AskAsync(port)).Status.ShouldBe(200);
 
         project.Write(
