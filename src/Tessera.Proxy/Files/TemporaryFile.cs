@@ -6,8 +6,8 @@ using Tessera.Linux.Files;
 namespace Tessera.Proxy.Files;
 
 /// <summary>
-/// A file that bytes are kept in for a while, appended and read at any place. Its calls may wait for
-/// a disk. Owned by one reactor.
+/// A file that bytes are kept in for a while, appended and read at any place. Its calls may wait
+/// for a disk. Owned by one reactor.
 /// </summary>
 internal sealed class TemporaryFile
 {

@@ -20,9 +20,6 @@ internal sealed partial class Exchange
     /// <summary>Of the field lines added to a response that passes as it is.</summary>
     private const int MaxAddedBytes = 4 * 1_024;
 
-    /// <summary>The same where the head is made anew: half of the largest buffer.</summary>
-    private const int MaxMadeBytes = 128 * 1_024;
-
     /// <summary>The most that <see cref="ReplyHeadroom"/> may be, in bytes.</summary>
     public const int MaxReplyHeadroom = ResponseEditor.Headroom + MaxAddedBytes;
 
@@ -241,8 +238,6 @@ internal sealed partial class Exchange
 
     /// <summary>Lines of so many bytes together can still be added.</summary>
     public bool HasRoomForFields(int bytes) => _addedLength + bytes <= MaxAdded;
-
-    private int MaxAdded => Server is null ? MaxAddedBytes : MaxMadeBytes;
 
     /// <summary>Bytes to leave free before a response, so that its head can be edited.</summary>
     public int ReplyHeadroom =>

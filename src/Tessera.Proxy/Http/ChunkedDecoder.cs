@@ -107,8 +107,8 @@ public struct ChunkedDecoder
 
     /// <summary>
     /// As <see cref="Advance"/>, but stops after each run of chunk data, which is
-    /// <paramref name="dataLength"/> bytes from <paramref name="dataStart"/>, and before the trailer
-    /// section. After
+    /// <paramref name="dataLength"/> bytes from <paramref name="dataStart"/>, and before the
+    /// trailer section. After
     /// <see cref="ChunkStatus.NeedMore"/> call it again with what follows
     /// <paramref name="consumed"/>, until nothing does.
     /// </summary>
