@@ -5,6 +5,9 @@ namespace Tessera.Proxy;
 /// </summary>
 public sealed record ClientConfig
 {
+    /// <summary>nginx's own defaults.</summary>
+    public static ClientConfig Default { get; } = new();
+
     /// <summary>For the whole head of a request: nginx's client_header_timeout.</summary>
     public int HeadTimeoutMs { get; init; } = 60_000;
 

@@ -141,7 +141,7 @@ internal sealed partial class ClientConnection
     /// </summary>
     private async ReactorTask<bool> DiscardBodyAsync(Exchange exchange)
     {
-        ClientConfig rules = exchange.ClientRules!;
+        ClientConfig rules = exchange.ClientRules ?? ClientConfig.Default;
         long deadlineMs = Reactor.NowMs + rules.LingerMs;
         while (!exchange.RequestBody.IsComplete)
         {

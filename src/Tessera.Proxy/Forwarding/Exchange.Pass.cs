@@ -12,10 +12,6 @@ internal sealed partial class Exchange
     /// <summary>Where the fields begin in <see cref="UpstreamTrailers"/>.</summary>
     public const int TrailersStart = 10;
 
-    /// <summary>Of the fields added to a head that is made anew: half of the largest buffer.
-    /// </summary>
-    private const int MaxMadeBytes = 128 * 1_024;
-
     private byte[] _passUrl = [];
     private int _passUrlLength;
     private int _passHostStart;
@@ -47,8 +43,6 @@ internal sealed partial class Exchange
     /// <summary>Between two reads of the response's head.</summary>
     public int HeadTimeoutMs =>
         Limits.HeadTimeoutMs > 0 ? Limits.HeadTimeoutMs : Limits.ReadTimeoutMs;
-
-    private int MaxAdded => Server is null ? MaxAddedBytes : MaxMadeBytes;
 
     /// <summary>What its client is too slow for may wait in <see cref="Spool"/>.</summary>
     public bool MaySpool { get; set; }

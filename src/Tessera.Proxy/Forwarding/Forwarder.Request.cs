@@ -49,8 +49,7 @@ internal sealed partial class Forwarder
                         exchange.BodyTimeoutMs, _options.MinBodyBytesPerSecond));
                 upstream.Handle.Unwatch();
                 exchange.BodyFloor.Note(
-                    _reactor.NowMs - startMs,
-                    Math.Max(0, received.Value),
+                    _reactor.NowMs - startMs, Math.Max(0, received.Value),
                     _options.MinBodyBytesPerSecond);
                 if (received.Errno == Errno.Canceled)
                 {

@@ -35,10 +35,8 @@ internal sealed partial class Forwarder
         // (0) Of a slow client's body, as much as the route wants to have before it takes anyone.
         exchange.BeginForwarding();
         PassRule? pass = exchange.Route?.Pass;
-        ProxyError error =
-            pass is not null ? await PreparePassAsync(exchange, pass)
-            : exchange.RequestBody.IsComplete ? ProxyError.None
-            : await BufferBodyAsync(exchange);
+        ProxyError error = pass is not null ? await PreparePassAsync(exchange, pass)
+            : exchange.RequestBody.IsComplete ? ProxyError.None : await BufferBodyAsync(exchange);
         CountRequest(exchange, error);
 
         // The one retry loop: it runs only while nothing has reached the client.

@@ -147,6 +147,9 @@ internal enum Variable : byte
     UpstreamCookie,
     UpstreamTrailer,
 
+    /// <summary>A field of the PROXY protocol's second version.</summary>
+    ProxyProtocolTlv,
+
     /// <summary>A group of the route's expression; its number is the only byte.</summary>
     Group,
 
@@ -170,6 +173,7 @@ internal readonly record struct VariableName(
         ("sent_http_", Variable.SentHttp),
         ("upstream_http_", Variable.UpstreamHttp),
         ("upstream_cookie_", Variable.UpstreamCookie),
+        ("proxy_protocol_tlv_", Variable.ProxyProtocolTlv),
 
         ("upstream_trailer_", Variable.UpstreamTrailer),
         ("sent_trailer_", Variable.Nothing),

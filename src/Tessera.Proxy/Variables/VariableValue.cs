@@ -59,6 +59,9 @@ internal static class VariableValue
             case Variable.UpstreamCookie:
                 writer.Write(FieldText.FindSetCookie(exchange.UpstreamHead, name.Member));
                 break;
+            case Variable.ProxyProtocolTlv:
+                StreamValue.WriteField(ref writer, exchange.Client.ProxyHead, name.Member);
+                break;
             case Variable.Own:
                 writer.Write(exchange.OwnValueOf(name.Own!));
                 break;
