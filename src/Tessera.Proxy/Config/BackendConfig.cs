@@ -138,6 +138,11 @@ public sealed record BackendLimits
     /// <summary>Between two reads of a response; nginx's proxy_read_timeout.</summary>
     public int ReadTimeoutMs { get; init; } = 60_000;
 
+    /// <summary>
+    /// The same until the response's head is here; 0 takes <see cref="ReadTimeoutMs"/>.
+    /// </summary>
+    public int HeadTimeoutMs { get; init; }
+
     /// <summary>Between two writes of a request; nginx's proxy_send_timeout.</summary>
     public int SendTimeoutMs { get; init; } = 60_000;
 

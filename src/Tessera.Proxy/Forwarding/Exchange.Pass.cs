@@ -40,6 +40,10 @@ internal sealed partial class Exchange
     /// </summary>
     public ReadOnlySpan<byte> UpstreamTrailers => _trailers.AsSpan(0, _trailersLength);
 
+    /// <summary>Between two reads of the response's head.</summary>
+    public int HeadTimeoutMs =>
+        Limits.HeadTimeoutMs > 0 ? Limits.HeadTimeoutMs : Limits.ReadTimeoutMs;
+
     /// <summary>What its client is too slow for may wait in <see cref="Spool"/>.</summary>
     public bool MaySpool { get; set; }
 

@@ -33,12 +33,12 @@ internal sealed partial class Forwarder
         if (exchange.Request.IsChunked)
         {
             return isKept || isHere || !rule.Config.UsesHttp11
-                ? KeepBodyAsync(exchange)
+                ? KeepBodyAsync(exchange, rule)
                 : BufferBodyAsync(exchange);
         }
 
         return isKept && (IsForFile(exchange) || (!isHere && exchange.SkipsBody))
-                ? KeepBodyAsync(exchange)
+                ? KeepBodyAsync(exchange, rule)
             : isHere ? SendContinueAsync(exchange)
             : BufferBodyAsync(exchange);
     }
@@ -58,11 +58,11 @@ internal sealed partial class Forwarder
     /// Keeps the data of the whole body, of which an endpoint is then told the length: in memory,
     /// or in a file.
     /// </summary>
-    private async ReactorTask<ProxyError> KeepBodyAsync(Exchange exchange)
+    private async ReactorTask<ProxyError> KeepBodyAsync(Exchange exchange, PassRule rule)
     {
         // What came with the head was counted as it is; its data is taken out now.
         Transport client = exchange.Client.Transport;
-        BodyStore store = BeginKeeping(exchange);
+        BodyStore store = BeginKeeping(exchange, rule);
         RequestHead head = exchange.Request;
         exchange.RequestBody = new BodyReader(head.Body, head.ContentLength);
         ProxyError error = KeepData(
@@ -110,15 +110,16 @@ internal sealed partial class Forwarder
         }
     }
 
-    private BodyStore BeginKeeping(Exchange exchange)
+    private BodyStore BeginKeeping(Exchange exchange, PassRule rule)
     {
         BodyStore store = StoreOf(exchange);
         exchange.HasWholeBody = true;
         if (exchange.ClientRules?.Body is { } keeping)
         {
             store.KeepBy(keeping);
-            if (IsForFile(exchange)
-                || (keeping.FileUse != BodyFileUse.WhenLarge && exchange.Request.IsChunked))
+            bool isForFile = IsForFile(exchange)
+                || (keeping.FileUse != BodyFileUse.WhenLarge && exchange.Request.IsChunked);
+            if (isForFile && rule.Config.BuffersRequest)
             {
                 store.TryMoveToFile();
             }

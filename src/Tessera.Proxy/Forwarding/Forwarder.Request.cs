@@ -76,7 +76,6 @@ internal sealed partial class Forwarder
                 upstream.Handle.Unwatch();
                 return NotKept(exchange.Stored!);
             }
-
             SyscallResult sent = await upstream.SendAsync(
                 buffer, start, length, exchange.Limits.SendTimeoutMs);
             upstream.Handle.Unwatch();

@@ -116,7 +116,7 @@ internal sealed partial class Forwarder
                 }
 
                 SyscallResult received = await upstream.ReceiveAsync(
-                    exchange.Reply, exchange.ReplyEnd, room, exchange.Limits.ReadTimeoutMs);
+                    exchange.Reply, exchange.ReplyEnd, room, exchange.HeadTimeoutMs);
                 client.Unwatch();
                 if (!received.IsSuccess || received.Value == 0)
                 {

@@ -77,7 +77,7 @@ internal sealed partial class Forwarder
                 Transport upstream = exchange.Upstream!.Transport;
                 exchange.ReplyStart = exchange.ReplyHeadroom;
                 SyscallResult received = await upstream.ReceiveRentedAsync(
-                    ReplyLength(exchange), exchange.ReplyStart, exchange.Limits.ReadTimeoutMs);
+                    ReplyLength(exchange), exchange.ReplyStart, exchange.HeadTimeoutMs);
                 exchange.Client.Transport.Handle.Unwatch();
                 error = TakeReply(exchange, received, out bool isWhole);
                 if (!error.IsError && !isWhole)
@@ -92,11 +92,8 @@ internal sealed partial class Forwarder
                 int length = EditReply(exchange);
                 SyscallResult sent = await SendReply(exchange, length);
                 error = NoteReplySent(exchange, sent, length);
-                if (!error.IsError && !exchange.IsReplyComplete)
-                {
-                    error = await RelayReplyAsync(exchange);
-                }
-
+                bool isDone = error.IsError || exchange.IsReplyComplete;
+                error = isDone ? error : await RelayReplyAsync(exchange);
                 error = exchange.Store is null ? error : await FinishStoreAsync(exchange, error);
             }
 

@@ -50,9 +50,11 @@ internal static class PassReplyWriter
             ref readonly HeaderField field = ref head.Headers[i];
             if (field.Kind == HeaderKind.ETag && exchange.IsFiltered)
             {
-                exchange.WriteETag(ref writer, field.Value(reply));
+                ReadOnlySpan<byte> etag = field.Value(reply);
+                exchange.WriteETag(ref writer, IsRepeated(head, i, reply) ? default : etag);
             }
-            else if (i != location && Passes(exchange, field, rule, reply))
+            else if (i != location && Passes(exchange, field, rule, reply)
+                && !IsRepeated(head, i, reply))
             {
                 WriteField(ref writer, exchange, rule, field, reply);
             }
@@ -184,6 +186,31 @@ internal static class PassReplyWriter
         && !(exchange.HasExpiry
             && (field.Kind == HeaderKind.CacheControl || Is(field, reply, "Expires"u8)))
         && !rule.Hides(field.Name(reply));
+
+    /// <summary>
+    /// A field that stands once in a response, and has come before: from 1.23 on nginx ignores what
+    /// follows the first.
+    /// </summary>
+    private static bool IsRepeated(ResponseHead head, int index, ReadOnlySpan<byte> reply)
+    {
+        ref readonly HeaderField field = ref head.Headers[index];
+        bool standsOnce = field.Kind is HeaderKind.ETag or HeaderKind.Location
+                or HeaderKind.ContentEncoding or HeaderKind.AcceptRanges or HeaderKind.Server
+                or HeaderKind.Date
+            || (field.Kind == HeaderKind.Other
+                && (Is(field, reply, "Last-Modified"u8) || Is(field, reply, "Expires"u8)
+                    || Is(field, reply, "Refresh"u8) || Is(field, reply, "Status"u8)));
+        for (int i = 0; standsOnce && i < index; i++)
+        {
+            ref readonly HeaderField other = ref head.Headers[i];
+            if (other.Kind == field.Kind && Is(other, reply, field.Name(reply)))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     private static bool Is(
         in HeaderField field, ReadOnlySpan<byte> reply, ReadOnlySpan<byte> name) =>

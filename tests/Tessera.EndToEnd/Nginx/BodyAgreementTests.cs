@@ -14,8 +14,8 @@ public sealed class BodyAgreementTests
         """
         client_body_temp_path %%PREFIX%%/bodies 1 2;
         upstream spare { server 127.0.0.1:%%PORT_1%%; server 127.0.0.1:%%PORT_0%% backup; }
-        map $uri $long { default "0123456789abcdef0123456789abcdef0123456789abcdef0123456789"; }
-        map $uri $longer { default "$long$long$long$long$long$long$long$long$long$long$long$long"; }
+        map $uri $long { default "0123456789abcdef0123456789abcdef0123456789"; }
+        map $uri $longer { default "$long$long$long$long$long$long$long$long$long$long"; }
         map $uri $longest { default "$longer$longer$longer$longer$longer$longer$longer$longer"; }
         add_header X-Body "$request_body";
         add_header X-File "$request_body_file";
@@ -58,7 +58,7 @@ public sealed class BodyAgreementTests
             location /inner/404 { return 404; }
             location /long {
                 add_header X-Long $longest;
-                return 200 "$longest$longest$longest$longest";
+                return 200 "$longest$longest$longest$longest$longest$longest$longest";
             }
         }
         server { listen 127.0.0.1:%%PORT_1%%; return 444; }
@@ -76,7 +76,7 @@ public sealed class BodyAgreementTests
         List<string> differences = [];
         foreach (string place in Places)
         {
-            foreach (int length in (int[])[0, 10, 900, 5_000])
+            foreach (int length in (int[])[place == "/only/" ? 0 : 10, 5_000])
             {
                 await CompareAsync(pair, Sized(place, length), differences);
                 await CompareAsync(pair, Chunked(place, length), differences);
@@ -127,9 +127,9 @@ public sealed class BodyAgreementTests
     private static async Task CompareAsync(
         NginxPair pair, string request, List<string> differences)
     {
-        string expected = WithoutNumbers(pair.Nginx.Normalize(await pair.Nginx.AskAsync(request)));
-        string actual = WithoutNumbers(
-            pair.Tessera.Normalize(await pair.Tessera.AskAsync(request)));
+        (string expected, string actual) = await pair.AskBothAsync(request);
+        expected = WithoutNumbers(expected);
+        actual = WithoutNumbers(actual);
         if (expected != actual)
         {
             differences.Add($"=== {Cut(request)}\n<<< {Cut(expected)}\n>>> {Cut(actual)}");

@@ -34,6 +34,7 @@ internal static class ProxyModule
         new("proxy_temp_path", Settings, 1, 4),
         new("proxy_connect_timeout", Settings) { Kind = ValueKind.Milliseconds },
         new("proxy_read_timeout", Settings) { Kind = ValueKind.Milliseconds },
+        new("proxy_header_timeout", Settings) { Kind = ValueKind.Milliseconds },
         new("proxy_send_timeout", Settings) { Kind = ValueKind.Milliseconds },
         new("proxy_send_lowat", Settings) { Kind = ValueKind.Size },
         new("proxy_next_upstream", Settings, 1, -1),
@@ -87,6 +88,7 @@ internal static class ProxyModule
             {
                 ConnectTimeoutMs = scope.Milliseconds("proxy_connect_timeout", 60_000),
                 ReadTimeoutMs = readTimeoutMs,
+                HeadTimeoutMs = scope.Milliseconds("proxy_header_timeout", 0),
                 SendTimeoutMs = scope.Milliseconds("proxy_send_timeout", 60_000),
                 TunnelIdleTimeoutMs = readTimeoutMs,
                 HoldQueueLength = 0,

@@ -40,6 +40,36 @@ public class ChunkedDecoderTests
         "0\r\n" + string.Concat(Enumerable.Repeat("X: y\r\n", 2_000)) + "\r\n",
     ];
 
+    [Theory]
+    [InlineData("9\nSEE-THIS\n\n0\n\n", "SEE-THIS\n")]
+    [InlineData("2 \r\nok\r\n0\t\r\n\r\n", "ok")]
+    [InlineData("2;a\nok\n0\nX: y\n\n", "ok")]
+    [InlineData("2\r\nok\r\n0\r\nX: y\r\n\r\n", "ok")]
+    public void A_tolerant_one_takes_what_nginx_takes(string text, string data)
+    {
+        byte[] bytes = Bytes.Of(text + "next");
+        for (int split = 0; split < text.Length; split++)
+        {
+            var decoder = new ChunkedDecoder { IsTolerant = true };
+            string found = "";
+            int at = 0;
+            foreach (int end in (int[])[split, bytes.Length])
+            {
+                ChunkStatus status = ChunkStatus.NeedMore;
+                int consumed = 1;
+                while (consumed > 0 && status == ChunkStatus.NeedMore)
+                {
+                    status = decoder.Next(
+                        bytes.AsSpan(at..end), out consumed, out int start, out int length);
+                    found += System.Text.Encoding.Latin1.GetString(bytes, at + start, length);
+                    at += consumed;
+                }
+            }
+
+            (found, at, decoder.IsComplete).ShouldBe((data, text.Length, true));
+        }
+    }
+
     [Fact]
     public void Follows_every_good_body_split_at_every_byte()
     {

@@ -26,6 +26,10 @@ public sealed class ProxyReadingTests : IDisposable
     [InlineData("proxy_pass http://u; proxy_bind foo;", "invalid address \"foo\"")]
     [InlineData("proxy_pass http://u; proxy_buffers 1 4k;", "at least 2 \"proxy_buffers\"")]
     [InlineData("proxy_pass http://u; proxy_busy_buffers_size 1k;", "must be equal to or greater")]
+    [InlineData("proxy_pass http://u; proxy_store_access user:x;", "invalid value \"user:x\"")]
+    [InlineData("proxy_pass http://u; proxy_store_access u:rw;", "invalid value \"u:rw\"")]
+    [InlineData("proxy_pass http://u; proxy_temp_path x 4;", "\"proxy_temp_path\" directive")]
+    [InlineData("client_body_buffer_size 0;", "client body buffer size cannot be zero")]
     public void Says_what_is_wrong_with_a_location(string lines, string message) =>
         Should.Throw<NginxConfigException>(() => Read(lines))
             .Message.ShouldContain(message);
@@ -80,6 +84,31 @@ public sealed class ProxyReadingTests : IDisposable
         own.Fields.ShouldBe([new FieldConfig("X-Own", "2")]);
     }
 
+    [Fact]
+    public void Reads_where_bodies_are_kept()
+    {
+        RouteConfig route = RouteOf(
+            "proxy_pass http://u; client_body_buffer_size 1m; client_body_temp_path b 1 2;"
+            + "client_body_in_file_only clean; proxy_store kept/$uri; proxy_temp_path /t;"
+            + "proxy_store_access group:rw all:r; proxy_max_temp_file_size 0;"
+            + "proxy_buffering off;");
+        BodyKeepingConfig body = route.Client!.Body!;
+        (body.MemoryBytes, body.FileUse).ShouldBe((1_048_576, BodyFileUse.Always));
+        body.Folder.Path.ShouldBe(Path.Combine(_prefix, "b"));
+        body.Folder.Levels.ShouldBe([1, 2]);
+        StoreConfig store = route.Pass!.Store!;
+        (store.Path, store.Folder.Path).ShouldBe((Path.Combine(_prefix, "kept/$uri"), "/t"));
+        Convert.ToString(store.Mode, 8).ShouldBe("664");
+        (route.Pass.BuffersReply, route.Pass.MaxTemporaryBytes).ShouldBe((false, 0));
+    }
+
+    [Theory]
+    [InlineData("proxy_store on;", true)]
+    [InlineData("proxy_store off;", false)]
+    [InlineData("", false)]
+    public void Answers_are_kept_where_they_are_asked_for(string line, bool isKept) =>
+        (PassOf($"proxy_pass http://u; {line}").Store is not null).ShouldBe(isKept);
+
     [Theory]
     [InlineData("http://u", "u", "80", null)]
     [InlineData("http://127.0.0.1:8081/base/", "127.0.0.1:8081", "8081", "/base/")]
@@ -92,8 +121,10 @@ public sealed class ProxyReadingTests : IDisposable
         (pass.Host, pass.Port, pass.Uri).ShouldBe((host, port, uri));
     }
 
-    private ProxyPassConfig PassOf(string lines) =>
-        Read(lines).Listeners.Single().Servers.Single().Locations.Single().Pass!;
+    private ProxyPassConfig PassOf(string lines) => RouteOf(lines).Pass!;
+
+    private RouteConfig RouteOf(string lines) =>
+        Read(lines).Listeners.Single().Servers.Single().Locations.Single();
 
     private ProxyConfig Read(string lines, string upstream = "server 127.0.0.1:81;")
     {
