@@ -38,7 +38,7 @@ internal sealed class FollowedName : IAsyncDisposable
 
     /// <param name="take">Gets each answer that is no error.</param>
     public void Begin(Action<ImmutableArray<FoundEndpoint>> take) =>
-        _running = Task.Run(() => RunAsync(take, _end.Token));
+        _running = RunAsync(take, _end.Token);
 
     /// <summary>Completes when nothing is asked any more.</summary>
     public async ValueTask DisposeAsync()
@@ -51,6 +51,8 @@ internal sealed class FollowedName : IAsyncDisposable
     private async Task RunAsync(
         Action<ImmutableArray<FoundEndpoint>> take, CancellationToken cancellation)
     {
+        // Whoever begins it holds what its answers are taken under.
+        await Task.Yield();
         while (!cancellation.IsCancellationRequested)
         {
             (ImmutableArray<FoundEndpoint> found, int goodMs, int code) = _key.Port == 0
@@ -76,8 +78,14 @@ internal sealed class FollowedName : IAsyncDisposable
                     : AbsentWaitMs;
             }
 
-            await Task.Delay(Math.Max(waitMs, MinWaitMs), cancellation)
-                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            try
+            {
+                await Task.Delay(Math.Max(waitMs, MinWaitMs), cancellation);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
         }
     }
 
