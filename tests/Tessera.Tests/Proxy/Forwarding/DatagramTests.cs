@@ -36,6 +36,7 @@ public sealed class DatagramTests
             var known = ports.Distinct().ToList();
             string.Concat(ports.Select(port => (char)('a' + known.IndexOf(port))))
                 .ShouldBe(pattern, $"{requests} requests");
+            await proxy.CloseAsync(TimeSpan.Zero, TestContext.Current.CancellationToken);
         }
     }
 
@@ -75,6 +76,7 @@ public sealed class DatagramTests
         (await ReceiveAsync(client)).ShouldBe("b");
         (await ReceiveAsync(client)).Length.ShouldBe(9_000);
         (await ReceiveAsync(client)).ShouldBe("d");
+        await proxy.CloseAsync(TimeSpan.Zero, TestContext.Current.CancellationToken);
     }
 
     [Fact]
@@ -156,6 +158,7 @@ public sealed class DatagramTests
         await Eventually.BecomesTrueAsync(
             () => proxy.GetMetrics().Reactors.Sum(r => r.Refused) == 1);
         (await AskAsync(first, "y")).ShouldEndWith(":y");
+        await proxy.CloseAsync(TimeSpan.Zero, TestContext.Current.CancellationToken);
     }
 
     [Fact]

@@ -29,8 +29,10 @@ public sealed class UpstreamReadingTests
         BackendConfig learnt = Read(
             $"{Two} sticky learn create=$upstream_cookie_a lookup=$cookie_a zone=z:1m "
             + "timeout=5m header;");
-        learnt.Persistence!.Learn!.ShouldBe(
-            new LearnConfig("z", 4_096, learnt.Persistence.Learn!.Create)
+        LearnConfig learn = learnt.Persistence!.Learn!;
+        learn.Create.ShouldBe(["$upstream_cookie_a"]);
+        learn.ShouldBe(
+            new LearnConfig("z", 4_096, learn.Create)
             {
                 TimeoutMs = 300_000,
                 IsFromHead = true,
