@@ -60,7 +60,7 @@ internal sealed class AnswerStyle
     {
         writer.Write(type);
 
-        // Old browsers took a redirect's charset for that of the page behind it, so nginx says none.
+        // Old browsers took a redirect's charset for that of the page behind it: nginx says none.
         if (Charset is null || exchange.Status is 301 or 302 || !TakesCharset(type))
         {
             return;
