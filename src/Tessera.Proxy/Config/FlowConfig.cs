@@ -22,7 +22,11 @@ public sealed record AccessConfig
 }
 
 /// <param name="Network">Null holds for every address.</param>
-public sealed record AddressRule(bool IsAllowed, IPNetwork? Network);
+public sealed record AddressRule(bool IsAllowed, IPNetwork? Network)
+{
+    /// <summary>Holds for connections over unix sockets alone; no network then.</summary>
+    public bool IsUnix { get; init; }
+}
 
 /// <summary>User names and passwords (RFC 7617).</summary>
 public sealed record BasicAuthConfig

@@ -44,7 +44,7 @@ public sealed record LocationConfig
     /// <summary>Clients get 404; only what was sent here by the proxy itself is served.</summary>
     public bool IsInternal { get; init; }
 
-    /// <summary>A variable that is asked for before it was set gets a line in the log.</summary>
+    /// <summary>A variable asked for before it was set is worth a line in the log.</summary>
     public bool WarnsOfUnset { get; init; }
 
     /// <summary>A path that lacks the location's last slash is sent there with 301.</summary>

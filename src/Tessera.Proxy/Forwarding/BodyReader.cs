@@ -11,8 +11,10 @@ internal struct BodyReader
     private ChunkedDecoder _chunks;
     private long _remaining;
 
-    public BodyReader(BodyFraming framing, long contentLength)
+    /// <param name="isTolerant">See <see cref="ChunkedDecoder.IsTolerant"/>.</param>
+    public BodyReader(BodyFraming framing, long contentLength, bool isTolerant = false)
     {
+        _chunks = new ChunkedDecoder { IsTolerant = isTolerant };
         Framing = framing;
         _remaining = contentLength;
         IsComplete = framing == BodyFraming.None;
@@ -56,6 +58,9 @@ internal struct BodyReader
                 return Framing == BodyFraming.UntilClose ? data.Length : 0;
         }
     }
+
+    /// <summary>The chunks are over, and the trailer section is not.</summary>
+    public readonly bool IsInTrailers => Framing == BodyFraming.Chunked && _chunks.IsInTrailers;
 
     /// <summary>Bytes of a body of known length that were passed on without being read.</summary>
     public void Skip(int bytes)

@@ -105,7 +105,7 @@ internal sealed partial class Exchange
             writer.Write("http://"u8);
             WriteRedirectHost(ref writer, style);
             int port = Client.Listener.Address.Port;
-            if (style.Config.NamesPort && port != 80)
+            if (style.Config.NamesPort && port is not (0 or 80))
             {
                 writer.Write((byte)':');
                 writer.WriteNumber(port);

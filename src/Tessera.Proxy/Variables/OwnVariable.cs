@@ -28,7 +28,7 @@ internal sealed class SetVariable(SetVariableConfig config, int slot)
 {
     public override bool IsUnknownUntilSet => config.IsUnknownUntilSet;
 
-    /// <summary>Asked for before a script set it: nginx's uninitialized_variable_warn.</summary>
+    /// <summary>Asked for before it was set: nginx's uninitialized_variable_warn.</summary>
     public override void Compute(ref ByteWriter writer, Exchange exchange)
     {
         if (!IsUnknownUntilSet && exchange.Server is not null

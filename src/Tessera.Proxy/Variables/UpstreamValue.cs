@@ -50,9 +50,10 @@ internal static class UpstreamValue
                 WriteSpan(ref writer, one.StartMs, one.EndMs);
                 break;
             case Variable.UpstreamResponseLength:
-                writer.WriteNumber(exchange.Request.Method == HttpMethod.Head
-                    ? 0
-                    : Math.Max(0, exchange.ReceivedOf(one) - one.HeadBytes));
+                writer.WriteNumber(
+                    one.HeadMs < 0 || exchange.Request.Method == HttpMethod.Head
+                        ? 0
+                        : Math.Max(0, exchange.ReceivedOf(one) - one.HeadBytes));
                 break;
             case Variable.UpstreamBytesSent:
                 writer.WriteNumber(exchange.SentOf(one));

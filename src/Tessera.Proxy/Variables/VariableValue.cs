@@ -53,6 +53,9 @@ internal static class VariableValue
             case Variable.UpstreamHttp:
                 writer.Write(FieldText.Find(exchange.UpstreamHead, name.Member));
                 break;
+            case Variable.UpstreamTrailer:
+                writer.Write(FieldText.Find(exchange.UpstreamTrailers, name.Member));
+                break;
             case Variable.UpstreamCookie:
                 writer.Write(FieldText.FindSetCookie(exchange.UpstreamHead, name.Member));
                 break;
@@ -248,6 +251,9 @@ internal static class VariableValue
     {
         switch (variable)
         {
+            case Variable.Status when exchange.IsReplyBare:
+                writer.Write("009"u8);
+                break;
             case Variable.Status:
                 WriteStatus(ref writer, exchange.Status);
                 break;

@@ -135,7 +135,7 @@ public sealed partial class GeneratedAgreementTests
         return text.ToString();
     }
 
-    /// <summary>Lines, or values of a line in the log, that differ.</summary>
+    /// <summary>Lines, or fields of the log's line, that one has and the other has not.</summary>
     private static string Compare(string nginx, string tessera)
     {
         char end = nginx.Contains('\t', StringComparison.Ordinal) ? '\t' : '\n';

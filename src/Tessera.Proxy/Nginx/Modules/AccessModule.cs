@@ -56,8 +56,7 @@ internal static class AccessModule
         {
             "all" => [new AddressRule(isAllowed, null)],
 
-            // Nobody comes over a unix socket.
-            "unix:" => [],
+            "unix:" => [new AddressRule(isAllowed, null) { IsUnix = true }],
             var text => [new AddressRule(isAllowed, ReadNetwork(directive, text))],
         };
     }

@@ -49,7 +49,7 @@ internal static class StatusModule
 
         return scope.FindInLocation("empty_gif") is null ? route : route with
         {
-            Reply = new ReplyConfig(200, "", "image/gif") 
+            Reply = new ReplyConfig(200, "", "image/gif")
             {
                 Bytes = Pixel, IsForReading = true, ModifiedSeconds = PixelSeconds,
             },
