@@ -15,7 +15,7 @@ namespace Tessera.EndToEnd.Nginx;
 public sealed partial class GeneratedAgreementTests
 {
     private const string SeedVariable = "TESSERA_NGINX_SEED";
-    private const int Pairs = 4;
+    private const int Pairs = 3;
     private const int Servers = 75;
     private const int ConnectionsOfServer = 4;
     private const int MaxTold = 100;
