@@ -40,7 +40,16 @@ internal static class ForwardedChain
         }
 
         var writer = new ByteWriter(stackalloc byte[MaxBytes]);
-        FieldText.WriteAll(ref writer, exchange.Request, exchange.Received, name);
+        if (name.SequenceEqual("x_forwarded_for"u8))
+        {
+            FieldText.WriteAll(ref writer, exchange.Request, exchange.Received, name);
+        }
+        else
+        {
+            // Of any other field only the first line is looked at.
+            writer.Write(FieldText.Find(exchange.Request, exchange.Received, name));
+        }
+
         ReadOnlySpan<byte> rest = writer.Written;
         while (true)
         {

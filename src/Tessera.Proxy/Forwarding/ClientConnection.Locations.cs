@@ -181,6 +181,10 @@ internal sealed partial class ClientConnection
             exchange.Status = CloseStatus;
             exchange.KeepsClient = false;
         }
+        else if (HttpStatus.IsRedirect(end.Status) && exchange.RequestBody.IsInvalid)
+        {
+            await RefuseAsync(exchange, 400, "the request's body is not valid");
+        }
         else if (HttpStatus.IsRedirect(end.Status))
         {
             NoteTarget(exchange, end.Text ?? Template.Empty);

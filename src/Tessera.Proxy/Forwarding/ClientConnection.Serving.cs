@@ -41,7 +41,7 @@ internal sealed partial class ClientConnection
         }
 
         // (3) The route's one action.
-        if (route.Location is not null)
+        if (route.RedirectTarget is not null)
         {
             await RedirectAsync(exchange, route);
             return ProxyError.None;
@@ -98,7 +98,7 @@ internal sealed partial class ClientConnection
         byte[] location = Reactor.Buffers.Rent(MaxReplyBytes);
         byte[] escaped = Reactor.Buffers.Rent(MaxReplyBytes);
         var text = new ByteWriter(location.AsSpan(0, MaxReplyBytes));
-        route.Location!.Write(ref text, exchange);
+        route.RedirectTarget!.Write(ref text, exchange);
 
         // What was decoded for the route must not become a line break or a space again.
         var uri = new ByteWriter(escaped.AsSpan(0, MaxReplyBytes));

@@ -229,7 +229,7 @@ internal sealed partial class Exchange
             return;
         }
 
-        Follow(route);
+        Follow(route.FindFor(MethodText));
         Jump = Jump.Route;
     }
 

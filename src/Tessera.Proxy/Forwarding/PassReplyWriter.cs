@@ -29,7 +29,7 @@ internal static class PassReplyWriter
         {
             writer.WriteNumber(exchange.StatusOverride);
             writer.Write((byte)' ');
-            writer.Write(HttpStatus.ReasonOf(exchange.StatusOverride));
+            writer.Write(StatusLine.ReasonOf(exchange.StatusOverride));
         }
         else
         {

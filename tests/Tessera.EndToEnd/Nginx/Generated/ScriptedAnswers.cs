@@ -29,7 +29,7 @@ internal static class ScriptedAnswers
             "short" => "HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\nab",
             "close" => "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\nuntil the end",
             "chunked" => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-One: c\r\n\r\n"
-                + "3\r\nabc\r\n5;x\r\ndefgh\r\n0\r\n\r\n",
+                + "3\r\nxyz\r\n5;x\r\nuvwst\r\n0\r\n\r\n",
             "moved" => "HTTP/1.1 302 Found\r\nLocation: http://one.example/moved?x\r\n"
                 + "Content-Length: 0\r\n\r\n",
             "within" => "HTTP/1.1 200 OK\r\nX-Accel-Redirect: /files/a.txt?w=1\r\nX-One: w\r\n"

@@ -65,6 +65,17 @@ public sealed class LocationReadingTests
             [new ErrorPage(500, "/b", 200), new ErrorPage(502, "/b", 200)]);
     }
 
+    [Fact]
+    public void Whatever_is_within_an_internal_location_is_internal_as_well()
+    {
+        ServerConfig server = NginxText.ReadServer(
+            "location /a/ { internal; limit_except GET { deny all; } location /a/b { } }");
+        LocationConfig outer = server.Locations[0].Location!;
+        outer.MethodLimit!.Others.Location!.IsInternal.ShouldBeTrue();
+        outer.Nested.ShouldHaveSingleItem().Location!.IsInternal.ShouldBeTrue();
+        server.Fallback.Location!.IsInternal.ShouldBeFalse();
+    }
+
     [Theory]
     [InlineData("location /a { }\nlocation /a { }", "duplicate location \"/a\" in nginx.conf:4")]
     [InlineData("location /a { location /b { } }",

@@ -41,6 +41,21 @@ public sealed class VariableReadingTests
             "server { location ~ ^/(?<first>.)(?P<second>.) { return 200 $first$second; } }")
             .Variables.Select(variable => variable.Name).ShouldBe(["first", "second"]);
 
+    [Fact]
+    public void What_only_groups_set_is_not_there_until_they_do() =>
+        NginxText.ReadHttp(
+            """
+            server {
+                set $first 1;
+                location ~ ^/(?<second>.) { set $second 2; return 200 $first; }
+            }
+            """)
+            .Variables.ShouldBe(
+            [
+                new SetVariableConfig("first"),
+                new SetVariableConfig("second", IsUnknownUntilSet: true),
+            ]);
+
     [Theory]
     [InlineData("map $a $b { x y z; }", "invalid number of the map parameters in nginx.conf:2")]
     [InlineData("map $a $b { x y; X z; }", "conflicting parameter \"X\" in nginx.conf:2")]
