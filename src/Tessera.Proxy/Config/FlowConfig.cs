@@ -16,6 +16,9 @@ public sealed record AccessConfig
 
     /// <summary>Either the address or the password is enough: nginx's satisfy any.</summary>
     public bool IsAnyEnough { get; init; }
+
+    /// <summary>How long a 401 is held back, in milliseconds; 0 says it at once.</summary>
+    public int DelayMs { get; init; }
 }
 
 /// <param name="Network">Null holds for every address.</param>

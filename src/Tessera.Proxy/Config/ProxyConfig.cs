@@ -14,6 +14,12 @@ public sealed record ProxyConfig
 
     public ImmutableArray<ListenerConfig> Listeners { get; init; } = [];
 
+    /// <summary>
+    /// Addresses that datagrams come to; the first route of each has a
+    /// <see cref="RouteConfig.Stream"/>. An address may be among <see cref="Listeners"/> as well.
+    /// </summary>
+    public ImmutableArray<ListenerConfig> DatagramListeners { get; init; } = [];
+
     public ImmutableArray<BackendConfig> Backends { get; init; } = [];
 
     /// <summary>

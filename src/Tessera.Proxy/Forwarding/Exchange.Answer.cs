@@ -124,10 +124,7 @@ internal sealed partial class Exchange
             return;
         }
 
-        ReadOnlySpan<byte> host = Host;
-        int colon = host.LastIndexOf((byte)':');
-        host = colon >= 0 && !host[colon..].Contains((byte)']') ? host[..colon] : host;
-        host = host.EndsWith("."u8) ? host[..^1] : host;
+        ReadOnlySpan<byte> host = HostSyntax.NameOf(Host);
         if (host.IsEmpty)
         {
             VariableValue.Write(ServerAddress, ref writer, this);

@@ -30,6 +30,12 @@ internal sealed class FrontBuilder(
             Sockets = served.Listener.Sockets with { TakesLeftPaths = true },
         };
 
+    /// <summary>At the addresses of the files.</summary>
+    public IEnumerable<ListenerConfig> DatagramListeners() =>
+        from front in entry.Fronts
+        from listener in front.Config!.Proxy.DatagramListeners
+        select listener with { Scope = ScopeOf(entry, front) };
+
     public IEnumerable<BackendConfig> Backends() =>
         from front in entry.Fronts
         from backend in front.Config!.Proxy.Backends

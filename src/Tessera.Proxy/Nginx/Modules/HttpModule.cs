@@ -64,8 +64,8 @@ internal static class HttpModule
                 {
                     Address = listener.Address,
                     Protocol = ListenerProtocol.Http,
-                    Sockets = listener.Sockets,
                     ExpectsProxyProtocol = listener.HasProxyProtocol,
+                    Sockets = listener.Sockets,
                     Servers = listener.Servers,
                     AccessLogs = LogsOf(listener.Servers),
                 }),

@@ -11,6 +11,9 @@ internal sealed record StreamListen(
     /// <summary>Clients come through a proxy that says who they are.</summary>
     public bool HasProxyProtocol => Directive.Arguments.Contains("proxy_protocol");
 
+    /// <summary>Datagrams instead of connections.</summary>
+    public bool IsDatagram => Directive.Arguments.Contains("udp");
+
     /// <summary>A listen names one address, or as many as its range has ports.</summary>
     /// <exception cref="NginxConfigException">It is no address, or a parameter is none.</exception>
     public static IEnumerable<StreamListen> Read(NginxDirective listen)
@@ -20,7 +23,16 @@ internal sealed record StreamListen(
             (config, parameter) => ReadParameter(listen, parameter, config));
         if (SocketParameters.TryReadPath(listen) is { } path)
         {
-            return [new StreamListen(listen, path, sockets)];
+            return !listen.Arguments.Contains("udp")
+                ? [new StreamListen(listen, path, sockets)]
+                : throw listen.Error("datagrams over unix sockets are not supported by Tessera");
+        }
+
+        if (listen.Arguments.Contains("udp")
+            && listen.Arguments.FirstOrDefault(IsForConnections) is { } other)
+        {
+            throw listen.Error(
+                $"\"{other.Split('=')[0]}\" parameter is incompatible with \"udp\"");
         }
 
         string text = listen.Value;
@@ -62,12 +74,13 @@ internal sealed record StreamListen(
     private static NginxConfigException Fault(NginxDirective listen, string what) =>
         listen.Error($"{what} \"{listen.Value}\" of the \"listen\" directive");
 
+    private static bool IsForConnections(string parameter) => parameter.Split('=')[0]
+        is "backlog" or "so_keepalive" or "proxy_protocol" or "ssl" or "fastopen";
+
     private static ListenConfig ReadParameter(
         NginxDirective listen, string parameter, ListenConfig sockets) => parameter switch
         {
-            "proxy_protocol" or "default_server" => sockets,
-            "udp" => throw listen.Error(
-                "the \"udp\" parameter of \"listen\" is not supported by Tessera"),
+            "proxy_protocol" or "default_server" or "udp" => sockets,
             "ssl" => throw listen.Error(
                 "the \"ssl\" parameter requires ngx_stream_ssl_module"),
             _ => SocketParameters.TryRead(listen, parameter, sockets)
