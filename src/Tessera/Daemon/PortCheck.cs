@@ -17,7 +17,8 @@ internal static class PortCheck
         HashSet<IPEndPoint> own = [.. inForce.SelectMany(entry => Ingress.Listeners(entry))];
         foreach (IPEndPoint address in Ingress.Listeners(desired).Distinct())
         {
-            if (address is not PathEndPoint && !own.Contains(address) && TryBind(address) is { } fault)
+            if (address is not PathEndPoint && !own.Contains(address)
+                && TryBind(address) is { } fault)
             {
                 yield return $"cannot listen on {address}: {fault}. `up` would change nothing.";
             }
