@@ -134,6 +134,11 @@ internal sealed partial class Exchange
         }
 
         Server = servers.Find(this);
+        if (hasPath && !Server.MergesSlashes)
+        {
+            NormalizePath(mergesSlashes: false);
+        }
+
         Follow(Server.Fallback);
         _changesLeft = MaxChanges;
     }
