@@ -389,16 +389,15 @@ public sealed partial class ProxyServer : IAsyncDisposable
         // the kernel gives it the connections to that address.
         SyscallResult result = _listeners.Keys.Any(known => Overlap(known, config.Address))
             ? SyscallResult.Success(0)
-            : ListenSocket.Probe(config.Address);
+            : ListenSocket.Probe(config.Address, config.Sockets);
         var sockets = new ListenSocket[_shards.Length];
-        for (int i = 0; i < sockets.Length && result.IsSuccess; i++)
+        if (result.IsSuccess)
         {
-            result = ListenSocket.TryOpen(_shards[i], listener, out sockets[i]);
+            result = ListenSocket.TryOpenAll(_shards, listener, config.Sockets, sockets);
         }
 
         if (!result.IsSuccess)
         {
-            Array.ForEach(sockets, s => s?.Discard());
             return new ListenFailure(
                 config.Address, Errno.Describe(result.Errno), result.Errno);
         }
@@ -416,6 +415,12 @@ public sealed partial class ProxyServer : IAsyncDisposable
     {
         _listeners.Remove(address, out OpenListener? open);
         open!.Listener.Retire();
+        if (_isAccepting && !_hasLeft && address is PathEndPoint path)
+        {
+            // The name goes first: nobody comes any more while the queue is emptied.
+            TryDelete(path);
+        }
+
         // What is still another process's to accept on must not begin to refuse.
         Array.ForEach(open.Sockets, _isAccepting ? s => s.Retire() : s => s.Leave());
         foreach (IPEndPoint closed in _retiring
@@ -445,6 +450,18 @@ public sealed partial class ProxyServer : IAsyncDisposable
             {
                 _backends.Renew(_names.Expand(config));
             }
+        }
+    }
+
+    private static void TryDelete(PathEndPoint path)
+    {
+        try
+        {
+            File.Delete(path.Path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Whoever took the folder away has no use for it.
         }
     }
 

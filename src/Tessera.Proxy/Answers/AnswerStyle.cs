@@ -59,7 +59,9 @@ internal sealed class AnswerStyle
         ref ByteWriter writer, scoped ReadOnlySpan<byte> type, Exchange exchange)
     {
         writer.Write(type);
-        if (Charset is null || !TakesCharset(type))
+
+        // Old browsers took a redirect's charset for that of the page behind it: nginx says none.
+        if (Charset is null || exchange.Status is 301 or 302 || !TakesCharset(type))
         {
             return;
         }

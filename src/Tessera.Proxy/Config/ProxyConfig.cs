@@ -67,6 +67,9 @@ public sealed record ListenerConfig
 
     public ListenerProtocol Protocol { get; init; } = ListenerProtocol.Auto;
 
+    /// <summary>How its sockets are made.</summary>
+    public ListenConfig Sockets { get; init; } = ListenConfig.Default;
+
     /// <summary>
     /// A proxy before this one says who each client is, by the PROXY protocol 1 or 2, before the
     /// first request; who does not is cut off. For HTTP listeners.

@@ -163,6 +163,12 @@ public sealed record RedirectConfig(string Location, int Status = 302);
 public sealed record ReplyConfig(
     int Status, string Body = "", string ContentType = "text/plain; charset=utf-8")
 {
+    /// <summary>Other methods than GET and HEAD get 405.</summary>
+    public bool IsForReading { get; init; }
+
+    /// <summary>When it was changed, in seconds since 1970; -1 says nothing of it.</summary>
+    public long ModifiedSeconds { get; init; } = -1;
+
     /// <summary>Stand in the place of <see cref="Body"/> as they are; default for a text.</summary>
     public ImmutableArray<byte> Bytes { get; init; }
 }

@@ -180,17 +180,13 @@ internal sealed partial class FileServer
     {
         exchange.Status = status;
         await exchange.Client.AnswerAsync(
-            exchange, "", exchange.Client.DecideConnection(exchange, isDelimited: true));
+            exchange, "", exchange.Client.DecideConnection(
+                exchange, isDelimited: true, isPage: true));
         return ProxyError.None;
     }
 
     private ReactorTask<ProxyError> RedirectToFolderAsync(Exchange exchange)
     {
-        if (exchange.Request.Method == HttpMethod.Post)
-        {
-            return RefuseInStyleAsync(exchange, 405);
-        }
-
         exchange.SetRedirect(WriteLocation(exchange));
         return RefuseInStyleAsync(exchange, 301);
     }

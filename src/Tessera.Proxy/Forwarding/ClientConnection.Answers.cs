@@ -1,6 +1,7 @@
 using Tessera.Linux;
 using Tessera.Proxy.Answers;
 using Tessera.Proxy.Compression;
+using Tessera.Proxy.Http;
 using Tessera.Proxy.Reactors;
 
 namespace Tessera.Proxy.Forwarding;
@@ -128,6 +129,9 @@ internal sealed partial class ClientConnection
             Type = type,
             Length = exchange.IsFiltered ? -1 : length,
             IsChunked = exchange.IsFiltered && exchange.TakesChunks && exchange.SendsBody,
+            LastModified = exchange.ModifiedSeconds >= 0 && !exchange.LosesValidators
+                ? HttpDate.Format(exchange.ModifiedSeconds)
+                : default,
             Varies = exchange.Varies,
             TrailingLines = isCompressed ? "Content-Encoding: gzip\r\n"u8 : default,
         };

@@ -1,5 +1,6 @@
 using Tessera.Linux;
 using Tessera.Proxy.Answers;
+using Tessera.Proxy.Files;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Variables;
@@ -48,8 +49,7 @@ internal sealed partial class ClientConnection
 
         if (route.ReplyBody is not null)
         {
-            await ReplyAsync(
-                exchange, route.Config.Reply!.Status, route.ReplyBody, route.ReplyType);
+            await ReplyForAsync(exchange, route, route.Config.Reply!);
             return ProxyError.None;
         }
 
@@ -72,7 +72,25 @@ internal sealed partial class ClientConnection
             return await _shard.Files.ServeAsync(exchange, site);
         }
 
+        if (exchange.Server is not null && exchange.RequestBody.IsInvalid)
+        {
+            await RefuseAsync(exchange, 400, "the request's body is not valid");
+            return ProxyError.None;
+        }
+
         return await _shard.Forwarder.ForwardAsync(exchange);
+    }
+
+    private ReactorTask<bool> ReplyForAsync(Exchange exchange, Route route, ReplyConfig reply)
+    {
+        if (reply.IsForReading
+            && exchange.Request.Method is not (HttpMethod.Get or HttpMethod.Head))
+        {
+            return RefuseAsync(exchange, 405, "nothing is served here for this method");
+        }
+
+        exchange.ModifiedSeconds = reply.ModifiedSeconds;
+        return ReplyAsync(exchange, reply.Status, route.ReplyBody!, route.ReplyType);
     }
 
     private ReactorTask<bool> RedirectAsync(Exchange exchange, Route route)
@@ -95,23 +113,12 @@ internal sealed partial class ClientConnection
             return RefuseAsync(exchange);
         }
 
-        return ReplyAsync(exchange, route.Config.Redirect!.Status, Template.Empty, default);
+        return ReplyAsync(exchange, route.Config.Redirect!.Status, Template.Empty, null);
     }
 
-    private static bool TrySetLocation(Exchange exchange, ReadOnlySpan<byte> uri)
-    {
-        if (exchange.Style is null)
-        {
-            return exchange.TryAddField("Location"u8, uri);
-        }
-
-        exchange.SetRedirect(uri);
-        return true;
-    }
-
-    /// <param name="type">Media type; empty for a reply that has none.</param>
+    /// <param name="type">Media type; null for a reply that has none of its own.</param>
     private async ReactorTask<bool> ReplyAsync(
-        Exchange exchange, int status, Template template, ReadOnlyMemory<byte> type)
+        Exchange exchange, int status, Template template, byte[]? type)
     {
         exchange.Status = exchange.StatusOverride > 0 ? exchange.StatusOverride : status;
         if (exchange.IsAsking)
@@ -122,14 +129,14 @@ internal sealed partial class ClientConnection
 
         if (exchange.Style is { } style)
         {
-            return await ReplyInStyleAsync(exchange, style, template);
+            return await ReplyInStyleAsync(exchange, style, template, type);
         }
 
         exchange.AddRouteFields();
         ConnectionOption option = DecideConnection(exchange, isDelimited: true);
         byte[] buffer = Reactor.Buffers.Rent(
             ErrorReplyBytes + exchange.AddedFields.Length + MaxReplyBytes);
-        int length = WriteReply(exchange, template, type.Span, option, buffer);
+        int length = WriteReply(exchange, template, type, option, buffer);
         exchange.HasReachedClient = true;
         exchange.NoteSentHead(buffer.AsSpan(0, length));
         SyscallResult sent = await Transport.SendAsync(buffer, 0, length, exchange.SendTimeoutMs);
@@ -140,18 +147,38 @@ internal sealed partial class ClientConnection
     /// <summary>
     /// A text; errors without one get their page (ngx_http_script_return_code).
     /// </summary>
+    /// <param name="type">Null takes that of the path's name.</param>
     private async ReactorTask<bool> ReplyInStyleAsync(
-        Exchange exchange, AnswerStyle style, Template template)
+        Exchange exchange, AnswerStyle style, Template template, byte[]? type)
     {
-        ConnectionOption option = DecideConnection(exchange, isDelimited: true);
         if (template.IsEmpty && exchange.Status >= 400)
         {
-            return await AnswerAsync(exchange, "", option);
+            return await RefuseAsync(exchange, exchange.Status, "");
         }
 
+        if (exchange.RequestBody.IsInvalid)
+        {
+            return await RefuseAsync(exchange, 400, "the request's body is not valid");
+        }
+
+        // Texts of scripts have neither a time nor a tag, and are asked for both all the same.
+        FileCondition condition = exchange.Status != 200 ? FileCondition.Holds
+            : DocumentConditions.Evaluate(
+                exchange.Request, exchange.Received, default, exchange.ModifiedSeconds,
+                ModifiedSinceRule.Exact);
+        if (condition == FileCondition.Failed)
+        {
+            exchange.ModifiedSeconds = -1;
+            return await RefuseAsync(exchange, 412, "");
+        }
+
+        exchange.Status = condition == FileCondition.NotModified ? 304 : exchange.Status;
+        template = exchange.Status == 304 ? Template.Empty : template;
         byte[] text = WriteTemplate(exchange, template, out int length);
         return await SendTextAsync(
-            exchange, style, text, length, style.TypeOf(exchange.Path), option);
+            exchange, style, text, length,
+            type ?? style.TypeOf(exchange.Path),
+            DecideConnection(exchange, isDelimited: true));
     }
 
     private byte[] WriteTemplate(Exchange exchange, Template template, out int length)

@@ -145,6 +145,7 @@ internal enum Variable : byte
     SentHttp,
     UpstreamHttp,
     UpstreamCookie,
+    UpstreamTrailer,
 
     /// <summary>A field of the PROXY protocol's second version.</summary>
     ProxyProtocolTlv,
@@ -174,9 +175,8 @@ internal readonly record struct VariableName(
         ("upstream_cookie_", Variable.UpstreamCookie),
         ("proxy_protocol_tlv_", Variable.ProxyProtocolTlv),
 
-        // Trailers are relayed unread.
+        ("upstream_trailer_", Variable.UpstreamTrailer),
         ("sent_trailer_", Variable.Nothing),
-        ("upstream_trailer_", Variable.Nothing),
     ];
 
     /// <summary>

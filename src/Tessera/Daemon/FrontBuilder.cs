@@ -129,14 +129,14 @@ internal sealed class FrontBuilder(
         foreach (Instance instance in
             instances[(entry.Name, member.Service.Name)].Where(instance => instance.IsAlive))
         {
+            // One line is enough for it, and the first port has its own name.
             string second = SecondId(instance.Id, member.Target);
             if (instance.Addresses.TryGetValue(member.Target, out IPEndPoint? address)
-                && (known.Add(instance.Id) ? instance.Id : known.Add(second) ? second : null)
-                    is { } id)
+                && known.Add(second))
             {
                 yield return line with
                 {
-                    Id = id,
+                    Id = known.Add(instance.Id) ? instance.Id : second,
                     Address = address,
                     State = line.State == EndpointState.Active
                         ? RouteBuilder.TrafficOf(instance).State

@@ -13,6 +13,9 @@ internal static class StatusModule
         + "Reading: $connections_reading Writing: $connections_writing "
         + "Waiting: $connections_waiting \n";
 
+    /// <summary>28 September 1970: the birthday that nginx gives its pixel.</summary>
+    private const long PixelSeconds = 23_349_600;
+
     /// <summary>
     /// One transparent pixel, as GIF89a: header, screen of 1 × 1 with two colours, the first of
     /// them transparent, and an image that is that one.
@@ -37,12 +40,19 @@ internal static class StatusModule
     {
         if (scope.FindInLocation("stub_status") is not null)
         {
-            return route with { Reply = new ReplyConfig(200, Page, "text/plain"), Files = null };
+            return route with
+            {
+                Reply = new ReplyConfig(200, Page, "text/plain") { IsForReading = true },
+                Files = null,
+            };
         }
 
         return scope.FindInLocation("empty_gif") is null ? route : route with
         {
-            Reply = new ReplyConfig(200, "", "image/gif") { Bytes = Pixel },
+            Reply = new ReplyConfig(200, "", "image/gif")
+            {
+                Bytes = Pixel, IsForReading = true, ModifiedSeconds = PixelSeconds,
+            },
             Files = null,
         };
     }

@@ -71,6 +71,7 @@ internal static class StreamModule
                 {
                     Address = listen.Address,
                     Protocol = ListenerProtocol.Tcp,
+                    Sockets = listen.Sockets,
                     Routes =
                     [
                         route with
@@ -192,10 +193,9 @@ internal static class StreamModule
             return [new AddressRule(IsAllowed: true, network)];
         }
 
-        // Connections over sockets in the file system do not come here.
         if (text == "unix:")
         {
-            return [];
+            return [new AddressRule(IsAllowed: true, Network: null) { IsUnix = true }];
         }
 
         try
@@ -241,6 +241,11 @@ internal static class StreamModule
         if (text == "all")
         {
             return new AddressRule(isAllowed, Network: null);
+        }
+
+        if (text == "unix:")
+        {
+            return new AddressRule(isAllowed, Network: null) { IsUnix = true };
         }
 
         if (IPNetwork.TryParse(text, out IPNetwork network))

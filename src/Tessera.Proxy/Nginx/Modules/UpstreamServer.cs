@@ -50,7 +50,9 @@ internal static class UpstreamServer
         var names = ImmutableArray.CreateBuilder<NamedEndpointsConfig>();
         foreach (NginxDirective server in scope.AllHere("server"))
         {
-            if (TryReadName(server, config.Algorithm, endpoints.Count, hasDefaultPort) is { } name)
+            NamedEndpointsConfig? name = TryReadName(
+                server, config.Algorithm, endpoints.Count, hasDefaultPort, source);
+            if (name is not null)
             {
                 names.Add(name);
             }
@@ -80,7 +82,11 @@ internal static class UpstreamServer
 
     /// <summary>Null for what has its addresses now.</summary>
     private static NamedEndpointsConfig? TryReadName(
-        NginxDirective server, BalanceAlgorithm algorithm, int before, bool hasDefaultPort)
+        NginxDirective server,
+        BalanceAlgorithm algorithm,
+        int before,
+        bool hasDefaultPort,
+        NginxSource source)
     {
         bool isFollowed = server.Arguments.Contains("resolve");
         string? service = server.Arguments.Skip(1)
@@ -102,6 +108,11 @@ internal static class UpstreamServer
         if (service is null)
         {
             (string host, string port) = Split(server, text);
+            if (IsKnown(server, host, int.Parse(port, CultureInfo.InvariantCulture), source))
+            {
+                return null;
+            }
+
             return text.Contains(':') || hasDefaultPort
                 ? new NamedEndpointsConfig(
                     host, int.Parse(port, CultureInfo.InvariantCulture), common, before)
