@@ -51,7 +51,7 @@ internal sealed class FollowedName : IAsyncDisposable
     private async Task RunAsync(
         Action<ImmutableArray<FoundEndpoint>> take, CancellationToken cancellation)
     {
-        // Whoever begins it holds what its answers are taken under.
+        // Whoever begins it holds a lock that what it finds needs as well.
         await Task.Yield();
         while (!cancellation.IsCancellationRequested)
         {
