@@ -70,7 +70,9 @@ internal sealed class ReplySpool
     {
         if (_start == _end)
         {
-            SyscallResult read = _file!.Read(_memory, _readBytes);
+            // Behind its end the file has what was read before it was filled anew.
+            SyscallResult read = _file!.Read(
+                _memory.AsSpan(0, (int)Math.Min(_memory.Length, FileBytes)), _readBytes);
             _start = 0;
             _end = Math.Max(0, read.IntValue);
             _readBytes += _end;
