@@ -34,6 +34,8 @@ internal sealed class GzipRule
 
     public bool SaysVary => _config.SaysVary;
 
+    public bool Inflates => _config.Inflates;
+
     /// <summary>An answer of this kind is compressed for whoever takes it.</summary>
     /// <param name="length">-1 when it is not known.</param>
     public bool Covers(int status, ReadOnlySpan<byte> type, long length) =>

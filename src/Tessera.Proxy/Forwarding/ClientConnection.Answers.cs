@@ -72,10 +72,11 @@ internal sealed partial class ClientConnection
     {
         exchange.AddRouteFields();
         bool hasBody = exchange.SendsBody;
-        exchange.PrepareFilters(exchange.Status, type, length, isCoded: false, default);
+        exchange.PrepareFilters(exchange.Status, type, length, coding: default, default);
         if (exchange.IsFiltered)
         {
-            option = DecideConnection(exchange, isDelimited: exchange.TakesChunks || !hasBody);
+            option = DecideConnection(
+                exchange, isDelimited: exchange.TakesChunks || !hasBody || !exchange.LosesLength);
             text = FilterText(exchange, text, ref length);
         }
 
@@ -105,11 +106,9 @@ internal sealed partial class ClientConnection
     /// </summary>
     private byte[] FilterText(Exchange exchange, byte[] text, ref int length)
     {
-        BodyCompressor filter = _shard.Compressors.Rent(
-            exchange.ReplyCoding, exchange.CompressionLevel, exchange.Substitution);
+        BodyCompressor filter = exchange.BeginFilter();
         filter.Write(text.AsSpan(0, length), CompressionFlush.Finish);
-        byte[] chunk = filter.Output.TakeChunk(
-            isLast: true, out int start, out length, exchange.TakesChunks);
+        byte[] chunk = exchange.TakeChunk(filter.Output, isLast: true, out int start, out length);
         byte[] filtered = Reactor.Buffers.Rent(length);
         chunk.AsSpan(start, length).CopyTo(filtered);
         _shard.Compressors.Return(filter);
@@ -126,8 +125,8 @@ internal sealed partial class ClientConnection
         var head = new AnswerHead(exchange.Status)
         {
             Type = type,
-            Length = exchange.IsFiltered ? -1 : length,
-            IsChunked = exchange.IsFiltered && exchange.TakesChunks && exchange.SendsBody,
+            Length = exchange.LosesLength ? -1 : length,
+            IsChunked = exchange.LosesLength && exchange.TakesChunks && exchange.SendsBody,
             Varies = exchange.Varies,
             TrailingLines = isCompressed ? "Content-Encoding: gzip\r\n"u8 : default,
         };

@@ -270,12 +270,12 @@ internal sealed partial class Forwarder
         PassFilters.Prepare(exchange, rule, framing);
         SetPace(exchange, rule);
         bool isTunnel = head.StatusCode == HttpStatus.SwitchingProtocols;
-        bool isCompressed = exchange.IsFiltered;
+        bool isCompressed = exchange.IsFiltered && framing != BodyFraming.None;
         bool knowsChunks = exchange.TakesChunks;
         exchange.AddsChunks = framing == BodyFraming.UntilClose && knowsChunks && !isCompressed
             && !isTunnel;
         bool isDelimited = knowsChunks || framing == BodyFraming.None
-            || (framing == BodyFraming.Length && !isCompressed);
+            || (framing == BodyFraming.Length && !exchange.LosesLength);
         ConnectionOption option = exchange.Client.DecideConnection(exchange, isDelimited);
         exchange.NoteReplyHead(_reactor.NowMs);
         bool isRelayedLater = isCompressed

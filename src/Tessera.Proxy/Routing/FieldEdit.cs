@@ -95,8 +95,7 @@ internal sealed class FieldEdit
     /// <param name="scratch">For one value; what is longer is cut.</param>
     public void AddTo(Exchange exchange, Span<byte> scratch)
     {
-        bool isGood = exchange.Status is 200 or 201 or 204 or 206 or 301 or 302 or 303 or 304
-            or 307 or 308;
+        bool isGood = Answers.AnswerStyle.IsGood(exchange.Status);
         foreach (Line line in _lines)
         {
             if (line.Always || isGood)

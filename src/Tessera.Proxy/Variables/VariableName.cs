@@ -63,6 +63,12 @@ internal enum Variable : byte
     SecureLink,
     SecureLinkExpires,
     LimitRate,
+
+    /// <summary>
+    /// What limit_req and limit_conn said: PASSED, DELAYED, REJECTED; empty without them.
+    /// </summary>
+    LimitReqStatus,
+    LimitConnStatus,
     ProxyAddXForwardedFor,
 
     /// <summary>The backend's name; nginx has the name in proxy_pass.</summary>
@@ -140,6 +146,7 @@ internal enum Variable : byte
     Http,
     Cookie,
     SentHttp,
+    SentTrailer,
     UpstreamHttp,
     UpstreamCookie,
 
@@ -167,8 +174,9 @@ internal readonly record struct VariableName(
         ("upstream_http_", Variable.UpstreamHttp),
         ("upstream_cookie_", Variable.UpstreamCookie),
 
-        // Trailers are relayed unread.
-        ("sent_trailer_", Variable.Nothing),
+        ("sent_trailer_", Variable.SentTrailer),
+
+        // Trailers of endpoints are relayed unread.
         ("upstream_trailer_", Variable.Nothing),
     ];
 

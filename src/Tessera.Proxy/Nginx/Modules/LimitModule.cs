@@ -223,7 +223,8 @@ internal static class LimitModule
     private static ErrorLevel ReadLevel(NginxScope scope, string name) =>
         scope.Text(name, "error") switch
         {
-            "info" or "notice" => ErrorLevel.Notice,
+            "info" => ErrorLevel.Information,
+            "notice" => ErrorLevel.Notice,
             "warn" => ErrorLevel.Warning,
             _ => ErrorLevel.Error,
         };
