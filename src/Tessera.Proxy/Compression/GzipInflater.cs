@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.IO.Compression;
 
 namespace Tessera.Proxy.Compression;
@@ -13,20 +14,23 @@ internal sealed class GzipInflater : BodyStep
     private readonly Feed _feed = new();
     private readonly GZipStream _gzip;
     private readonly byte[] _piece = new byte[PieceBytes];
-    private bool _hasAny;
+    private readonly byte[] _tail = new byte[sizeof(uint)];
+    private long _read;
+    private long _written;
 
     public GzipInflater() => _gzip = new GZipStream(_feed, CompressionMode.Decompress);
 
     public override bool TryWrite(ReadOnlySpan<byte> data, bool isLast, Stream output)
     {
         _feed.Put(data);
-        _hasAny |= !data.IsEmpty;
+        NoteTail(data);
         try
         {
             int length;
             while ((length = _gzip.Read(_piece)) > 0)
             {
                 output.Write(_piece.AsSpan(0, length));
+                _written += length;
             }
         }
         catch (InvalidDataException)
@@ -34,13 +38,29 @@ internal sealed class GzipInflater : BodyStep
             return false;
         }
 
-        return _feed.IsEmpty && (!isLast || _hasAny);
+        return !isLast || IsWhole;
     }
 
     public override void Dispose()
     {
         _gzip.Dispose();
         _feed.Dispose();
+    }
+
+    /// <summary>
+    /// The last bytes say how long the last member was. The decompressor itself does not tell
+    /// whether it has seen an end: of a body that was cut short these bytes are any, and mostly
+    /// more than was written.
+    /// </summary>
+    private bool IsWhole => _read > _tail.Length
+        && BinaryPrimitives.ReadUInt32LittleEndian(_tail) <= _written;
+
+    private void NoteTail(ReadOnlySpan<byte> data)
+    {
+        _read += data.Length;
+        int kept = Math.Max(0, _tail.Length - data.Length);
+        _tail.AsSpan(_tail.Length - kept).CopyTo(_tail);
+        data[Math.Max(0, data.Length - _tail.Length)..].CopyTo(_tail.AsSpan(kept));
     }
 
     /// <summary>
@@ -52,8 +72,6 @@ internal sealed class GzipInflater : BodyStep
         private byte[] _bytes = [];
         private int _start;
         private int _end;
-
-        public bool IsEmpty => _start == _end;
 
         public override bool CanRead => true;
 

@@ -189,11 +189,6 @@ internal sealed partial class FileServer
 
     private ReactorTask<ProxyError> RedirectToFolderAsync(Exchange exchange)
     {
-        if (exchange.Request.Method == HttpMethod.Post)
-        {
-            return RefuseInStyleAsync(exchange, 405);
-        }
-
         exchange.SetRedirect(WriteLocation(exchange));
         return RefuseInStyleAsync(exchange, 301);
     }
@@ -224,6 +219,7 @@ internal sealed partial class FileServer
         if (reply.Status == 416)
         {
             exchange.TryAddField("Content-Range"u8, reply.ContentRange());
+            exchange.AddRouteFieldsAgain();
             return await RefuseInStyleAsync(exchange, reply.Status);
         }
 
@@ -326,6 +322,11 @@ internal sealed partial class FileServer
 
         RangeOutcome outcome = DocumentRanges.Parse(
             field, file.Length, site.Config.MaxRanges, _ranges);
+        if (outcome == RangeOutcome.Parts && _ranges.Count > 1 && exchange.HasOnePart)
+        {
+            return reply;
+        }
+
         if (outcome == RangeOutcome.Parts)
         {
             exchange.LeaveTrailers();
@@ -405,7 +406,7 @@ internal sealed partial class FileServer
         }
 
         return await SendListingAsync(
-            exchange, page, DocumentListing.TypeOf(site.Config.ListingFormat).ToArray());
+            exchange, page, DocumentListing.TypeOf(site.Config.ListingFormat, exchange).ToArray());
     }
 
     private byte[]? TryListInStyle(Exchange exchange, DocumentSite site)

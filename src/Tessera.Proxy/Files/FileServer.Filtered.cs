@@ -65,12 +65,14 @@ internal sealed partial class FileServer
             : await exchange.Client.Transport.SendAsync(head, 0, length, exchange.SendTimeoutMs);
         _reactor.Buffers.Return(head);
         return !sent.IsSuccess ? SendFailed(sent)
-            : exchange.SendsBody ? await SendFilteredBodyAsync(exchange, reply.File)
+            : exchange.SendsBody ? await SendFilteredBodyAsync(exchange, reply)
             : ProxyError.None;
     }
 
-    private async ReactorTask<ProxyError> SendFilteredBodyAsync(Exchange exchange, OpenFile file)
+    private async ReactorTask<ProxyError> SendFilteredBodyAsync(
+        Exchange exchange, DocumentReply reply)
     {
+        OpenFile file = reply.File;
         byte[] buffer = _reactor.Buffers.Rent(BodyCompressor.StepBytes);
         BodyCompressor filter = exchange.BeginFilter();
         try
@@ -78,14 +80,14 @@ internal sealed partial class FileServer
             long done = 0;
             do
             {
-                int step = (int)Math.Min(filter.StepLength, file.Length - done);
-                if (!TryRead(file, buffer.AsSpan(0, step), done))
+                int step = (int)Math.Min(filter.StepLength, reply.Length - done);
+                if (!TryRead(file, buffer.AsSpan(0, step), reply.Offset + done))
                 {
                     return FileChanged(file);
                 }
 
                 done += step;
-                bool isLast = done == file.Length;
+                bool isLast = done == reply.Length;
                 if (!filter.Write(
                     buffer.AsSpan(0, step),
                     isLast ? CompressionFlush.Finish : CompressionFlush.None))
@@ -107,7 +109,7 @@ internal sealed partial class FileServer
 
                 await _reactor.Yield(exchange.Client.Transport.Handle.Write);
             }
-            while (done < file.Length);
+            while (done < reply.Length);
 
             return ProxyError.None;
         }

@@ -1,6 +1,7 @@
 using Tessera.Linux;
 using Tessera.Proxy.Answers;
 using Tessera.Proxy.Compression;
+using Tessera.Proxy.Http;
 using Tessera.Proxy.Reactors;
 
 namespace Tessera.Proxy.Forwarding;
@@ -41,15 +42,22 @@ internal sealed partial class ClientConnection
             return page.Length;
         }
 
-        // nginx answers 494, too large a head, as a kind of 400.
-        bool isHeadTooLarge = exchange.Status == 431;
-        exchange.Status = isHeadTooLarge ? 400 : exchange.Status;
+        // nginx answers these as kinds of 400 (NGX_HTTP_NGINX_CODES).
+        ReadOnlySpan<byte> detail = exchange.Status switch
+        {
+            431 or 494 => "Request Header Or Cookie Too Large"u8,
+            495 => "The SSL certificate error"u8,
+            496 => "No required SSL certificate was sent"u8,
+            497 => "The plain HTTP request was sent to HTTPS port"u8,
+            _ => default,
+        };
+        exchange.Status = detail.IsEmpty ? exchange.Status : 400;
         bool isPadded = exchange.Status >= 400 && style.Config.PadsPages
             && exchange.WantsLongPages && !exchange.Request.IsSimple;
         if (!StatusPage.TryWrite(
             ref page,
             exchange.Status,
-            isHeadTooLarge ? "Request Header Or Cookie Too Large"u8 : default,
+            detail,
             style,
             isPadded))
         {
@@ -68,7 +76,8 @@ internal sealed partial class ClientConnection
         byte[] text,
         int length,
         byte[] type,
-        ConnectionOption option)
+        ConnectionOption option,
+        long modifiedSeconds = -1)
     {
         exchange.AddRouteFields();
         bool hasBody = exchange.SendsBody;
@@ -83,7 +92,9 @@ internal sealed partial class ClientConnection
         byte[] buffer = Reactor.Buffers.Rent(
             StyledHeadBytes + exchange.AddedFields.Length + exchange.RedirectLocation.Length
             + length);
-        int headLength = WriteStyledHead(exchange, style, buffer, length, type, option);
+        byte[] modified = modifiedSeconds < 0 ? [] : HttpDate.Format(modifiedSeconds);
+        int headLength = WriteStyledHead(
+            exchange, style, buffer, length, type, option, modified);
         int sentLength = headLength;
         if (hasBody)
         {
@@ -118,7 +129,7 @@ internal sealed partial class ClientConnection
 
     private int WriteStyledHead(
         Exchange exchange, AnswerStyle style, byte[] buffer, int length, byte[] type,
-        ConnectionOption option)
+        ConnectionOption option, byte[] modified)
     {
         var writer = new ByteWriter(buffer);
         bool isCompressed = exchange.ReplyCoding == ContentCoding.Gzip;
@@ -128,6 +139,7 @@ internal sealed partial class ClientConnection
             Length = exchange.LosesLength ? -1 : length,
             IsChunked = exchange.LosesLength && exchange.TakesChunks && exchange.SendsBody,
             Varies = exchange.Varies,
+            LastModified = modified,
             TrailingLines = isCompressed ? "Content-Encoding: gzip\r\n"u8 : default,
         };
         AnswerHead.Write(ref writer, head, style, exchange, option, _shard.Clock);

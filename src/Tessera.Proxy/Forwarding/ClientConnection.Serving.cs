@@ -1,5 +1,6 @@
 using Tessera.Linux;
 using Tessera.Proxy.Answers;
+using Tessera.Proxy.Files;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Variables;
@@ -45,8 +46,14 @@ internal sealed partial class ClientConnection
 
         if (route.ReplyBody is not null)
         {
-            await ReplyAsync(
-                exchange, route.Config.Reply!.Status, route.ReplyBody, route.ReplyType);
+            ReplyConfig reply = route.Config.Reply!;
+            bool isRefused = reply.IsOnlyRead
+                && exchange.Request.Method is not (HttpMethod.Get or HttpMethod.Head);
+            await (isRefused
+                ? RefuseAsync(exchange, 405, "this is only read")
+                : ReplyAsync(
+                    exchange, reply.Status, route.ReplyBody, route.ReplyType,
+                    reply.ModifiedSeconds));
             return ProxyError.None;
         }
 
@@ -92,7 +99,7 @@ internal sealed partial class ClientConnection
             return RefuseAsync(exchange);
         }
 
-        return ReplyAsync(exchange, route.Config.Redirect!.Status, Template.Empty, default);
+        return ReplyAsync(exchange, route.Config.Redirect!.Status, Template.Empty, []);
     }
 
     private static bool TrySetLocation(Exchange exchange, ReadOnlySpan<byte> uri)
@@ -107,8 +114,10 @@ internal sealed partial class ClientConnection
     }
 
     /// <param name="type">Media type; empty for a reply that has none.</param>
+    /// <param name="modifiedSeconds">-1 when nothing is known of it.</param>
     private async ReactorTask<bool> ReplyAsync(
-        Exchange exchange, int status, Template template, ReadOnlyMemory<byte> type)
+        Exchange exchange, int status, Template template, byte[] type,
+        long modifiedSeconds = -1)
     {
         exchange.Status = exchange.StatusOverride > 0 ? exchange.StatusOverride : status;
         if (exchange.IsAsking)
@@ -119,14 +128,14 @@ internal sealed partial class ClientConnection
 
         if (exchange.Style is { } style)
         {
-            return await ReplyInStyleAsync(exchange, style, template);
+            return await ReplyInStyleAsync(exchange, style, template, type, modifiedSeconds);
         }
 
         exchange.AddRouteFields();
         ConnectionOption option = DecideConnection(exchange, isDelimited: true);
         byte[] buffer = Reactor.Buffers.Rent(
             ErrorReplyBytes + exchange.AddedFields.Length + MaxReplyBytes);
-        int length = WriteReply(exchange, template, type.Span, option, buffer);
+        int length = WriteReply(exchange, template, type, option, buffer);
         exchange.HasReachedClient = true;
         exchange.NoteSentHead(buffer.AsSpan(0, length));
         SyscallResult sent = await Transport.SendAsync(buffer, 0, length, exchange.SendTimeoutMs);
@@ -138,8 +147,21 @@ internal sealed partial class ClientConnection
     /// A text; errors without one get their page (ngx_http_script_return_code).
     /// </summary>
     private async ReactorTask<bool> ReplyInStyleAsync(
-        Exchange exchange, AnswerStyle style, Template template)
+        Exchange exchange, AnswerStyle style, Template template, byte[] type,
+        long modifiedSeconds)
     {
+        if (modifiedSeconds >= 0 && exchange.Status == 200)
+        {
+            exchange.Status = DocumentConditions.Evaluate(
+                exchange.Request, exchange.Received, etag: default, modifiedSeconds,
+                ModifiedSinceRule.Exact) switch
+            {
+                FileCondition.NotModified => 304,
+                FileCondition.Failed => 412,
+                _ => 200,
+            };
+        }
+
         ConnectionOption option = DecideConnection(exchange, isDelimited: true);
         if (template.IsEmpty && exchange.Status >= 400)
         {
@@ -149,7 +171,8 @@ internal sealed partial class ClientConnection
         byte[] text = Reactor.Buffers.Rent(MaxReplyBytes);
         int length = WriteTemplate(exchange, template, text);
         return await SendTextAsync(
-            exchange, style, text, length, style.TypeOf(exchange.Path), option);
+            exchange, style, text, length,
+            type.Length > 0 ? type : style.TypeOf(exchange.Path), option, modifiedSeconds);
     }
 
     private static int WriteTemplate(Exchange exchange, Template template, byte[] text)

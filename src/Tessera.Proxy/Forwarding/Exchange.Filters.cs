@@ -24,6 +24,11 @@ internal sealed partial class Exchange
     /// <summary>Last-Modified and ETag no longer hold.</summary>
     public bool LosesValidators { get; private set; }
 
+    /// <summary>The route has a Last-Modified of its own, or wants none.</summary>
+    public bool ReplacesLastModified { get; set; }
+
+    public bool ReplacesETag { get; set; }
+
     /// <summary>The bytes that leave are compressed, by whomever.</summary>
     public bool IsCoded { get; private set; }
 
@@ -46,7 +51,19 @@ internal sealed partial class Exchange
         || _substitution is not null;
 
     /// <summary>Parts of the body cannot be told from where they lie in the file.</summary>
-    public bool HasNoParts => IsReworked || _charset is not null;
+    public bool HasNoParts => IsReworked || _charset is { KeepsLength: false };
+
+    /// <summary>Of several parts each would have to pass the steps on its own.</summary>
+    public bool HasOnePart => _charset is not null;
+
+    /// <summary>
+    /// The body is empty, and still something is to be sent of it: gzip's frame, trailers.
+    /// </summary>
+    public bool FiltersNothing => LosesLength && Route?.Pass is not null && SendsBody
+        && ReplyBody.Framing == Http.BodyFraming.None;
+
+    /// <summary>The body is compressed here, or decompressed.</summary>
+    public bool HasNewCoding => ReplyCoding != ContentCoding.Identity || _inflates;
 
     /// <summary>The body is decompressed: its coding is not the client's business.</summary>
     public bool Inflates => _inflates;
@@ -148,7 +165,7 @@ internal sealed partial class Exchange
     /// <summary>The line of ETag, weak where the body is not the same bytes any more.</summary>
     public void WriteETag(ref ByteWriter writer, scoped ReadOnlySpan<byte> etag)
     {
-        if (etag.IsEmpty || LosesValidators)
+        if (etag.IsEmpty || LosesValidators || ReplacesETag)
         {
             return;
         }
@@ -211,5 +228,7 @@ internal sealed partial class Exchange
         IsUnsized = false;
         Varies = false;
         LosesValidators = false;
+        ReplacesLastModified = false;
+        ReplacesETag = false;
     }
 }

@@ -336,6 +336,12 @@ internal sealed partial class Exchange
     }
 
     /// <summary>
+    /// Has the fields of every status added once more to an answer that was begun as another one,
+    /// as nginx does.
+    /// </summary>
+    public void AddRouteFieldsAgain() => _hasRouteFields = false;
+
+    /// <summary>
     /// Adds a line to the response: name, value without control characters. False when there is no
     /// room left for it.
     /// </summary>

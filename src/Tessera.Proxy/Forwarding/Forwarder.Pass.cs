@@ -270,7 +270,8 @@ internal sealed partial class Forwarder
         PassFilters.Prepare(exchange, rule, framing);
         SetPace(exchange, rule);
         bool isTunnel = head.StatusCode == HttpStatus.SwitchingProtocols;
-        bool isCompressed = exchange.IsFiltered && framing != BodyFraming.None;
+        bool isCompressed = exchange.IsFiltered
+            && (framing != BodyFraming.None || exchange.FiltersNothing);
         bool knowsChunks = exchange.TakesChunks;
         exchange.AddsChunks = framing == BodyFraming.UntilClose && knowsChunks && !isCompressed
             && !isTunnel;

@@ -94,7 +94,7 @@ internal sealed partial class Forwarder
                 int length = EditReply(exchange);
                 SyscallResult sent = await SendReply(exchange, length);
                 error = NoteReplySent(exchange, sent, length);
-                if (!error.IsError && !exchange.IsReplyComplete)
+                if (!error.IsError && (!exchange.IsReplyComplete || exchange.FiltersNothing))
                 {
                     error = await RelayReplyAsync(exchange);
                 }

@@ -46,7 +46,7 @@ internal static class PassFilters
             }
         }
 
-        long length = framing == BodyFraming.Length ? head.ContentLength : -1;
+        long length = framing is BodyFraming.Length or BodyFraming.None ? head.ContentLength : -1;
         exchange.PrepareFilters(exchange.Status, type, length, coding, facts);
     }
 
@@ -65,8 +65,8 @@ internal static class PassFilters
         {
             ClientConnection client = exchange.Client;
             long nowMs = client.Shard.Clock.ToUnixMs(client.Shard.Reactor.NowMs);
-            bool isExpired = !HttpDate.TryParse(value, out long expires)
-                || expires < nowMs / 1_000;
+            bool isExpired = HttpDate.TryParse(value, out long expires)
+                && expires < nowMs / 1_000;
             return facts with { HasExpires = true, IsExpired = isExpired };
         }
 

@@ -43,7 +43,7 @@ internal static class PassReplyWriter
         for (int i = 0; i < head.HeaderCount; i++)
         {
             ref readonly HeaderField field = ref head.Headers[i];
-            if (field.Kind == HeaderKind.ETag && exchange.IsReworked)
+            if (field.Kind == HeaderKind.ETag && (exchange.IsReworked || exchange.ReplacesETag))
             {
                 exchange.WriteETag(ref writer, field.Value(reply));
             }
@@ -177,8 +177,9 @@ internal static class PassReplyWriter
         field.Kind is not (HeaderKind.Connection or HeaderKind.KeepAlive
             or HeaderKind.TransferEncoding or HeaderKind.ContentLength or HeaderKind.ContentType
             or HeaderKind.Trailer)
-        && !(exchange.IsReworked && field.Kind == HeaderKind.AcceptRanges)
-        && !(exchange.LosesValidators && Is(field, reply, "Last-Modified"u8))
+        && !(exchange.HasNewCoding && field.Kind == HeaderKind.AcceptRanges)
+        && !((exchange.LosesValidators || exchange.ReplacesLastModified)
+            && Is(field, reply, "Last-Modified"u8))
         && !(exchange.HasExpiry
             && (field.Kind == HeaderKind.CacheControl || Is(field, reply, "Expires"u8)))
         && !rule.Hides(field.Name(reply));

@@ -107,13 +107,18 @@ internal static class AnswerModule
     }
 
     private static IEnumerable<FieldConfig> ReadFields(NginxScope scope, string name) =>
-        Inherit(scope, name).Where(field => field.Arguments[1].Length > 0).Select(field =>
+        Inherit(scope, name).Where(HasEffect).Select(field =>
             new FieldConfig(field.Value, field.Arguments[1], Always: field.Arguments switch
             {
                 [_, _] => false,
                 [_, _, "always"] => true,
                 _ => throw field.Error($"invalid parameter \"{field.Arguments[2]}\""),
             }));
+
+    /// <summary>An empty field is none, but takes away what there is one of.</summary>
+    private static bool HasEffect(NginxDirective field) =>
+        field.Arguments[1].Length > 0
+        || (field.Name == "add_header" && Routing.FieldEdit.IsValidator(field.Value));
 
     /// <summary>
     /// Those of a block, or where it has none, of the one around it; add_header_inherit has it that

@@ -27,6 +27,9 @@ internal static class StatusModule
         2, 2, 0x4C, 1, 0, 0x3B,
     ];
 
+    /// <summary>The pixel's time with nginx: 28 September 1970, 6:00.</summary>
+    private const long PixelModifiedSeconds = 23_349_600;
+
     public static DirectiveRule[] Directives { get; } =
     [
         new("stub_status", NginxContext.Server | NginxContext.Location, 0, 1),
@@ -37,12 +40,19 @@ internal static class StatusModule
     {
         if (scope.FindInLocation("stub_status") is not null)
         {
-            return route with { Reply = new ReplyConfig(200, Page, "text/plain"), Files = null };
+            return route with
+            {
+                Reply = new ReplyConfig(200, Page, "text/plain") { IsOnlyRead = true },
+                Files = null,
+            };
         }
 
         return scope.FindInLocation("empty_gif") is null ? route : route with
         {
-            Reply = new ReplyConfig(200, "", "image/gif") { Bytes = Pixel },
+            Reply = new ReplyConfig(200, "", "image/gif")
+            {
+                Bytes = Pixel, IsOnlyRead = true, ModifiedSeconds = PixelModifiedSeconds,
+            },
             Files = null,
         };
     }
