@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Listening;
+using Tessera.Proxy.Routing;
 
 namespace Tessera.Proxy;
 
@@ -131,7 +132,8 @@ public sealed partial class ProxyServer
                     UnavailableReason = unavailableReason,
                 }),
             ];
-            _backends.Apply(_backends.Prepare(configs));
+            var scopes = new ScopeTable(new ProxyConfig { Backends = configs });
+            _backends.Apply(_backends.Prepare(configs, scopes));
             _backendConfigs = configs;
         }
     }

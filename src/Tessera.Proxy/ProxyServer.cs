@@ -114,23 +114,26 @@ public sealed partial class ProxyServer : IAsyncDisposable
 
     /// <summary>
     /// What a configuration says that cannot be done: variables that do not exist, expressions
-    /// that are none. Applying it would throw.
+    /// that are none. Applying it would throw. What has a scope of its own was looked at before.
     /// </summary>
     public static IEnumerable<string> FindProblems(ProxyConfig config)
     {
         using VariableScope.Entered scope = new VariableScope(config.Variables).Enter();
         IEnumerable<string> ofRoutes =
-            from route in config.Listeners.SelectMany(listener => listener.Routes)
+            from route in config.Listeners.Where(listener => listener.Scope is null)
+                .SelectMany(listener => listener.Routes)
             let problem = RouteFactory.ProblemOf(route)
             where problem is not null
             select $"{route.Name}: {problem}";
         IEnumerable<string> ofLogs =
-            from log in config.Listeners.SelectMany(LogsOf)
+            from log in config.Listeners.Where(listener => listener.Scope is null)
+                .SelectMany(LogsOf)
             let problem = AccessLogFormat.ProblemOf(log)
             where problem is not null
             select $"the access log's format: {problem}";
         IEnumerable<string> ofBackends =
             from backend in config.Backends
+            where backend.Scope is null
             let problem = Template.ProblemOf(backend.HashKey)
             where problem is not null
             select $"{backend.Name}: {problem}";
@@ -149,14 +152,15 @@ public sealed partial class ProxyServer : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_disposal is not null, this);
 
             // (0) Whatever cannot be made ready throws here, and changes nothing.
-            using VariableScope.Entered scope = new VariableScope(config.Variables).Enter();
-            PreparedBackends backends = _backends.Prepare(config.Backends);
+            var scopes = new ScopeTable(config);
+            using VariableScope.Entered scope = scopes.Enter(null);
+            PreparedBackends backends = _backends.Prepare(config.Backends, scopes);
             _logs.BeginRound();
-            AccessLog[][] logs = [.. config.Listeners.Select(l => _logs.Of(l.AccessLogs))];
+            AccessLog[][] logs = [.. config.Listeners.Select(l => LogsOf(l, scopes))];
             _series.BeginRound();
             RouteTable[] tables =
             [
-                .. config.Listeners.Select(l => _routes.CreateTable(l, backends)),
+                .. config.Listeners.Select(l => TableOf(l, backends, scopes)),
             ];
 
             // (1) Backends first: routes point at them.
@@ -307,8 +311,22 @@ public sealed partial class ProxyServer : IAsyncDisposable
             $"tessera-{number}",
             _createPoller(buffers),
             buffers,
+            _options.BusyPolling && _shards.Length <= Environment.ProcessorCount,
             fault => _errorLog.Write($"a fault in the proxy: {fault}"));
         return new Shard(number, reactor, _options, _connections, _errorLog);
+    }
+
+    private AccessLog[] LogsOf(ListenerConfig listener, ScopeTable scopes)
+    {
+        using VariableScope.Entered scope = scopes.Enter(listener.Scope);
+        return _logs.Of(listener.AccessLogs);
+    }
+
+    private RouteTable TableOf(
+        ListenerConfig listener, PreparedBackends backends, ScopeTable scopes)
+    {
+        using VariableScope.Entered scope = scopes.Enter(listener.Scope);
+        return _routes.CreateTable(listener, backends);
     }
 
     private static IEnumerable<AccessLogConfig> LogsOf(ListenerConfig listener) =>

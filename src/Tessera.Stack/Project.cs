@@ -28,6 +28,12 @@ public sealed record Project
     /// </summary>
     public ImmutableArray<string> Listen { get; init; } = [DefaultListen];
 
+    /// <summary>
+    /// Absolute paths of files in nginx's language that are served beside the services' routes;
+    /// those of services are their own.
+    /// </summary>
+    public ImmutableArray<string> NginxFiles { get; init; } = [];
+
     /// <summary>The enabled services by name.</summary>
     public required ImmutableSortedDictionary<string, Service> Services { get; init; }
 
@@ -205,6 +211,9 @@ public sealed record ServiceOptions
 
     /// <summary>Null for combined lines in the project's log.</summary>
     public AccessLogOptions? AccessLog { get; init; }
+
+    /// <summary>Absolute paths of files in nginx's language that are the service's front.</summary>
+    public ImmutableArray<string> NginxFiles { get; init; } = [];
 }
 
 /// <summary>
@@ -265,11 +274,18 @@ public sealed record Service
     public bool IsExternal => !Options.Endpoints.IsEmpty;
 
     /// <summary>
+    /// The balancer does by nginx's files what the service says an image or nobody does: its ports
+    /// are theirs.
+    /// </summary>
+    public bool IsFront => !Options.NginxFiles.IsEmpty
+        && (Command.IsEmpty || ContainerKey is not null);
+
+    /// <summary>
     /// False for a service that is only answered for: by servers that already run, or by the
     /// balancer itself (files, a redirect, a reply).
     /// </summary>
     public bool HasInstances =>
-        !IsExternal && (!Command.IsEmpty || ContainerKey is not null);
+        !IsExternal && !IsFront && (!Command.IsEmpty || ContainerKey is not null);
 
     /// <summary>
     /// Digest of everything that a running process cannot take over without being replaced. Two

@@ -25,6 +25,8 @@ internal sealed class SpinningPoller : IPoller
 
     public void Abandon(IoOperation operation) => _poller.Abandon(operation);
 
+    public bool HasWork => _poller.HasWork;
+
     public bool Wait(int timeoutMs) => _poller.Wait(0);
 
     public void Dispatch() => _poller.Dispatch();

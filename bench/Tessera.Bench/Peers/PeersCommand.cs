@@ -40,6 +40,7 @@ internal sealed class PeersCommand : IDisposable
             "load",
             new SpinningPoller(new EpollPoller(buffers)),
             buffers,
+            mayAsk: false,
             fault => Console.Error.WriteLine(fault));
         _reactor.Start();
         _load = new LoadGenerator(_reactor);

@@ -6,6 +6,7 @@ public static class FileErrno
     public const int NotPermitted = 1;
     public const int NoEntry = 2;
     public const int AccessDenied = 13;
+    public const int Exists = 17;
 
     /// <summary>EXDEV: the path leads out of its folder, see openat2(2).</summary>
     public const int OutOfFolder = 18;

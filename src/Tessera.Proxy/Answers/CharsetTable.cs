@@ -85,6 +85,7 @@ internal sealed class CharsetTable
     /// <summary>ASCII is itself; what no map names is a question mark.</summary>
     private static byte[][] CreateIdentity() =>
     [
-        .. Enumerable.Range(0, 256).Select(value => new[] { value < 128 ? (byte)value : (byte)'?' }),
+        .. Enumerable.Range(0, 256).Select(
+            value => new[] { value < 128 ? (byte)value : (byte)'?' }),
     ];
 }

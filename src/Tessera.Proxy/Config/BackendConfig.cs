@@ -46,6 +46,9 @@ public sealed record BackendConfig
     /// <summary>As logs and variables of nginx's name it; null is <see cref="Name"/>.</summary>
     public string? Label { get; init; }
 
+    /// <summary>Whose it is; null is the whole configuration's.</summary>
+    public ScopeConfig? Scope { get; init; }
+
     public BalanceAlgorithm Algorithm { get; init; } = BalanceAlgorithm.RoundRobin;
 
     /// <summary>A text with variables, for the hash algorithms.</summary>
@@ -53,6 +56,9 @@ public sealed record BackendConfig
 
     /// <summary>Keeps a client on its endpoint by a cookie; null does not.</summary>
     public StickyConfig? Sticky { get; init; }
+
+    /// <summary>Keeps a client on its endpoint as nginx does; null does not.</summary>
+    public PersistenceConfig? Persistence { get; init; }
 
     public ImmutableArray<EndpointConfig> Endpoints { get; init; } = [];
 
@@ -206,6 +212,12 @@ public sealed record EndpointConfig
     /// place under its address, as nginx has it.
     /// </summary>
     public string? Place { get; init; }
+
+    /// <summary>
+    /// Its name to <see cref="BackendConfig.Persistence"/>; null is the MD5 of its address in
+    /// hexadecimal digits, where a cookie or a session tells it.
+    /// </summary>
+    public string? Route { get; init; }
 
     /// <summary>Gets requests only when no other endpoint can.</summary>
     public bool IsBackup { get; init; }

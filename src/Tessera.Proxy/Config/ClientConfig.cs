@@ -5,6 +5,9 @@ namespace Tessera.Proxy;
 /// </summary>
 public sealed record ClientConfig
 {
+    /// <summary>nginx's own defaults.</summary>
+    public static ClientConfig Default { get; } = new();
+
     /// <summary>For the whole head of a request: nginx's client_header_timeout.</summary>
     public int HeadTimeoutMs { get; init; } = 60_000;
 
@@ -22,6 +25,9 @@ public sealed record ClientConfig
 
     /// <summary>Between two reads of a body: nginx's client_body_timeout.</summary>
     public int BodyTimeoutMs { get; init; } = 60_000;
+
+    /// <summary>Keeps bodies that are received as a whole; null keeps them in memory.</summary>
+    public BodyKeepingConfig? Body { get; init; }
 
     /// <summary>Between two writes: nginx's send_timeout.</summary>
     public int SendTimeoutMs { get; init; } = 60_000;

@@ -26,6 +26,18 @@ public sealed record ProxyConfig
     public ImmutableArray<VariableConfig> Variables { get; init; } = [];
 }
 
+/// <summary>
+/// What names mean to some of the listeners and backends, where several configurations that know
+/// nothing of each other are served side by side.
+/// </summary>
+/// <param name="Name">Unique. Those of its backends begin with it and a slash.</param>
+/// <param name="Variables">In place of <see cref="ProxyConfig.Variables"/>.</param>
+public sealed record ScopeConfig(string Name, ImmutableArray<VariableConfig> Variables)
+{
+    /// <summary>The name of a backend that the scope's own routes call so.</summary>
+    public string Qualify(string backend) => $"{Name}/{backend}";
+}
+
 /// <summary>How a listener treats the bytes that a client sends first.</summary>
 public enum ListenerProtocol
 {
@@ -50,6 +62,12 @@ public sealed record ListenerConfig
     public ListenerProtocol Protocol { get; init; } = ListenerProtocol.Auto;
 
     /// <summary>
+    /// A proxy before this one says who each client is, by the PROXY protocol 1 or 2, before the
+    /// first request; who does not is cut off. For HTTP listeners.
+    /// </summary>
+    public bool ExpectsProxyProtocol { get; init; }
+
+    /// <summary>
     /// The order matters only among regular expressions and among routes that differ in conditions
     /// alone; a TCP listener uses the first route.
     /// </summary>
@@ -60,6 +78,9 @@ public sealed record ListenerConfig
     /// not looked at.
     /// </summary>
     public ImmutableArray<ServerConfig> Servers { get; init; } = [];
+
+    /// <summary>What names of its routes mean; null is the whole configuration's.</summary>
+    public ScopeConfig? Scope { get; init; }
 
     /// <summary>Where and how each request is logged; null writes nothing.</summary>
     public AccessLogConfig? AccessLog

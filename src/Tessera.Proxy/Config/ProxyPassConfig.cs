@@ -91,6 +91,9 @@ public sealed record ProxyPassConfig
     /// <summary>proxy_ignore_client_abort: the answer is awaited though nobody does.</summary>
     public bool OutlastsClient { get; init; }
 
+    /// <summary>Keeps answers as files; null keeps none.</summary>
+    public StoreConfig? Store { get; init; }
+
     /// <summary>Finds addresses of names that <see cref="Url"/> gives; null finds none.</summary>
     public ResolverConfig? Resolver { get; init; }
 }

@@ -147,4 +147,10 @@ public sealed record SecureLinkConfig(string Link, string Text, string? Secret =
 /// <param name="Field">The header field in lower case, with "_" for "-".</param>
 /// <param name="IsRecursive">The last address that is not trusted counts.</param>
 public sealed record RealIpConfig(
-    ImmutableArray<AddressRule> Trusted, string Field, bool IsRecursive);
+    ImmutableArray<AddressRule> Trusted, string Field, bool IsRecursive)
+{
+    /// <summary>
+    /// The PROXY protocol's head names the client; <see cref="Field"/> is not looked at.
+    /// </summary>
+    public bool IsFromProxyProtocol { get; init; }
+}

@@ -47,11 +47,25 @@ internal sealed class RouteFlow
 
     public Template? RateAfterText { get; }
 
-    /// <summary>The pace of a response, with what variables say of it.</summary>
-    public Pacer PacerOf(Exchange exchange) => new(
-        exchange.RateOverride >= 0 ? exchange.RateOverride
-            : RateText is null ? Config.BytesPerSecond : SizeOf(RateText, exchange),
-        RateAfterText is null ? Config.BytesBeforeLimit : SizeOf(RateAfterText, exchange));
+    /// <summary>
+    /// The pace of a response, with what variables say of it. As with nginx, what a second may
+    /// carry leaves at once where a file of its kind sets the rate.
+    /// </summary>
+    public Pacer PacerOf(Exchange exchange)
+    {
+        long free = RateAfterText is null
+            ? Config.BytesBeforeLimit
+            : SizeOf(RateAfterText, exchange);
+        if (exchange.RateOverride < 0 && RateText is null)
+        {
+            return new Pacer(Config.BytesPerSecond, free);
+        }
+
+        long rate = exchange.RateOverride >= 0
+            ? exchange.RateOverride
+            : SizeOf(RateText!, exchange);
+        return new Pacer(rate, free > long.MaxValue - rate ? free : free + rate);
+    }
 
     /// <summary>What is no size limits nothing (ngx_http_complex_value_size).</summary>
     private static long SizeOf(Template template, Exchange exchange)

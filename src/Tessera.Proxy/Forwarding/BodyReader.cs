@@ -76,6 +76,19 @@ internal struct BodyReader
         return consumed;
     }
 
+    /// <summary>As <see cref="TakeChunkData"/>, of a body of any kind.</summary>
+    public int TakeData(ReadOnlySpan<byte> data, out int start, out int length)
+    {
+        if (Framing == BodyFraming.Chunked)
+        {
+            return TakeChunkData(data, out start, out length);
+        }
+
+        start = 0;
+        length = Take(data);
+        return length;
+    }
+
     /// <summary>
     /// The peer ended its stream: right only where the end of the stream ends the body.
     /// </summary>

@@ -89,7 +89,7 @@ internal sealed partial class ClientConnection
             text = FilterText(exchange, text, ref length);
         }
 
-        byte[] buffer = Reactor.Buffers.Rent(
+        byte[] buffer = Reactor.Buffers.RentAny(
             StyledHeadBytes + exchange.AddedFields.Length + exchange.RedirectLocation.Length
             + length);
         byte[] modified = modifiedSeconds < 0 ? [] : HttpDate.Format(modifiedSeconds);
@@ -120,7 +120,7 @@ internal sealed partial class ClientConnection
         BodyCompressor filter = exchange.BeginFilter();
         filter.Write(text.AsSpan(0, length), CompressionFlush.Finish);
         byte[] chunk = exchange.TakeChunk(filter.Output, isLast: true, out int start, out length);
-        byte[] filtered = Reactor.Buffers.Rent(length);
+        byte[] filtered = Reactor.Buffers.RentAny(length);
         chunk.AsSpan(start, length).CopyTo(filtered);
         _shard.Compressors.Return(filter);
         Reactor.Buffers.Return(text);
@@ -152,7 +152,7 @@ internal sealed partial class ClientConnection
     /// </summary>
     private async ReactorTask<bool> DiscardBodyAsync(Exchange exchange)
     {
-        ClientConfig rules = exchange.ClientRules!;
+        ClientConfig rules = exchange.ClientRules ?? ClientConfig.Default;
         long deadlineMs = Reactor.NowMs + rules.LingerMs;
         while (!exchange.RequestBody.IsComplete)
         {

@@ -22,12 +22,21 @@ internal sealed partial class ClientConnection
     private bool IsKnownHttp =>
         Listener.Protocol == ListenerProtocol.Http || Listener.Learnt == LearntProtocol.Http;
 
+    private bool IsHttpFromFirstByte =>
+        IsKnownHttp && !Listener.Routes.ExpectsProxyProtocol;
+
     /// <summary>
     /// True when the connection speaks HTTP, with what was received still unread. Otherwise it has
     /// been served as a tunnel, or has ended.
     /// </summary>
     private async ReactorTask<bool> DecideProtocolAsync()
     {
+        // (0) A proxy before this one says first whose connection it is.
+        if (Listener.Routes.ExpectsProxyProtocol && !await TakeProxyHeadAsync())
+        {
+            return false;
+        }
+
         long deadlineMs = Reactor.NowMs + IdleTimeoutMs;
         while (!IsKnownHttp)
         {

@@ -14,6 +14,9 @@ internal sealed partial class ClientConnection
     /// <summary>Text that a route answers with, variables filled in; more is cut.</summary>
     private const int MaxReplyBytes = 16 * 1_024;
 
+    /// <summary>The same in nginx's dress, where a buffer grows with its text.</summary>
+    private const int MaxStyledBytes = 16 * 1_024 * 1_024;
+
     /// <summary>
     /// The steps of a route, in the order in which nginx takes them. Without an error an answer has
     /// been given, or the exchange goes on elsewhere in its server.
@@ -168,18 +171,27 @@ internal sealed partial class ClientConnection
             return await AnswerAsync(exchange, "", option);
         }
 
-        byte[] text = Reactor.Buffers.Rent(MaxReplyBytes);
-        int length = WriteTemplate(exchange, template, text);
+        byte[] text = WriteTemplate(exchange, template, out int length);
         return await SendTextAsync(
             exchange, style, text, length,
             type.Length > 0 ? type : style.TypeOf(exchange.Path), option, modifiedSeconds);
     }
 
-    private static int WriteTemplate(Exchange exchange, Template template, byte[] text)
+    private byte[] WriteTemplate(Exchange exchange, Template template, out int length)
     {
-        var writer = new ByteWriter(text.AsSpan(0, MaxReplyBytes));
-        template.Write(ref writer, exchange);
-        return writer.Length;
+        for (int size = MaxReplyBytes; ; size *= 4)
+        {
+            byte[] text = Reactor.Buffers.RentAny(size);
+            var writer = new ByteWriter(text);
+            template.Write(ref writer, exchange);
+            length = writer.Length;
+            if (!writer.HasOverflowed || size >= MaxStyledBytes)
+            {
+                return text;
+            }
+
+            Reactor.Buffers.Return(text);
+        }
     }
 
     private int WriteReply(

@@ -20,12 +20,6 @@ internal sealed partial class ClientConnection
     /// <summary>Longer names of backends are none.</summary>
     private const int MaxPassBytes = 1_024;
 
-    /// <summary>What a proxy before this one says of the client; null when nothing.</summary>
-    public ProxyProtocolHead? ProxyHead { get; private set; }
-
-    /// <summary>Of <see cref="ProxyHead"/>, before the client's first byte.</summary>
-    public int ProxyHeadBytes => ProxyHead?.Length ?? 0;
-
     /// <summary>The whole life of a connection.</summary>
     private async ReactorTask<bool> ServeStreamAsync(Route route, StreamRule rule)
     {
@@ -41,8 +35,13 @@ internal sealed partial class ClientConnection
 
         // (1) Who is it, and may it?
         int status = rule.Config.ExpectsProxyProtocol
-            ? await ReceiveProxyHeadAsync(exchange, rule.Config.ProxyProtocolTimeoutMs)
+            ? await ReceiveProxyHeadAsync(rule.Config.ProxyProtocolTimeoutMs)
             : 0;
+        if (status == HttpStatus.BadRequest && !Received.IsEmpty)
+        {
+            TellBrokenHead(exchange);
+        }
+
         if (status == 0)
         {
             if (ProxyHead?.Source is { } source && rule.Trusted?.Find(Peer) == true)
@@ -94,52 +93,6 @@ internal sealed partial class ClientConnection
 
         exchange.Backend = backend;
         return await _shard.Forwarder.RelayStreamAsync(exchange, rule);
-    }
-
-    /// <summary>0 when the head is there and taken off.</summary>
-    private async ReactorTask<int> ReceiveProxyHeadAsync(
-        Exchange exchange, int timeoutMs)
-    {
-        long deadlineMs = Reactor.NowMs + timeoutMs;
-        while (true)
-        {
-            if (!Received.IsEmpty)
-            {
-                ProxyHeadStatus status = ProxyProtocolHead.Parse(
-                    Received, out ProxyProtocolHead? head);
-                if (status == ProxyHeadStatus.Complete)
-                {
-                    ProxyHead = head;
-                    _start += head!.Length;
-                    return 0;
-                }
-
-                if (status == ProxyHeadStatus.Invalid
-                    || Received.Length >= ProxyProtocolHead.MaxBytes)
-                {
-                    TellBrokenHead(exchange);
-                    return HttpStatus.BadRequest;
-                }
-            }
-
-            long leftMs = deadlineMs - Reactor.NowMs;
-            SyscallResult received = leftMs <= 0
-                ? SyscallResult.Failure(Errno.TimedOut)
-                : await ReceiveFirstAsync((int)leftMs);
-            if (!received.IsSuccess || received.Value == 0)
-            {
-                return received.IsSuccess ? HttpStatus.BadRequest : HttpStatus.Ok;
-            }
-        }
-    }
-
-    private void TellBrokenHead(Exchange exchange)
-    {
-        ReadOnlySpan<byte> line = Received;
-        int end = line.IndexOfAny((byte)'\r', (byte)'\n');
-        string head = LogEscape.ToText(end < 0 ? line : line[..end]);
-        TellNginx(exchange, ErrorLevel.Error, head, static (head, _) =>
-            $"broken header: \"{head}\" while reading PROXY protocol");
     }
 
     /// <summary>0 when nothing forbids it.</summary>

@@ -27,6 +27,9 @@ internal sealed partial class ClientConnection : Sleeper
     /// </summary>
     private const int RetiredIdleTimeoutMs = 500;
 
+    /// <summary>An unwanted body of at most this is read, so that the connection stays.</summary>
+    private const int MaxDiscardedBytes = 64 * 1_024;
+
     private readonly Shard _shard;
     private byte[] _buffer = [];
     private int _start;
@@ -105,7 +108,7 @@ internal sealed partial class ClientConnection : Sleeper
         try
         {
             // (0) HTTP, or bytes to be passed through?
-            _isHttp = _isHttp || IsKnownHttp || await DecideProtocolAsync();
+            _isHttp = _isHttp || IsHttpFromFirstByte || await DecideProtocolAsync();
             long turn = Reactor.Turns;
             for (int burst = 1; _isHttp; burst++)
             {
@@ -244,8 +247,17 @@ internal sealed partial class ClientConnection : Sleeper
     /// answer (ngx_http_discard_request_body).
     /// </summary>
     private static bool MayDiscard(Exchange exchange) =>
-        exchange.ClientRules is not null && exchange.TryCount == 0
-        && !exchange.RequestBody.IsInvalid && exchange.Status is not (400 or 413 or 414);
+        exchange.TryCount == 0 && !exchange.RequestBody.IsInvalid
+        && exchange.Status is not (400 or 413 or 414)
+        && (exchange.ClientRules is not null || IsWorthReading(exchange));
+
+    /// <summary>
+    /// To read a small body costs less than a new connection; a client that waits for 100 may never
+    /// send it (RFC 9110 section 10.1.1), and one that was too slow gets no second chance.
+    /// </summary>
+    private static bool IsWorthReading(Exchange exchange) =>
+        exchange.Request.ContentLength is > 0 and <= MaxDiscardedBytes
+        && !exchange.Request.ExpectsContinue && exchange.Status != 408;
 
     /// <summary>
     /// nginx closes behind some errors, behind the last of so many requests, and when its

@@ -40,8 +40,8 @@ internal sealed partial class Exchange
         || _substitution is not null || _charset is not null;
 
     /// <summary>What was known of the body's length and ranges holds no more.</summary>
-    public bool LosesLength => IsUnsized || ReplyCoding != ContentCoding.Identity || HasTrailers || _inflates
-        || _substitution is not null || _charset is { KeepsLength: false };
+    public bool LosesLength => IsUnsized || IsReworked || HasTrailers
+        || _charset is { KeepsLength: false };
 
     /// <summary>The body is made as it goes: nobody knows how long it will be.</summary>
     public bool IsUnsized { get; set; }

@@ -26,6 +26,12 @@ internal sealed partial class Exchange
     /// </summary>
     public bool HasWholeBody { get; set; }
 
+    /// <summary>A copy of the answer that becomes a file; null for none.</summary>
+    public ReplyStore? Store { get; set; }
+
+    /// <summary>Someone wanted the body: until then nginx's $request_body is empty.</summary>
+    public bool HasReadBody { get; set; }
+
     /// <summary>The client's body does not go to the endpoint.</summary>
     public bool SkipsBody { get; set; }
 
@@ -93,6 +99,41 @@ internal sealed partial class Exchange
         _passUriStart = _passHostStart + _passHostLength;
         _passUriStart += _passUriStart < url.Length && url[_passUriStart] == ':' ? 1 : 0;
         return _passHostLength > 0;
+    }
+
+    /// <summary>
+    /// $request_body: the data of the body, as far as it is in memory. Nothing of one that a file
+    /// or an endpoint has.
+    /// </summary>
+    public void WriteBody(ref ByteWriter writer)
+    {
+        if (IsStreamed || !RequestBody.IsComplete || (Server is not null && !HasReadBody))
+        {
+            return;
+        }
+
+        if (!HasWholeBody)
+        {
+            WriteData(ref writer, Received.Slice(Request.Length, BodyInBuffer));
+        }
+
+        Stored?.Write(ref writer);
+    }
+
+    private void WriteData(ref ByteWriter writer, scoped ReadOnlySpan<byte> body)
+    {
+        var reader = new BodyReader(Request.Body, Request.ContentLength);
+        while (!body.IsEmpty)
+        {
+            int taken = reader.TakeData(body, out int start, out int length);
+            writer.Write(body.Slice(start, length));
+            if (taken == 0)
+            {
+                return;
+            }
+
+            body = body[taken..];
+        }
     }
 
     /// <summary>A try that found nobody.</summary>
@@ -236,6 +277,9 @@ internal sealed partial class Exchange
         CarriedBytes = 0;
         _isElsewhere = false;
         HasWholeBody = false;
+        HasReadBody = false;
+        Store?.Abandon();
+        Store = null;
         SkipsBody = false;
         AddsChunks = false;
     }

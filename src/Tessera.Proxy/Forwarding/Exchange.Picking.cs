@@ -40,6 +40,8 @@ internal sealed partial class Exchange
         {
             TryAddField("Set-Cookie"u8, _binding);
         }
+
+        _persistence?.NoteReplyHead(this, Endpoint!, nowMs);
     }
 
     private Endpoint? Pick(BackendSet set, long nowMs)
@@ -48,7 +50,10 @@ internal sealed partial class Exchange
         Span<byte> buffer = stackalloc byte[set.HashKey is null ? 0 : MaxStackKeyBytes];
         byte[] rented = [];
         StickyCookies? sticky = Route is null ? null : set.Sticky;
-        _bound = sticky?.Find(FieldText.FindCookie(Request, Received, sticky.Name));
+        _persistence = Route is null ? null : set.Persistence;
+        _bound = sticky is not null
+            ? sticky.Find(FieldText.FindCookie(Request, Received, sticky.Name))
+            : _persistence?.Find(this, nowMs);
         var selection = new Selection
         {
             Client = Peer,
@@ -117,6 +122,7 @@ internal sealed partial class Exchange
         _bound = null;
         _binding = null;
         _algorithm = default;
+        ForgetPersistence();
     }
 
     private void AddTry(long nowMs)

@@ -17,7 +17,7 @@ internal sealed partial class Exchange
     private const int MaxDepth = 16;
 
     /// <summary>Longer values are cut.</summary>
-    private const int MaxValueBytes = 64 * 1_024;
+    private const int MaxValueBytes = 1_024 * 1_024;
 
     private OwnValue[] _own = [];
     private byte[] _captured = [];

@@ -17,9 +17,6 @@ namespace Tessera.Proxy.Forwarding;
 /// </summary>
 internal sealed partial class Exchange
 {
-    /// <summary>Of the field lines added to one response.</summary>
-    private const int MaxAddedBytes = 4 * 1_024;
-
     /// <summary>The most that <see cref="ReplyHeadroom"/> may be, in bytes.</summary>
     public const int MaxReplyHeadroom = ResponseEditor.Headroom + MaxAddedBytes;
 
@@ -231,14 +228,6 @@ internal sealed partial class Exchange
     /// </summary>
     public ReadOnlySpan<byte> Target => _target.AsSpan(0, _targetLength);
 
-    /// <summary>
-    /// Field lines, each with its CRLF, that are added to the response whoever gives it.
-    /// </summary>
-    public ReadOnlySpan<byte> AddedFields => _addedFields.AsSpan(0, _addedLength);
-
-    /// <summary>Lines of so many bytes together can still be added.</summary>
-    public bool HasRoomForFields(int bytes) => _addedLength + bytes <= MaxAddedBytes;
-
     /// <summary>Bytes to leave free before a response, so that its head can be edited.</summary>
     public int ReplyHeadroom =>
         Route is null or { IsPlain: true } && _addedLength == 0 && _binding is null
@@ -342,34 +331,6 @@ internal sealed partial class Exchange
     public void AddRouteFieldsAgain() => _hasRouteFields = false;
 
     /// <summary>
-    /// Adds a line to the response: name, value without control characters. False when there is no
-    /// room left for it.
-    /// </summary>
-    public bool TryAddField(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
-    {
-        int length = _addedLength + name.Length + value.Length + 4;
-        if (length > MaxAddedBytes)
-        {
-            return false;
-        }
-
-        if (length > _addedFields.Length)
-        {
-            Array.Resize(ref _addedFields, Math.Max(length, MaxSpareBytes));
-        }
-
-        var writer = new ByteWriter(_addedFields.AsSpan(_addedLength));
-        writer.Write(name);
-        writer.Write(": "u8);
-        int start = writer.Length;
-        writer.Write(value);
-        writer.RemoveControls(start);
-        writer.Write("\r\n"u8);
-        _addedLength += writer.Length;
-        return true;
-    }
-
-    /// <summary>
     /// Picks an endpoint that was not tried yet and counts the request in. On failure nothing is
     /// counted: <see cref="ProxyErrorKind.NoEndpoint"/>, <see cref="ProxyErrorKind.AllFull"/> or
     /// <see cref="ProxyErrorKind.Exhausted"/>.
@@ -464,6 +425,7 @@ internal sealed partial class Exchange
     public void EndTry(int reactor, long nowMs, ProxyError error)
     {
         LastError = error;
+        KeepLearnt(error, nowMs);
         NoteTryEnd(ref _tries[TryCount - 1], nowMs, error);
         if (Upstream is { } upstream)
         {
@@ -515,6 +477,7 @@ internal sealed partial class Exchange
         _reserved?.End();
         _reserved = null;
         Stored?.Release();
+        Store?.Abandon();
         LeaveZones();
         Buffers.Return(Reply);
         Buffers.Return(Piece);

@@ -18,7 +18,7 @@ internal sealed partial class Forwarder
     private async ReactorTask<ProxyError> BufferBodyAsync(Exchange exchange)
     {
         RetryConfig config = exchange.Route?.Config.Retry ?? exchange.Backend.Current.Config.Retry;
-        int limit = config.BufferBytes - exchange.BodyInBuffer;
+        long limit = config.BufferBytes - exchange.BodyInBuffer;
         if (limit <= 0)
         {
             return ProxyError.None;
@@ -56,12 +56,14 @@ internal sealed partial class Forwarder
                 return BodyReceiveFailed(received);
             }
 
-            store.NoteReceived(TakeRequestBody(exchange, buffer.AsSpan(start, received.IntValue)));
-            error = exchange.RequestBody.IsInvalid
-                ? ProxyError.Of(ProxyErrorKind.InvalidBody, ProxyErrorSource.Client)
+            bool isKept = store.TryNoteReceived(
+                TakeRequestBody(exchange, buffer.AsSpan(start, received.IntValue)));
+            error = !isKept ? NotKept(store)
+                : exchange.RequestBody.IsInvalid
+                    ? ProxyError.Of(ProxyErrorKind.InvalidBody, ProxyErrorSource.Client)
                 : exchange.IsBodyTooLarge
                     ? ProxyError.Of(ProxyErrorKind.BodyTooLarge, ProxyErrorSource.Client)
-                    : ProxyError.None;
+                : ProxyError.None;
         }
 
         return error;
@@ -107,4 +109,7 @@ internal sealed partial class Forwarder
 
     private BodyStore StoreOf(Exchange exchange) =>
         exchange.Stored ??= new BodyStore(_shard.KeptBodies);
+
+    private static ProxyError NotKept(BodyStore store) => new(
+        ProxyErrorKind.BodyNotKept, ProxyErrorSource.Proxy, IsRetryable: false, store.Errno);
 }

@@ -75,6 +75,7 @@ internal sealed partial class Forwarder
                 }
 
                 exchange.ReplyEnd = received.IntValue;
+                exchange.Store?.Take(exchange.Reply.AsSpan(0, received.IntValue));
             }
         }
         finally

@@ -133,6 +133,7 @@ internal sealed partial class Forwarder
 
             // (3) To the client.
             byte[] buffer = upstream.TakeReceived();
+            exchange.Store?.Take(buffer.AsSpan(0, received.IntValue));
             length = TakeBody(exchange, buffer.AsSpan(0, received.IntValue));
             sent = await client.SendAsync(buffer, 0, length, exchange.SendTimeoutMs);
             _reactor.Buffers.Return(buffer);

@@ -68,112 +68,6 @@ internal sealed partial class Forwarder
         return exchange.TryNotePassUrl(url.Text);
     }
 
-    private ReactorTask<ProxyError> PreparePassBodyAsync(Exchange exchange, PassRule rule)
-    {
-        exchange.SkipsBody = !rule.PassesBody;
-        if (exchange.HasWholeBody)
-        {
-            return new ReactorTask<ProxyError>(ProxyError.None);
-        }
-
-        bool isChunked = exchange.Request.IsChunked;
-        return exchange.SkipsBody ? DiscardBodyAsync(exchange)
-            : isChunked && (rule.Config.BuffersRequest || !rule.Config.UsesHttp11
-                || exchange.RequestBody.IsComplete)
-                ? KeepChunkedBodyAsync(exchange)
-            : exchange.RequestBody.IsComplete ? SendContinueAsync(exchange)
-            : BufferBodyAsync(exchange);
-    }
-
-    /// <summary>Receives a body that nobody gets.</summary>
-    private async ReactorTask<ProxyError> DiscardBodyAsync(Exchange exchange)
-    {
-        Transport client = exchange.Client.Transport;
-        ProxyError error = await SendContinueAsync(exchange);
-        while (!error.IsError && !exchange.RequestBody.IsComplete)
-        {
-            SyscallResult received = await client.ReceiveRentedAsync(
-                exchange.RequestBody.ReceiveLimit(_reactor.Buffers.HeadBytes),
-                0,
-                exchange.BodyTimeoutMs);
-            if (!received.IsSuccess || received.Value == 0)
-            {
-                return BodyReceiveFailed(received);
-            }
-
-            byte[] buffer = client.TakeReceived();
-            TakeRequestBody(exchange, buffer.AsSpan(0, received.IntValue));
-            _reactor.Buffers.Return(buffer);
-            await _reactor.Yield(client.Handle.Read);
-            error = exchange.RequestBody.IsInvalid
-                ? ProxyError.Of(ProxyErrorKind.InvalidBody, ProxyErrorSource.Client)
-                : ProxyError.None;
-        }
-
-        return error;
-    }
-
-    /// <summary>Keeps the data of a chunked body, whose length the endpoint is then told.</summary>
-    private async ReactorTask<ProxyError> KeepChunkedBodyAsync(Exchange exchange)
-    {
-        // What came with the head was counted as it is; its data is taken out now.
-        Transport client = exchange.Client.Transport;
-        StoreOf(exchange);
-        exchange.HasWholeBody = true;
-        exchange.RequestBody = new BodyReader(BodyFraming.Chunked, -1);
-        ProxyError error = KeepData(
-            exchange, exchange.Received.Slice(exchange.Request.Length, exchange.BodyInBuffer));
-        if (!error.IsError)
-        {
-            error = await SendContinueAsync(exchange);
-        }
-
-        while (!error.IsError && !exchange.RequestBody.IsComplete)
-        {
-            SyscallResult received = await client.ReceiveRentedAsync(
-                _reactor.Buffers.HeadBytes, 0, exchange.BodyTimeoutMs);
-            if (!received.IsSuccess || received.Value == 0)
-            {
-                return BodyReceiveFailed(received);
-            }
-
-            byte[] buffer = client.TakeReceived();
-            error = KeepData(exchange, buffer.AsSpan(0, received.IntValue));
-            _reactor.Buffers.Return(buffer);
-            await _reactor.Yield(client.Handle.Read);
-        }
-
-        return error;
-    }
-
-    private static ProxyError KeepData(Exchange exchange, ReadOnlySpan<byte> received)
-    {
-        while (!received.IsEmpty && !exchange.RequestBody.IsComplete)
-        {
-            int taken = exchange.RequestBody.TakeChunkData(
-                received, out int start, out int length);
-            if (exchange.RequestBody.IsInvalid)
-            {
-                return ProxyError.Of(ProxyErrorKind.InvalidBody, ProxyErrorSource.Client);
-            }
-
-            if (exchange.IsBodyTooLarge
-                || !exchange.Stored!.TryAppend(received.Slice(start, length)))
-            {
-                return ProxyError.Of(ProxyErrorKind.BodyTooLarge, ProxyErrorSource.Client);
-            }
-
-            received = received[taken..];
-        }
-
-        if (!received.IsEmpty)
-        {
-            exchange.Client.KeepForNext(received);
-        }
-
-        return ProxyError.None;
-    }
-
     /// <summary>Over the wire, or through the file system, from where the route says.</summary>
     private SyscallResult BeginConnect(Exchange exchange, out Transport transport)
     {
@@ -226,9 +120,7 @@ internal sealed partial class Forwarder
         int size = head.Length + bodyBytes + RequestWriter.MaxAddedBytes;
         while (true)
         {
-            byte[] buffer = size <= _reactor.Buffers.RelayBytes
-                ? _reactor.Buffers.Rent(size)
-                : GC.AllocateUninitializedArray<byte>(size, pinned: true);
+            byte[] buffer = _reactor.Buffers.RentAny(size);
             var writer = new ByteWriter(buffer);
             PassRequestWriter.Write(ref writer, exchange, rule);
             if (hasBody)
@@ -261,6 +153,8 @@ internal sealed partial class Forwarder
         exchange.Status = exchange.StatusOverride > 0 ? exchange.StatusOverride : head.StatusCode;
         exchange.AddRouteFields();
         exchange.ReplyBody = new BodyReader(framing, head.ContentLength);
+        exchange.Store = ReplyStore.TryBegin(exchange, rule, framing);
+        exchange.Store?.Take(exchange.Reply.AsSpan(headEnd..exchange.ReplyEnd));
         if (exchange.Route?.Compression is { } compression)
         {
             exchange.ReplyCoding = ReplyCompression.Prepare(
@@ -352,9 +246,7 @@ internal sealed partial class Forwarder
         if (!hasRoom)
         {
             int size = head.Length + behind + ChunkEnd.Length;
-            byte[] larger = size <= _reactor.Buffers.RelayBytes
-                ? _reactor.Buffers.Rent(size)
-                : GC.AllocateUninitializedArray<byte>(size, pinned: true);
+            byte[] larger = _reactor.Buffers.RentAny(size);
             exchange.Reply.AsSpan(body, behind).CopyTo(larger.AsSpan(head.Length));
             ReturnReply(exchange);
             exchange.Reply = larger;
@@ -464,6 +356,8 @@ internal sealed partial class Forwarder
             exchange.Reply = upstream.TakeReceived();
             exchange.ReplyBodyStart = MaxChunkHeadBytes;
             exchange.ReplyEnd = MaxChunkHeadBytes + received.IntValue;
+            exchange.Store?.Take(
+                exchange.Reply.AsSpan(MaxChunkHeadBytes, received.IntValue));
             isLeft = true;
         }
     }

@@ -49,8 +49,7 @@ internal sealed partial class Forwarder
                         exchange.BodyTimeoutMs, _options.MinBodyBytesPerSecond));
                 upstream.Handle.Unwatch();
                 exchange.BodyFloor.Note(
-                    _reactor.NowMs - startMs,
-                    Math.Max(0, received.Value),
+                    _reactor.NowMs - startMs, Math.Max(0, received.Value),
                     _options.MinBodyBytesPerSecond);
                 if (received.Errno == Errno.Canceled)
                 {
@@ -72,6 +71,12 @@ internal sealed partial class Forwarder
             // (3) To the endpoint, unless it answers instead of reading.
             upstream.Handle.Watch(IoWatch.Readable, upstream.Handle.Write);
             byte[] buffer = PeekUnsent(exchange, isStored, out int start, out int length);
+            if (length == 0)
+            {
+                upstream.Handle.Unwatch();
+                return NotKept(exchange.Stored!);
+            }
+
             SyscallResult sent = await upstream.SendAsync(
                 buffer, start, length, exchange.Limits.SendTimeoutMs);
             upstream.Handle.Unwatch();

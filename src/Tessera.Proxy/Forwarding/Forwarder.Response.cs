@@ -303,6 +303,7 @@ internal sealed partial class Forwarder
         ReturnReply(exchange);
         var error = ProxyError.None;
         if (exchange.ReplyBody.Remaining >= MinSplicedBytes
+            && exchange.Store is null
             && _shard.Pipes.TryRent(_reactor.NowMs) is { } pipe)
         {
             error = await RelaySplicedAsync(exchange, pipe);
@@ -343,6 +344,7 @@ internal sealed partial class Forwarder
 
             burstBytes += received.IntValue;
             byte[] buffer = upstream.TakeReceived();
+            exchange.Store?.Take(buffer.AsSpan(0, received.IntValue));
             int length = exchange.ReplyBody.Take(buffer.AsSpan(0, received.IntValue));
             exchange.HasExcess = length < received.IntValue;
             SyscallResult sent = await client.SendAsync(buffer, 0, length, exchange.SendTimeoutMs);
@@ -410,6 +412,7 @@ internal sealed partial class Forwarder
             }
 
             exchange.ReplyEnd = received.IntValue;
+            exchange.Store?.Take(exchange.Reply.AsSpan(0, received.IntValue));
         }
     }
 

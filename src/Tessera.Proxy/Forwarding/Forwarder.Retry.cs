@@ -64,8 +64,9 @@ internal sealed partial class Forwarder
         }
 
         // Nothing is sent again after this. What was not sent yet shows that the connection is of
-        // no further use, and stays until the end for that.
-        if (exchange.Stored is { Length: > 0 } stored && exchange.IsRequestSent)
+        // no further use, and stays until the end for that; so does what variables may name.
+        if (exchange.Stored is { Length: > 0 } stored && exchange.IsRequestSent
+            && exchange.Server is null)
         {
             stored.Release();
         }

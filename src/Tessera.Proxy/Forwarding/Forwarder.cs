@@ -35,10 +35,8 @@ internal sealed partial class Forwarder
         // (0) Of a slow client's body, as much as the route wants to have before it takes anyone.
         exchange.BeginForwarding();
         PassRule? pass = exchange.Route?.Pass;
-        ProxyError error =
-            pass is not null ? await PreparePassAsync(exchange, pass)
-            : exchange.RequestBody.IsComplete ? ProxyError.None
-            : await BufferBodyAsync(exchange);
+        ProxyError error = pass is not null ? await PreparePassAsync(exchange, pass)
+            : exchange.RequestBody.IsComplete ? ProxyError.None : await BufferBodyAsync(exchange);
         CountRequest(exchange, error);
 
         // The one retry loop: it runs only while nothing has reached the client.
@@ -98,6 +96,8 @@ internal sealed partial class Forwarder
                 {
                     error = await RelayReplyAsync(exchange);
                 }
+
+                error = exchange.Store is null ? error : await FinishStoreAsync(exchange, error);
             }
 
             // (7) Done; or another try, or an error reply.
@@ -215,9 +215,7 @@ internal sealed partial class Forwarder
 
         // A route may make a head longer than any buffer of the pool, which takes none back that
         // is not its own.
-        byte[] buffer = bytes <= _reactor.Buffers.RelayBytes
-            ? _reactor.Buffers.Rent(bytes)
-            : GC.AllocateUninitializedArray<byte>(bytes, pinned: true);
+        byte[] buffer = _reactor.Buffers.RentAny(bytes);
         length = RequestWriter.Write(
             head,
             received,

@@ -10,6 +10,9 @@ namespace Tessera.Proxy.Forwarding;
 /// </summary>
 internal static class PassRequestWriter
 {
+    /// <summary>Of proxy_set_body; a longer text is cut.</summary>
+    private const int MaxBodyBytes = 64 * 1_024 * 1_024;
+
     /// <summary>The head, and the body where the rule has one of its own.</summary>
     public static void Write(ref ByteWriter writer, Exchange exchange, PassRule rule)
     {
@@ -23,14 +26,25 @@ internal static class PassRequestWriter
         }
 
         // How long the body is stands before it.
-        byte[] rented = exchange.Client.Shard.Reactor.Buffers.Rent(
-            exchange.Client.Shard.Reactor.Buffers.RelayBytes);
-        var body = new ByteWriter(rented);
-        rule.Body.Write(ref body, exchange);
-        WriteLines(ref writer, exchange, rule, body.Length);
-        WriteClientFields(ref writer, exchange.Request, received, rule);
-        writer.Write(body.Written);
-        exchange.Client.Shard.Reactor.Buffers.Return(rented);
+        for (int size = exchange.Buffers.RelayBytes; ; size *= 4)
+        {
+            byte[] rented = exchange.Buffers.RentAny(size);
+            var body = new ByteWriter(rented);
+            rule.Body.Write(ref body, exchange);
+            bool fits = !body.HasOverflowed || size >= MaxBodyBytes;
+            if (fits)
+            {
+                WriteLines(ref writer, exchange, rule, body.Length);
+                WriteClientFields(ref writer, exchange.Request, received, rule);
+                writer.Write(body.Written);
+            }
+
+            exchange.Buffers.Return(rented);
+            if (fits)
+            {
+                return;
+            }
+        }
     }
 
     private static void WriteRequestLine(ref ByteWriter writer, Exchange exchange, PassRule rule)

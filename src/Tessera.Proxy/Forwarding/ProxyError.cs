@@ -65,6 +65,9 @@ internal enum ProxyErrorKind : byte
     /// <summary>The name in proxy_pass has no address, or nobody can be asked for it.</summary>
     UnknownHost,
 
+    /// <summary>The request's body could not be written to its file, or read from it.</summary>
+    BodyNotKept,
+
     /// <summary>The answer was for the proxy, which has read what it wanted to know.</summary>
     Asked,
 }
@@ -103,7 +106,7 @@ internal readonly record struct ProxyError(
         ProxyErrorKind.ClientTimeout => 408,
         ProxyErrorKind.InvalidBody => 400,
         ProxyErrorKind.BodyTooLarge => 413,
-        ProxyErrorKind.InvalidAddress => 500,
+        ProxyErrorKind.InvalidAddress or ProxyErrorKind.BodyNotKept => 500,
         ProxyErrorKind.ClientGone or ProxyErrorKind.ClientStalled => 0,
         _ => 502,
     };
@@ -136,6 +139,7 @@ internal readonly record struct ProxyError(
         ProxyErrorKind.InvalidBody => "the request's body is not valid",
         ProxyErrorKind.FileChanged => "the file changed while it was sent",
         ProxyErrorKind.BodyTooLarge => "the request's body is too large",
+        ProxyErrorKind.BodyNotKept => "the request's body could not be kept",
         ProxyErrorKind.Intercepted => "the server's error is answered in its place",
         ProxyErrorKind.RedirectedWithin => "the server leads to another location",
         ProxyErrorKind.InvalidAddress => "the server's address is not valid",

@@ -234,7 +234,8 @@ internal sealed class Shard
         Counters.Refused,
         Counters.Tunnels,
         Reactor.Turns,
-        (double)Reactor.BusyTicks / Stopwatch.Frequency);
+        (double)Reactor.ReadBusyTicks() / Stopwatch.Frequency,
+        (double)Reactor.AskedTicks / Stopwatch.Frequency);
 
     private void AbortWhere(Predicate<ClientConnection> condition)
     {

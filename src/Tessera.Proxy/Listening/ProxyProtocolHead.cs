@@ -38,6 +38,16 @@ internal sealed class ProxyProtocolHead
         DestinationText = TextOf(destination);
     }
 
+    /// <summary>Version 1: the addresses are kept as they were written.</summary>
+    private ProxyProtocolHead(int length, in LineEnd source, in LineEnd destination)
+    {
+        Length = length;
+        Source = source.Address;
+        Destination = destination.Address;
+        SourceText = source.Text.ToArray();
+        DestinationText = destination.Text.ToArray();
+    }
+
     private static ReadOnlySpan<byte> Signature => "\r\n\r\n\0\r\nQUIT\n"u8;
 
     private static ReadOnlySpan<byte> Word => "PROXY "u8;
@@ -56,6 +66,9 @@ internal sealed class ProxyProtocolHead
 
     /// <summary>Without port; empty when the proxy does not say.</summary>
     public byte[] DestinationText { get; }
+
+    /// <summary>Version 2: what else it says, in fields; empty for none.</summary>
+    public ProxyProtocolFields Fields { get; private init; }
 
     /// <param name="head">Set when it is complete.</param>
     public static ProxyHeadStatus Parse(
@@ -124,7 +137,10 @@ internal sealed class ProxyProtocolHead
             return ProxyHeadStatus.Invalid;
         }
 
-        head = new ProxyProtocolHead(end + 2, source, destination);
+        head = new ProxyProtocolHead(
+            end + 2,
+            new LineEnd(source!, fields[parts[1]]),
+            new LineEnd(destination!, fields[parts[2]]));
         return ProxyHeadStatus.Complete;
     }
 
@@ -194,10 +210,21 @@ internal sealed class ProxyProtocolHead
                 BinaryPrimitives.ReadUInt16BigEndian(ports)),
             new IPEndPoint(
                 new IPAddress(ends.Slice(addressBytes, addressBytes)),
-                BinaryPrimitives.ReadUInt16BigEndian(ports[2..])));
+                BinaryPrimitives.ReadUInt16BigEndian(ports[2..])))
+        {
+            Fields = new ProxyProtocolFields(ports[4..].ToArray()),
+        };
         return ProxyHeadStatus.Complete;
     }
 
     private static byte[] TextOf(IPEndPoint? end) =>
         end is null ? [] : Encoding.ASCII.GetBytes(end.Address.ToString());
+
+    /// <summary>One end of a connection as a line names it.</summary>
+    private readonly ref struct LineEnd(IPEndPoint address, ReadOnlySpan<byte> text)
+    {
+        public IPEndPoint Address { get; } = address;
+
+        public ReadOnlySpan<byte> Text { get; } = text;
+    }
 }

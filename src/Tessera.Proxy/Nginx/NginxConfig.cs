@@ -25,6 +25,24 @@ public sealed record NginxSource(string Prefix, string File, string Globals = ""
     /// <summary>Where the process's number goes unless pid says; relative to the prefix.</summary>
     public string PidFile { get; init; } = "logs/nginx.pid";
 
+    /// <summary>
+    /// The process belongs to somebody else, who serves this beside other things: what concerns the
+    /// process is overlooked, and a file of servers and upstreams alone is an http block.
+    /// </summary>
+    public bool IsGuest { get; init; }
+
+    /// <summary>
+    /// Whether the caller knows a host's addresses on a port, and puts them where a
+    /// <see cref="HostEndPoint"/> stands; null knows none. Throws a
+    /// <see cref="NginxConfigException"/> for a host that it knows without that port.
+    /// </summary>
+    public Func<string, int, bool>? KnowsHost { get; init; }
+
+    /// <summary>
+    /// Files as they were read before, by their whole names: nothing else is read. Null reads them.
+    /// </summary>
+    public ImmutableSortedDictionary<string, string>? Texts { get; init; }
+
     /// <summary>The whole name of the main file.</summary>
     public string MainFile => Path.Combine(Prefix, File);
 
@@ -67,6 +85,10 @@ public sealed record NginxConfig
 
     /// <summary>What was overlooked because the reading was lenient.</summary>
     public ImmutableArray<string> Warnings { get; init; } = [];
+
+    /// <summary>Every file that was read, for <see cref="NginxSource.Texts"/>.</summary>
+    public ImmutableSortedDictionary<string, string> Texts { get; init; } =
+        ImmutableSortedDictionary<string, string>.Empty;
 
     /// <summary>Every file that was read and its text, as -T prints them.</summary>
     public ImmutableArray<(string File, string Text)> Files { get; init; } = [];

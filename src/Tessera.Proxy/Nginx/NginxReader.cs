@@ -17,6 +17,11 @@ public static class NginxReader
             .. parser.Parse(files.MainFile, files.ReadMain()),
         ];
 
+        if (source.IsGuest)
+        {
+            directives = Completed(directives);
+        }
+
         // (2) What is wrong is told from the top: of the directives before the syntax broke first.
         var warnings = ImmutableArray.CreateBuilder<string>();
         directives = DirectiveTable.Check(
@@ -36,7 +41,11 @@ public static class NginxReader
             };
         }
 
-        CoreModule.Warn(main, warnings.Add);
+        if (!source.IsGuest)
+        {
+            CoreModule.Warn(main, warnings.Add);
+        }
+
         ProxyConfig http = HttpModule.Read(main, files, warnings.Add);
         ProxyConfig stream = StreamModule.Read(main, files, warnings.Add);
         return new NginxConfig
@@ -55,7 +64,30 @@ public static class NginxReader
             LogFiles = [.. files.Logs],
             Warnings = warnings.ToImmutable(),
             Files = [.. files.Dump],
+            Texts = files.Texts,
         };
+    }
+
+    /// <summary>
+    /// With the blocks that somebody leaves out who writes files for the folder of a package:
+    /// servers and upstreams alone, or none of what concerns the process.
+    /// </summary>
+    private static ImmutableArray<NginxDirective> Completed(
+        ImmutableArray<NginxDirective> directives)
+    {
+        if (!directives.Any(directive => directive.Name is "http" or "stream" or "events")
+            && directives.Any(directive => directive.Name is "server" or "upstream"))
+        {
+            directives = [new NginxDirective("http", [], directives[^1].Position)
+            {
+                Block = directives,
+            }];
+        }
+
+        return directives.Any(directive => directive.Name == "events") || directives.IsEmpty
+            ? directives
+            : directives.Add(
+                new NginxDirective("events", [], directives[^1].Position) { Block = [] });
     }
 
     /// <summary>The blocks share names of variables, which only set may give to both.</summary>

@@ -60,6 +60,14 @@ internal sealed class BufferPool
         return Rent(_relay, RelayBytes);
     }
 
+    /// <summary>
+    /// As <see cref="Rent(int)"/>, of any size: what is too large for the pool is made for this use
+    /// alone.
+    /// </summary>
+    public byte[] RentAny(int bytes) => bytes <= RelayBytes
+        ? Rent(bytes)
+        : GC.AllocateUninitializedArray<byte>(bytes, pinned: true);
+
     public void Return(byte[] buffer)
     {
         if (buffer.Length == SmallBytes)

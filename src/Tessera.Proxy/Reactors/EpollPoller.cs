@@ -97,6 +97,8 @@ internal sealed class EpollPoller : IPoller
         // Nothing to take back: readiness is remembered by the handle, not by the operation.
     }
 
+    public bool HasWork => !_newWork.IsEmpty;
+
     public bool Wait(int timeoutMs)
     {
         SyscallResult result = Epoll.Wait(_epoll, _events, _newWork.IsEmpty ? timeoutMs : 0);

@@ -32,6 +32,9 @@ internal interface IPoller : IDisposable
     /// </summary>
     void Abandon(IoOperation operation);
 
+    /// <summary>Something is known to be due, so that the next wait will not be one.</summary>
+    bool HasWork { get; }
+
     /// <summary>
     /// Waits until something happens, at most <paramref name="timeoutMs"/>; -1 is for ever. False
     /// when there is nothing to dispatch.

@@ -21,17 +21,24 @@ internal sealed class Reactor : IDisposable
     private readonly Queue<Action> _endings = new();
     private readonly Stack<IoOperation> _spareOperations = new();
     private readonly Action<Exception> _onFault;
-    private readonly BusyPolling _busyPolling = new();
+    private readonly BusyPolling _busyPolling;
     private readonly Thread _thread;
     private readonly long _startTicks;
     private long _idleTicks;
+    private long _waitingSince;
+    private long _toldBusyTicks;
     private int _hasMail;
     private volatile bool _isStopping;
 
     /// <param name="poller">Owned: disposed with the reactor.</param>
+    /// <param name="mayAsk">
+    /// Whether it may ask again for a moment before it sleeps (<see cref="BusyPolling"/>).
+    /// </param>
     /// <param name="onFault">Told of exceptions that code on this reactor let escape: bugs.</param>
-    public Reactor(string name, IPoller poller, BufferPool buffers, Action<Exception> onFault)
+    public Reactor(
+        string name, IPoller poller, BufferPool buffers, bool mayAsk, Action<Exception> onFault)
     {
+        _busyPolling = new BusyPolling(mayAsk, TimeProvider.System);
         Poller = poller;
         Buffers = buffers;
         _onFault = onFault;
@@ -55,17 +62,39 @@ internal sealed class Reactor : IDisposable
     /// <summary>How often the reactor has waited and gone on.</summary>
     public long Turns { get; private set; }
 
-    /// <summary>
-    /// Time spent with more than waiting, on <see cref="Stopwatch"/>; other threads may read it.
-    /// </summary>
-    public long BusyTicks => Math.Max(
-        0, Stopwatch.GetTimestamp() - _startTicks - Volatile.Read(ref _idleTicks));
+    /// <summary>Time spent asking again instead of sleeping; any thread.</summary>
+    public long AskedTicks => _busyPolling.AskedTicks;
 
     public bool IsCurrentThread => Thread.CurrentThread == _thread;
 
     /// <summary>What <see cref="NowMs"/> counts, read anew. Any thread.</summary>
     public static long ClockMs() =>
         Stopwatch.GetTimestamp() / TicksPerMs;
+
+    /// <summary>
+    /// Time spent with more than waiting, on <see cref="Stopwatch"/>; never less than what was told
+    /// before. Any thread.
+    /// </summary>
+    public long ReadBusyTicks()
+    {
+        long now = Stopwatch.GetTimestamp();
+        long since = Volatile.Read(ref _waitingSince);
+        long waiting = since == 0 ? 0 : Math.Max(0, now - since);
+        long busy = now - _startTicks - Volatile.Read(ref _idleTicks) - waiting;
+        long told = Volatile.Read(ref _toldBusyTicks);
+        while (busy > told)
+        {
+            long seen = Interlocked.CompareExchange(ref _toldBusyTicks, busy, told);
+            if (seen == told)
+            {
+                return busy;
+            }
+
+            told = seen;
+        }
+
+        return told;
+    }
 
     public void Start() => _thread.Start();
 
@@ -194,13 +223,16 @@ internal sealed class Reactor : IDisposable
         Timers.Advance(NowMs);
 
         // (2) Wait, unless something is known to be due.
-        if (_scheduled.Count > 0 || _endings.Count > 0 || HasMail)
+        if (_scheduled.Count > 0 || _endings.Count > 0 || HasMail || Poller.HasWork)
         {
             Poller.Wait(0);
         }
         else
         {
-            _idleTicks += _busyPolling.Wait(Poller, Timers.DelayMs(NowMs));
+            Volatile.Write(ref _waitingSince, Stopwatch.GetTimestamp());
+            long waited = _busyPolling.Wait(Poller, Timers.DelayMs(NowMs));
+            Volatile.Write(ref _idleTicks, _idleTicks + waited);
+            Volatile.Write(ref _waitingSince, 0);
         }
 
         NowMs = ClockMs();

@@ -149,6 +149,9 @@ internal sealed unsafe class UringPoller : IPoller
         }
     }
 
+    public bool HasWork =>
+        !_newWork.IsEmpty || _finished.Count > 0 || _freeTransfers.Count < MaxTransfers;
+
     public bool Wait(int timeoutMs)
     {
         SyscallResult entered = _ring.Enter(1, _newWork.IsEmpty ? timeoutMs : 0);

@@ -9,7 +9,12 @@ namespace Tessera.Proxy.Routing;
 internal sealed class BackendSet
 {
     /// <param name="before">The backend's set until now, whose ring may serve on.</param>
-    public BackendSet(BackendConfig config, Endpoint[] endpoints, BackendSet? before = null)
+    /// <param name="keepsTexts">
+    /// Only the endpoints differ from <paramref name="before"/>; no text is read.
+    /// </param>
+    public BackendSet(
+        BackendConfig config, Endpoint[] endpoints, BackendSet? before = null,
+        bool keepsTexts = false)
     {
         Config = config;
         Endpoints = endpoints;
@@ -28,10 +33,14 @@ internal sealed class BackendSet
         Active = [.. Primary.Active, .. Backup.Active];
         IsLimited = Array.Exists(Active, e => e.Config.MaxConnections > 0);
         Sticky = config.Sticky is null ? null : new StickyCookies(config.Sticky, endpoints);
+        Persistence = config.Persistence is null
+            ? null
+            : new PersistenceRule(
+                config.Persistence, endpoints, before?.Persistence, keepsTexts);
         HashKey = config.Algorithm
-            is BalanceAlgorithm.Hash or BalanceAlgorithm.ConsistentHash
-                ? Template.Parse(config.HashKey)
-                : null;
+            is not (BalanceAlgorithm.Hash or BalanceAlgorithm.ConsistentHash) ? null
+            : keepsTexts ? before?.HashKey
+            : Template.Parse(config.HashKey);
     }
 
     public BackendConfig Config { get; }
@@ -54,6 +63,9 @@ internal sealed class BackendSet
 
     /// <summary>Null when clients are not bound to their endpoints.</summary>
     public StickyCookies? Sticky { get; }
+
+    /// <summary>Null when clients are not bound in nginx's way.</summary>
+    public PersistenceRule? Persistence { get; }
 
     /// <summary>Null unless the algorithm hashes it.</summary>
     public Template? HashKey { get; }

@@ -8,7 +8,8 @@ namespace Tessera.Proxy.Routing;
 
 /// <summary>Backends of a configuration that is about to be applied, by name.</summary>
 internal sealed record PreparedBackends(
-    ImmutableArray<BackendConfig> Configs, Dictionary<string, Backend> Backends);
+    ImmutableArray<BackendConfig> Configs, Dictionary<string, Backend> Backends,
+    ScopeTable Scopes);
 
 /// <summary>
 /// All backends by name. Backends and endpoints whose name or id stays live on from one
@@ -71,11 +72,12 @@ internal sealed class BackendTable
     /// </summary>
     /// <exception cref="FormatException">A hash key that is no text with variables.</exception>
     /// <exception cref="ArgumentException">A name that is there twice, or a short key.</exception>
-    public PreparedBackends Prepare(ImmutableArray<BackendConfig> configs)
+    public PreparedBackends Prepare(ImmutableArray<BackendConfig> configs, ScopeTable scopes)
     {
         var backends = new Dictionary<string, Backend>(StringComparer.Ordinal);
         foreach (BackendConfig config in configs)
         {
+            using VariableScope.Entered scope = scopes.Enter(config.Scope);
             Template.Parse(config.HashKey);
             ArgumentOutOfRangeException.ThrowIfLessThan(
                 config.Sticky?.Key.Length ?? StickyCookies.MinKeyBytes,
@@ -85,7 +87,7 @@ internal sealed class BackendTable
                 config.Name, CreateSet(config, before: null), _shards.Length));
         }
 
-        return new PreparedBackends(configs, backends);
+        return new PreparedBackends(configs, backends, scopes);
     }
 
     /// <summary>
@@ -107,6 +109,7 @@ internal sealed class BackendTable
                 }
                 else if (!HasSameContent(backend.Current.Config, config))
                 {
+                    using VariableScope.Entered scope = prepared.Scopes.Enter(config.Scope);
                     Update(backend, config);
                     changed.Add(backend);
                 }
@@ -118,6 +121,7 @@ internal sealed class BackendTable
                 Update(gone, gone.Current.Config with
                 {
                     Endpoints = [],
+                    Algorithm = BalanceAlgorithm.RoundRobin,
                     UnavailableReason = "the service was removed",
                 });
                 changed.Add(gone);

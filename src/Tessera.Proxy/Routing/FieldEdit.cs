@@ -97,7 +97,7 @@ internal sealed class FieldEdit
     }
 
     /// <summary>Adds the lines to a response; nginx's rule without <c>always</c>.</summary>
-    /// <param name="scratch">For one value; what is longer is cut.</param>
+    /// <param name="scratch">For one value; a longer one gets a buffer of its own.</param>
     public void AddTo(Exchange exchange, Span<byte> scratch)
     {
         bool isGood = Answers.AnswerStyle.IsGood(exchange.Status);
@@ -110,7 +110,12 @@ internal sealed class FieldEdit
                 exchange.ReplacesETag |= IsNamed(line, "ETag"u8);
                 var writer = new ByteWriter(scratch);
                 line.Value.Write(ref writer, exchange);
-                if (writer.Length > 0)
+                if (writer.HasOverflowed)
+                {
+                    using var text = EvaluatedText.Of(line.Value, exchange);
+                    exchange.TryAddField(line.Name, text.Text);
+                }
+                else if (writer.Length > 0)
                 {
                     exchange.TryAddField(line.Name, writer.Written);
                 }

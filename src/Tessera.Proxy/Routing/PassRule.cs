@@ -63,6 +63,7 @@ internal sealed class PassRule
         Method = config.Method is null ? null : Template.Parse(config.Method);
         Body = config.Body is null ? null : Template.Parse(config.Body);
         LocalAddress = config.LocalAddress is null ? null : Template.Parse(config.LocalAddress);
+        StorePath = config.Store?.Path is { } store ? Template.Parse(store) : null;
         BytesPerSecond =
             config.BytesPerSecond is null ? null : Template.Parse(config.BytesPerSecond);
         (string Name, string Value, PassedLineKind Kind)[] fields =
@@ -96,7 +97,8 @@ internal sealed class PassRule
         CookieFlags = [.. config.CookieFlags.Select(flags => new CookieFlagRule(flags))];
         UsesGroups = Array.Exists(Lines, line => line.Value.UsesGroups)
             || Url is { UsesGroups: true } || Method is { UsesGroups: true }
-            || Body is { UsesGroups: true } || LocalAddress is { UsesGroups: true };
+            || Body is { UsesGroups: true } || LocalAddress is { UsesGroups: true }
+            || StorePath is { UsesGroups: true };
     }
 
     public ProxyPassConfig Config { get; }
@@ -121,6 +123,9 @@ internal sealed class PassRule
     public Template? LocalAddress { get; }
 
     public Template? BytesPerSecond { get; }
+
+    /// <summary>Where answers are kept; null is where the location's root has them.</summary>
+    public Template? StorePath { get; }
 
     /// <summary>In the order in which they are written.</summary>
     public PassedLine[] Lines { get; }

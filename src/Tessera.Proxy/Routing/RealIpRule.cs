@@ -14,6 +14,17 @@ internal sealed class RealIpRule(RealIpConfig config)
     /// <summary>Takes the word of a trusted proxy, once for each request.</summary>
     public void Apply(Exchange exchange)
     {
+        if (config.IsFromProxyProtocol)
+        {
+            if (exchange.Client.ProxyHead?.Source is { } source
+                && _trusted.Find(exchange.Client.Peer) == true)
+            {
+                exchange.NotePeer(source);
+            }
+
+            return;
+        }
+
         if (!exchange.HasNamedPeer && ForwardedChain.TryFind(
             exchange, _field, _trusted, config.IsRecursive, out IPAddress? address, out int port))
         {

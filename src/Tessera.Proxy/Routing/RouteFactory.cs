@@ -10,6 +10,7 @@ namespace Tessera.Proxy.Routing;
 internal sealed class RouteFactory
 {
     private readonly ZoneTable _zones = new();
+    private readonly Dictionary<string, ZoneTable> _scopedZones = new(StringComparer.Ordinal);
     private readonly RouteSeriesTable _series;
     private readonly LogTable _logs;
 
@@ -19,20 +20,27 @@ internal sealed class RouteFactory
         _logs = logs;
     }
 
-    /// <param name="backends">Those that the routes may name.</param>
+    /// <param name="backends">Those of the whole configuration.</param>
     public RouteTable CreateTable(ListenerConfig listener, PreparedBackends backends)
     {
+        RouteNames names = NamesOf(listener.Scope, backends);
         if (listener.Servers.IsEmpty)
         {
             return new RouteTable(
-                listener.Routes.Select(route => TryCreate(route, backends)).OfType<Route>());
+                listener.Routes.Select(route => TryCreate(route, names)).OfType<Route>())
+            {
+                ExpectsProxyProtocol = listener.ExpectsProxyProtocol,
+            };
         }
 
         return new RouteTable(new ServerTable(
         [
             .. listener.Servers.Select(server =>
-                (server, CreateServer(server, route => CreateLocation(route, backends)))),
-        ]));
+                (server, CreateServer(server, route => CreateLocation(route, names)))),
+        ]))
+        {
+            ExpectsProxyProtocol = listener.ExpectsProxyProtocol,
+        };
     }
 
     /// <summary>Throws what is wrong with a server, as applying it would.</summary>
@@ -72,38 +80,59 @@ internal sealed class RouteFactory
         }
     }
 
+    private RouteNames NamesOf(ScopeConfig? scope, PreparedBackends backends)
+    {
+        if (scope is null)
+        {
+            return new RouteNames(backends.Backends, _zones);
+        }
+
+        if (!_scopedZones.TryGetValue(scope.Name, out ZoneTable? zones))
+        {
+            _scopedZones.Add(scope.Name, zones = new ZoneTable());
+        }
+
+        string prefix = scope.Qualify("");
+        return new RouteNames(
+            backends.Configs.Where(config => config.Scope?.Name == scope.Name).ToDictionary(
+                config => config.Name[prefix.Length..],
+                config => backends.Backends[config.Name],
+                StringComparer.Ordinal),
+            zones);
+    }
+
     /// <summary>Null for a route to a backend that does not exist.</summary>
-    private Route? TryCreate(RouteConfig config, PreparedBackends backends)
+    private Route? TryCreate(RouteConfig config, RouteNames names)
     {
         Backend? backend = config.Backend is null
             ? null
-            : backends.Backends.GetValueOrDefault(config.Backend);
+            : names.Backends.GetValueOrDefault(config.Backend);
         return config.Backend is not null && backend is null
             ? null
-            : Create(config, backend, backends);
+            : Create(config, backend, names);
     }
 
-    private Route CreateLocation(RouteConfig config, PreparedBackends backends)
+    private Route CreateLocation(RouteConfig config, RouteNames names)
     {
         Route route = Create(
             config,
-            config.Backend is null ? null : backends.Backends.GetValueOrDefault(config.Backend),
-            backends);
-        route.Backends = backends.Backends;
-        route.Complete(inner => CreateLocation(inner, backends));
+            config.Backend is null ? null : names.Backends.GetValueOrDefault(config.Backend),
+            names);
+        route.Backends = names.Backends;
+        route.Complete(inner => CreateLocation(inner, names));
         return route;
     }
 
-    private Route Create(RouteConfig config, Backend? backend, PreparedBackends backends)
+    private Route Create(RouteConfig config, Backend? backend, RouteNames names)
     {
-        RouteFlow? flow = config.Flow is null ? null : new RouteFlow(config.Flow, _zones);
+        RouteFlow? flow = config.Flow is null ? null : new RouteFlow(config.Flow, names.Zones);
         var route = new Route(config, backend, flow)
         {
             Logs = config.AccessLogs.IsDefault ? null : _logs.Of(config.AccessLogs),
             ErrorSinks = config.ErrorLogs.IsDefault ? null : _logs.SinksOf(config.ErrorLogs),
             Stream = config.Stream is null
                 ? null
-                : new StreamRule(config.Stream, backends.Backends),
+                : new StreamRule(config.Stream, names.Backends),
         };
         route.Series = _series.SeriesOf(route.Name, config.Backend ?? "");
         return route;

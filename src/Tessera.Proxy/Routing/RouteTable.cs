@@ -56,6 +56,9 @@ internal sealed class RouteTable
     /// </summary>
     public Route? Default => Servers?.Default.Fallback;
 
+    /// <summary>Connections begin with the head of a proxy before this one.</summary>
+    public bool ExpectsProxyProtocol { get; init; }
+
     /// <summary>
     /// Null when routes are looked for by host and path at once, which is what
     /// <see cref="Find"/> does.

@@ -70,6 +70,7 @@ public sealed record DurationTotals(
 /// <param name="Active">Of these, with a request or a tunnel.</param>
 /// <param name="Refused">Closed at once because there were too many.</param>
 /// <param name="BusySeconds">Time that was not spent waiting for something to do.</param>
+/// <param name="AskedSeconds">Time of waiting that was spent asking, and not asleep.</param>
 public sealed record ReactorTotals(
     int Reactor,
     int Connections,
@@ -78,4 +79,5 @@ public sealed record ReactorTotals(
     long Refused,
     long Tunnels,
     long Turns,
-    double BusySeconds);
+    double BusySeconds,
+    double AskedSeconds);

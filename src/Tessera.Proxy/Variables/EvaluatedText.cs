@@ -9,7 +9,7 @@ namespace Tessera.Proxy.Variables;
 internal ref struct EvaluatedText
 {
     /// <summary>Longer texts are cut.</summary>
-    private const int MaxBytes = 64 * 1_024;
+    private const int MaxBytes = 1_024 * 1_024;
 
     private const int FirstBytes = 512;
 

@@ -119,7 +119,7 @@ internal static class FieldText
         return default;
     }
 
-    /// <summary>As for a request, in the lines of trailers, before which there is no other.</summary>
+    /// <summary>As for a request, in the lines of trailers.</summary>
     public static void WriteAll(
         ref ByteWriter writer, ReadOnlySpan<byte> lines, ReadOnlySpan<byte> name)
     {

@@ -35,6 +35,28 @@ internal static class StreamValue
         }
     }
 
+    /// <summary>Of the PROXY protocol's head, by its name behind the variable's prefix.</summary>
+    public static void WriteField(
+        ref ByteWriter writer, ProxyProtocolHead? head, ReadOnlySpan<byte> name)
+    {
+        if (head is null)
+        {
+            return;
+        }
+
+        if (name.SequenceEqual("ssl_verify"u8))
+        {
+            if (head.Fields.TlsVerification is { } verification)
+            {
+                writer.WriteNumber(verification);
+            }
+
+            return;
+        }
+
+        writer.Write(head.Fields.Find(name));
+    }
+
     /// <summary>Empty where no proxy before this one said anything.</summary>
     private static void WriteProxyHead(
         Variable variable, ref ByteWriter writer, ProxyProtocolHead? head)

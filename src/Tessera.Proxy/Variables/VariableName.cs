@@ -39,8 +39,11 @@ internal enum Variable : byte
     RequestId,
     RequestCompletion,
 
-    /// <summary>Empty unless the whole body came with the head.</summary>
+    /// <summary>Empty unless the whole body is in memory.</summary>
     RequestBody,
+
+    /// <summary>Name of the file that has the body.</summary>
+    RequestBodyFile,
     RequestFilename,
     Uri,
     Args,
@@ -150,6 +153,9 @@ internal enum Variable : byte
     UpstreamHttp,
     UpstreamCookie,
 
+    /// <summary>A field of the PROXY protocol's second version.</summary>
+    ProxyProtocolTlv,
+
     /// <summary>A group of the route's expression; its number is the only byte.</summary>
     Group,
 
@@ -173,6 +179,7 @@ internal readonly record struct VariableName(
         ("sent_http_", Variable.SentHttp),
         ("upstream_http_", Variable.UpstreamHttp),
         ("upstream_cookie_", Variable.UpstreamCookie),
+        ("proxy_protocol_tlv_", Variable.ProxyProtocolTlv),
 
         ("sent_trailer_", Variable.SentTrailer),
 
@@ -231,10 +238,7 @@ internal readonly record struct VariableName(
         plain.Add("nginx_version", Variable.TesseraVersion);
         plain.Add("upstream_first_byte_time", Variable.UpstreamHeaderTime);
         plain.Add("upstream_session_time", Variable.UpstreamResponseTime);
-        foreach (string name in (string[])["upstream_cache_status", "request_body_file"])
-        {
-            plain.Add(name, Variable.Nothing);
-        }
+        plain.Add("upstream_cache_status", Variable.Nothing);
 
         return plain;
     }

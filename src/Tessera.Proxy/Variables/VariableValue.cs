@@ -60,6 +60,9 @@ internal static class VariableValue
             case Variable.UpstreamCookie:
                 writer.Write(FieldText.FindSetCookie(exchange.UpstreamHead, name.Member));
                 break;
+            case Variable.ProxyProtocolTlv:
+                StreamValue.WriteField(ref writer, exchange.Client.ProxyHead, name.Member);
+                break;
             case Variable.Own:
                 writer.Write(exchange.OwnValueOf(name.Own!));
                 break;
@@ -120,8 +123,11 @@ internal static class VariableValue
             case Variable.RequestCompletion:
                 writer.Write(exchange.IsAnswered ? "OK"u8 : default);
                 break;
-            case Variable.RequestBody when exchange.RequestBody.IsComplete && !exchange.IsStreamed:
-                writer.Write(received.Slice(head.Length, exchange.BodyInBuffer));
+            case Variable.RequestBody:
+                exchange.WriteBody(ref writer);
+                break;
+            case Variable.RequestBodyFile when exchange.Stored is { IsInFile: true } stored:
+                writer.Write(stored.FilePath);
                 break;
             case Variable.Uri:
                 writer.Write(exchange.Path);

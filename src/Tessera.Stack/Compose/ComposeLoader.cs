@@ -31,6 +31,12 @@ public sealed record LoadRequest(
     /// depend on. A name that the files do not have is not an error here.
     /// </summary>
     public ImmutableArray<string> Services { get; init; } = [];
+
+    /// <summary>
+    /// What is wrong with a text of the balancer's that has variables, null when nothing is. The
+    /// balancer knows them; without this they are refused later, and without their place.
+    /// </summary>
+    public Func<string, string?>? ProblemOfTemplate { get; init; }
 }
 
 /// <param name="CanonicalJson">
@@ -51,7 +57,7 @@ public static class ComposeLoader
     /// <exception cref="UserErrorException">The files are not right; nothing was done.</exception>
     public static LoadedProject Load(LoadRequest request)
     {
-        Problems problems = new();
+        Problems problems = new() { ProblemOfTemplate = request.ProblemOfTemplate };
 
         // (1) Find the files and the variables.
         SourceFiles source = SourceFiles.Locate(request, problems.Warn);

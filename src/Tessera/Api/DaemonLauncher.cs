@@ -36,9 +36,10 @@ public sealed class DaemonLauncher(TesseraHome home, string executable, TimeProv
     [
         "PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR",
         // By name: what marks an instance must not mark a daemon that one of them starts.
-        "TESSERA_REACTORS", "TESSERA_POLLER", "TESSERA_LINGER_SECONDS", "TESSERA_DEBUG",
-        "TESSERA_METRICS", "TESSERA_TRACES", "TESSERA_TRACE_RATIO", "TESSERA_LOG_LEVEL",
-        "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_EXPORTER_OTLP_HEADERS",
+        "TESSERA_REACTORS", "TESSERA_POLLER", "TESSERA_BUSY_POLLING",
+        "TESSERA_LINGER_SECONDS", "TESSERA_DEBUG", "TESSERA_METRICS", "TESSERA_TRACES",
+        "TESSERA_TRACE_RATIO", "TESSERA_LOG_LEVEL", "OTEL_SERVICE_NAME",
+        "OTEL_RESOURCE_ATTRIBUTES", "OTEL_EXPORTER_OTLP_HEADERS",
     ];
 
     private static readonly string[] PassedPrefixes = ["DOTNET_", "LC_", "XDG_"];

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.CommandLine;
+using Tessera.Proxy;
 using Tessera.Stack;
 using Tessera.Stack.Compose;
 using Tessera.Stack.Compose.Files;
@@ -137,6 +138,7 @@ internal sealed class Session(Caller caller, GlobalOptions globals, ParseResult 
         caller.Environment)
     {
         Services = [.. NamedServices()],
+        ProblemOfTemplate = TemplateSyntax.ProblemOf,
     };
 
     /// <summary>

@@ -234,7 +234,7 @@ internal sealed class ControlPlane : IAsyncDisposable
             if (entry is not null)
             {
                 _engine.SetBaseEnvironment(name, entry.BaseEnvironment);
-                entry = TryListen(entry) ? entry : null;
+                entry = TryListen(entry);
             }
 
             try
@@ -257,11 +257,17 @@ internal sealed class ControlPlane : IAsyncDisposable
         }
     }
 
-    /// <summary>False when its routes cannot be built: what runs of it runs on without.</summary>
-    private bool TryListen(ProjectEntry entry)
+    /// <summary>Null when its routes cannot be built: what runs of it runs on without.</summary>
+    private ProjectEntry? TryListen(ProjectEntry entry)
     {
         try
         {
+            string accessLog = NginxFront.AccessLogIn(_store.FolderOf(entry.Name));
+            entry = entry with
+            {
+                Fronts =
+                    [.. entry.Fronts.Select(front => front.Restore(entry.Project, accessLog))],
+            };
             foreach (ListenFailure failure in _ingress.Set(
                 entry with { Expected = [.. entry.Project.Services.Keys] }))
             {
@@ -269,12 +275,12 @@ internal sealed class ControlPlane : IAsyncDisposable
                     + "trying again every second");
             }
 
-            return true;
+            return entry;
         }
         catch (Exception e)
         {
             _log($"fault: {entry.Name} has no routes; run `tessera up` with its file: {e}");
-            return false;
+            return null;
         }
     }
 }

@@ -183,6 +183,11 @@ internal sealed class Controller : IController, IDisposable
     {
         ProjectEntry? previous = _ingress.Projects.GetValueOrDefault(project.Name);
         ProjectEntry desired = DesiredProject.Merge(project, previous, request);
+        desired = desired with
+        {
+            Fronts = NginxFront.ReadAll(
+                desired.Project, NginxFront.AccessLogIn(_store.FolderOf(desired.Name))),
+        };
         DesiredProject.RefuseProblems(desired);
         DesiredProject.RefuseClaimedAddresses(desired, _ingress.Projects.Values);
         ImmutableArray<Instance> observed = await _engine.ObserveAsync(project.Name, cancellation);
@@ -196,23 +201,24 @@ internal sealed class Controller : IController, IDisposable
             Wait = request.Wait,
             GracePeriod = request.Timeout,
         };
-        foreach (string warning in DesiredProject.Warnings(project))
+        IEnumerable<string> taken = request.DryRun
+            ? PortCheck.FindTaken(desired, _ingress.Projects.Values) : [];
+        foreach (string warning in DesiredProject.Warnings(project)
+            .Concat(desired.Fronts.SelectMany(front => front.Config!.Warnings))
+            .Concat(taken))
         {
             tell(new Progress(ProgressKind.Warning, "", warning));
         }
 
         Plan plan = Planner.Up(planRequest);
-        if (request.DryRun)
-        {
-            foreach (string taken in PortCheck.FindTaken(desired, _ingress.Projects.Values))
-            {
-                tell(new Progress(ProgressKind.Warning, "", taken));
-            }
-        }
-
         if (Announce(plan, request.DryRun, tell))
         {
             return;
+        }
+
+        foreach (NginxFront front in desired.Fronts)
+        {
+            front.OpenLogs();
         }
 
         // Listen first: an address that is taken must be known before anything is started. Until

@@ -98,7 +98,12 @@ internal static class Daemon
 
     private static ProxyOptions ReadOptions(Action<string> log)
     {
-        var options = new ProxyOptions { ErrorLog = log, Poller = ReadPoller() };
+        var options = new ProxyOptions
+        {
+            ErrorLog = log,
+            Poller = ReadPoller(),
+            BusyPolling = ReadBusyPolling(),
+        };
         string? reactors = Environment.GetEnvironmentVariable("TESSERA_REACTORS");
         if (string.IsNullOrEmpty(reactors))
         {
@@ -111,6 +116,15 @@ internal static class Daemon
             : throw new UserErrorException(
                 $"TESSERA_REACTORS is \"{reactors}\"; give a number from 1 to 256");
     }
+
+    private static bool ReadBusyPolling() =>
+        Environment.GetEnvironmentVariable("TESSERA_BUSY_POLLING") switch
+        {
+            null or "" or "on" => true,
+            "off" => false,
+            string other => throw new UserErrorException(
+                $"TESSERA_BUSY_POLLING is \"{other}\"; give on or off"),
+        };
 
     private static PollerKind ReadPoller() =>
         Environment.GetEnvironmentVariable("TESSERA_POLLER") switch

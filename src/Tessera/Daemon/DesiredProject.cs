@@ -27,7 +27,7 @@ internal static class DesiredProject
         foreach (Service service in project.Services.Values.Where(
             s => request.Services.IsEmpty || request.Services.Contains(s.Name)))
         {
-            if (service.ContainerKey is { } key)
+            if (service is { ContainerKey: { } key, IsFront: false })
             {
                 throw new UserErrorException(
                     $"service {service.Name} has `{key}`: it needs a container engine, and this "
@@ -91,7 +91,9 @@ internal static class DesiredProject
             Service service = project.Services[name];
             if (!service.HasInstances)
             {
-                throw new UserErrorException(service.IsExternal
+                throw new UserErrorException(service.IsFront
+                    ? $"service {name} is a front (x-tessera.nginx): it cannot be scaled"
+                    : service.IsExternal
                     ? $"service {name} is external (x-tessera.endpoints): it cannot be scaled"
                     : $"service {name} has no command: it cannot be scaled");
             }
@@ -147,8 +149,19 @@ internal static class DesiredProject
     {
         ILookup<IPEndPoint, Publication> wanted =
             Publication.Of(desired).ToLookup(published => published.Address);
+        HashSet<IPEndPoint> fronted = [.. FrontsOf(desired)];
         foreach (ProjectEntry other in others.Where(o => o.Name != desired.Name))
         {
+            IPEndPoint? taken = Ingress.Listeners(other).FirstOrDefault(fronted.Contains)
+                ?? FrontsOf(other).FirstOrDefault(wanted.Contains);
+            if (taken is not null)
+            {
+                throw new UserErrorException(
+                    $"{taken} is already listened on for project {other.Name}. Nothing was "
+                    + "changed. Listen on another port, or take that project down.",
+                    UserErrorException.Failed);
+            }
+
             foreach (Publication earlier in Publication.Of(other))
             {
                 foreach (Publication later in wanted[earlier.Address])
@@ -159,9 +172,33 @@ internal static class DesiredProject
         }
     }
 
+    private static IEnumerable<IPEndPoint> FrontsOf(ProjectEntry entry) =>
+        entry.Fronts.SelectMany(front => front.ListenersOf(entry))
+            .Select(served => served.Address);
+
+    /// <summary>An address of one file is nobody else's in the project.</summary>
+    private static void RefuseClaimedFronts(ProjectEntry desired)
+    {
+        HashSet<IPEndPoint> taken = [.. Publication.Of(desired).Select(p => p.Address)];
+        foreach (NginxFront front in desired.Fronts)
+        {
+            foreach ((IPEndPoint address, _) in front.ListenersOf(desired))
+            {
+                if (!taken.Add(address))
+                {
+                    throw new UserErrorException(
+                        $"{address}, which {front.File} listens on, is published elsewhere in "
+                        + "the project. Nothing was changed. Take one of the two away.",
+                        UserErrorException.InvalidInput);
+                }
+            }
+        }
+    }
+
     /// <summary>Refuses what the data plane cannot do, before anything is changed.</summary>
     public static void RefuseProblems(ProjectEntry desired)
     {
+        RefuseClaimedFronts(desired);
         // The loader refuses what one file says; here services of several times may have met.
         string[] conflicts =
         [

@@ -103,9 +103,14 @@ internal sealed class Ingress : IAsyncDisposable
     public async Task<int> DrainAsync(
         Instance instance, TimeSpan timeout, CancellationToken cancellation)
     {
-        // It may be behind several: its service's own, and those that services share.
-        IEnumerable<Task<int>> drains = _proxy.BackendsOf(instance.Id).Select(
-            backend => _proxy.DrainAsync(backend, instance.Id, timeout, cancellation));
+        // It may be behind several: its service's own, those that services share, those of files,
+        // and there with several ports.
+        IEnumerable<string> ids = instance.Addresses.Keys
+            .Select(target => FrontBuilder.SecondId(instance.Id, target)).Prepend(instance.Id);
+        IEnumerable<Task<int>> drains =
+            from id in ids
+            from backend in _proxy.BackendsOf(id)
+            select _proxy.DrainAsync(backend, id, timeout, cancellation);
         return (await Task.WhenAll(drains)).Sum();
     }
 
@@ -145,7 +150,10 @@ internal sealed class Ingress : IAsyncDisposable
     /// <summary>Addresses that a project, or one service of it, is reached at.</summary>
     public static IEnumerable<IPEndPoint> Listeners(ProjectEntry entry, string? service = null) =>
         Publication.Of(entry).Where(p => service is null || p.Service.Name == service)
-            .Select(p => p.Address).Distinct();
+            .Select(p => p.Address)
+            .Concat(entry.Fronts.Where(front => service is null || front.Service == service)
+                .SelectMany(front => front.ListenersOf(entry)).Select(served => served.Address))
+            .Distinct();
 
     /// <summary>Under the lock. All of the change comes into force, or nothing of it.</summary>
     private void Change(ImmutableSortedDictionary<string, ProjectEntry> projects)

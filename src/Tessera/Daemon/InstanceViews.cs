@@ -48,7 +48,11 @@ internal static class InstanceViews
     {
         Publication[] published =
             [.. Publication.Of(entry).Where(p => p.Service.Name == service.Name)];
-        HashSet<string> names = [.. published.SelectMany(p => p.Backends).Select(b => b.Name)];
+        HashSet<string> names =
+        [
+            .. published.SelectMany(p => p.Backends).Select(b => b.Name),
+            .. FrontBuilder.BackendsOf(entry, service.Name),
+        ];
         HashSet<IPEndPoint> own = [.. published.Select(p => p.Address)];
         ListenFailure? failure = failures.FirstOrDefault(f => own.Contains(f.Address));
         return new Routing(

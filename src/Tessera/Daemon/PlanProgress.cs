@@ -53,6 +53,14 @@ internal static class PlanProgress
             .Where(p => services.IsEmpty || services.Contains(p.Service.Name))
             .Select(p => new Progress(
                 ProgressKind.Done, p.Service.Name, $"listening on {p.AddressText}"))
+            .Concat(
+                from front in entry.Fronts
+                where services.IsEmpty || services.Contains(front.Service)
+                from served in front.ListenersOf(entry)
+                select new Progress(
+                    ProgressKind.Done,
+                    front.Service.Length > 0 ? front.Service : Path.GetFileName(front.File),
+                    $"listening on {Publication.TextOf(served.Address)}"))
             .Distinct();
 
     /// <exception cref="UserErrorException">Something failed, or the command was

@@ -21,6 +21,9 @@ internal sealed record ProjectEntry
     public ImmutableSortedDictionary<string, int> AssignedPorts { get; init; } =
         ImmutableSortedDictionary<string, int>.Empty;
 
+    /// <summary>Files in nginx's language that are served beside the services' routes.</summary>
+    public ImmutableArray<NginxFront> Fronts { get; init; } = [];
+
     /// <summary>
     /// Services that a command is taking away right now, and why: requests to them are answered
     /// with 503 instead of being held. Not kept on disk.

@@ -30,7 +30,8 @@ internal sealed record Publication(
         {
             ImmutableArray<RouteOptions> routes = [.. RoutesOf(service)];
             var served = new HashSet<int>();
-            foreach (PortMapping mapping in service.Ports.Where(port => port.Protocol == "tcp"))
+            foreach (PortMapping mapping in service.Ports.Where(
+                port => port.Protocol == "tcp" && !service.IsFront))
             {
                 // A port that the file leaves open is for whoever asks for it, and not for routes.
                 ImmutableArray<RouteOptions> own = mapping.Published is null
@@ -100,10 +101,13 @@ internal sealed record Publication(
             .DistinctBy(backend => backend.Name);
 
     /// <summary>For people: every address of the machine is <c>localhost</c>.</summary>
-    public string AddressText =>
-        Address.Address.Equals(IPAddress.Any) || Address.Address.Equals(IPAddress.IPv6Any)
-            ? $"localhost:{Address.Port}"
-            : Address.ToString();
+    public string AddressText => TextOf(Address);
+
+    /// <inheritdoc cref="AddressText"/>
+    public static string TextOf(IPEndPoint address) =>
+        address.Address.Equals(IPAddress.Any) || address.Address.Equals(IPAddress.IPv6Any)
+            ? $"localhost:{address.Port}"
+            : address.ToString();
 
     /// <summary>
     /// Null for a route of a service that answers without anybody to forward to. An external

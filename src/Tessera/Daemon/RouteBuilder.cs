@@ -39,6 +39,20 @@ internal static class RouteBuilder
         var served = new Dictionary<(IPEndPoint, string), Service>();
         foreach (ProjectEntry entry in projects)
         {
+            var fronts = new FrontBuilder(entry, instances, resolve);
+            foreach (BackendConfig backend in fronts.Backends())
+            {
+                backends.Add(backend.Name, backend);
+            }
+
+            foreach (ListenerConfig listener in fronts.Listeners())
+            {
+                if (places.TryAdd(listener.Address, listeners.Count))
+                {
+                    listeners.Add(listener);
+                }
+            }
+
             foreach (Publication published in Publication.Of(entry))
             {
                 foreach (PublishedBackend backend in published.Backends)
@@ -244,7 +258,7 @@ internal static class RouteBuilder
     /// The hash algorithms choose a slot, so that whoever runs in it next gets its clients, and
     /// those of the other slots stay where they are.
     /// </summary>
-    private static string PlaceOf(Service service, int slot, bool isShared) =>
+    public static string PlaceOf(Service service, int slot, bool isShared) =>
         isShared ? $"{service.Name}/slot-{slot}" : $"slot-{slot}";
 
     private static int WeightOf(Service service, int slot)
@@ -254,7 +268,7 @@ internal static class RouteBuilder
     }
 
     /// <summary>While any of the services will answer, waiting is worth it.</summary>
-    private static string? UnavailableReason(
+    public static string? UnavailableReason(
         ProjectEntry entry, PublishedBackend backend,
         ILookup<(string, string), Instance> instances)
     {

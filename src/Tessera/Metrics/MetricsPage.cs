@@ -193,6 +193,8 @@ internal static class MetricsPage
             "How often a reactor waited and went on.", r => r.Turns);
         Reactors(text, reactors, "tessera_reactor_busy_seconds_total",
             "Time that a reactor did not wait for something to do.", r => r.BusySeconds);
+        Reactors(text, reactors, "tessera_reactor_busy_polling_seconds_total",
+            "Time of waiting that a reactor spent asking, and not asleep.", r => r.AskedSeconds);
     }
 
     private static void Reactors(

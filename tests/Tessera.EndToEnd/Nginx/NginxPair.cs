@@ -53,9 +53,9 @@ public sealed class NginxPair : IAsyncDisposable
     public async Task<(string Nginx, string Tessera)> AskBothAsync(
         string request, int port = 0, TimeSpan? quiet = null)
     {
-        string expected = await Nginx.AskAsync(request, port, quiet);
+        Task<string> expected = Nginx.AskAsync(request, port, quiet);
         string actual = await Tessera.AskAsync(request, port, quiet);
-        return (Nginx.Normalize(expected), Tessera.Normalize(actual));
+        return (Nginx.Normalize(await expected), Tessera.Normalize(actual));
     }
 
     /// <summary>Fails when the answers differ, with the request.</summary>

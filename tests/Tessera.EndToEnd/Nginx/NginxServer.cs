@@ -167,7 +167,8 @@ public sealed partial class NginxServer : IAsyncDisposable
     private async Task UntilItListensAsync(int[] ports) => await Eventually.HoldsAsync(
         $"it listens on {string.Join(", ", ports)}",
         () => _process.HasExited
-            ? throw new InvalidOperationException($"it ended: {_process.Errors}")
+            ? throw new InvalidOperationException(
+                $"it ended: {_process.Errors}{ReadFile("logs/error.log")}")
             : File.Exists(Prefix + "nginx.pid") && !Array.Exists(ports, FreePorts.IsFree));
 
     [GeneratedRegex("%%PORT_([0-9]+)%%")]

@@ -1,6 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
-
 namespace Tessera.Proxy.Nginx;
 
 /// <summary>How an upstream chooses: ip_hash, least_conn, hash and so on. Stateless.</summary>
@@ -20,7 +17,7 @@ internal static class BalanceMethod
                 "hash" => ReadHash(directive, config),
                 "hash_method" when directive.Value != "crc32" => throw directive.Error(
                     $"invalid parameter \"{directive.Value}\""),
-                "sticky" => config with { Sticky = ReadSticky(directive) },
+                "sticky" => config with { Persistence = StickyMethod.Read(directive) },
                 _ => config,
             };
         }
@@ -64,48 +61,4 @@ internal static class BalanceMethod
                 _ => throw directive.Error($"invalid parameter \"{directive.Arguments[1]}\""),
             },
         };
-
-    /// <summary>
-    /// The cookie's value names the server, under a key that stays the same while the file's does:
-    /// several programs with the same file know each other's cookies.
-    /// </summary>
-    private static StickyConfig? ReadSticky(NginxDirective directive)
-    {
-        if (directive.Value is "route" or "learn")
-        {
-            throw directive.Error($"\"sticky {directive.Value}\" is not supported by Tessera");
-        }
-
-        if (directive.Value != "cookie" || directive.Arguments.Length < 2)
-        {
-            throw directive.Error($"invalid parameter \"{directive.Value}\"");
-        }
-
-        string name = directive.Arguments[1];
-        byte[] key = SHA256.HashData(Encoding.UTF8.GetBytes("sticky cookie " + name));
-        var sticky = new StickyConfig
-        {
-            Name = name, Key = [.. key], Path = "", IsHttpOnly = false,
-        };
-        foreach (string parameter in directive.Arguments.Skip(2))
-        {
-            string[] pair = parameter.Split('=', 2);
-            sticky = (pair[0], pair.ElementAtOrDefault(1)) switch
-            {
-                ("expires", "max") => sticky with { LifetimeSeconds = 315_360_000 },
-                ("expires", { } time) => sticky with
-                {
-                    LifetimeSeconds = NginxValue.Milliseconds(directive, time) / 1_000,
-                },
-                ("path", { } path) => sticky with { Path = path },
-                ("domain", { } domain) => sticky with { Domain = domain },
-                ("httponly", null) => sticky with { IsHttpOnly = true },
-                ("secure", null) => sticky with { IsSecure = true },
-                ("samesite", "strict" or "lax" or "none") => sticky with { SameSite = pair[1] },
-                _ => throw directive.Error($"invalid parameter \"{parameter}\""),
-            };
-        }
-
-        return sticky;
-    }
 }

@@ -70,6 +70,7 @@ internal static class ClientModule
                 IgnoresInvalidNames = scope.Flag("ignore_invalid_headers", true),
                 AllowsUnderscores = scope.Flag("underscores_in_headers", false),
                 BodyTimeoutMs = NoTimeout(scope.Milliseconds("client_body_timeout", 60_000)),
+                Body = ReadBody(scope, reading.Files),
                 SendTimeoutMs = NoTimeout(scope.Milliseconds("send_timeout", 60_000)),
                 IdleTimeoutMs = scope.Milliseconds("keepalive_timeout", 75_000),
                 ToldIdleSeconds = idle is { Arguments: [_, var told] }
@@ -97,6 +98,26 @@ internal static class ClientModule
             name => name is not ("none" or "msie6" or "safari"));
         return unknown is not null ? throw directive!.Error($"invalid value \"{unknown}\"")
             : directive?.Arguments ?? ["msie6"];
+    }
+
+    private static BodyKeepingConfig ReadBody(NginxScope scope, NginxFiles files)
+    {
+        long bytes = scope.Size("client_body_buffer_size", 16 * 1_024);
+        return bytes == 0
+            ? throw scope.Find("client_body_buffer_size")!.Error(
+                "client body buffer size cannot be zero")
+            : new BodyKeepingConfig
+            {
+                MemoryBytes = bytes,
+                Folder = TemporaryPath.Read(
+                    scope, "client_body_temp_path", "client_body_temp", files),
+                FileUse = scope.Text("client_body_in_file_only", "off") switch
+                {
+                    "on" => BodyFileUse.Leave,
+                    "clean" => BodyFileUse.Always,
+                    _ => BodyFileUse.WhenLarge,
+                },
+            };
     }
 
     /// <summary>0 would be over at once, with nginx as well; a millisecond is as good.</summary>

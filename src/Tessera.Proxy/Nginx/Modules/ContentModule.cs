@@ -14,7 +14,7 @@ internal static class ContentModule
         DocumentRootConfig root = ReadRoot(scope, route.Path, reading);
         root = root with { Links = StaticModule.ReadLinks(scope) };
         route = route with { Location = route.Location! with { Root = root } };
-        return ProxyModule.TryRead(scope, route, reading.Upstreams)
+        return ProxyModule.TryRead(scope, route, reading)
             ?? StaticModule.Apply(scope, route);
     }
 

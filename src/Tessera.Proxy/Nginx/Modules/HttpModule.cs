@@ -33,7 +33,7 @@ internal static class HttpModule
         var reading = new HttpReading
         {
             Files = files,
-            Upstreams = new UpstreamModule(http),
+            Upstreams = new UpstreamModule(http, files.Source),
             Variables = new NginxVariables(),
             CharsetMaps = CharsetModule.ReadMaps(http),
             Warn = warn,
@@ -65,6 +65,7 @@ internal static class HttpModule
                 {
                     Address = listener.Address,
                     Protocol = ListenerProtocol.Http,
+                    ExpectsProxyProtocol = listener.HasProxyProtocol,
                     Servers = listener.Servers,
                     AccessLogs = LogsOf(listener.Servers),
                 }),
@@ -158,6 +159,10 @@ internal static class HttpModule
             foreach (BackendConfig backend in config.Backends)
             {
                 Template.Parse(backend.HashKey);
+                _ = backend.Persistence is null
+                    ? null
+                    : new PersistenceRule(
+                        backend.Persistence, [], before: null, keepsTexts: false);
             }
         }
         catch (UnknownVariableException unknown)
@@ -183,6 +188,9 @@ internal static class HttpModule
 
         public ImmutableArray<ServerConfig> Servers => _servers.ToImmutable();
 
+        /// <summary>What one server's listen says holds for the address.</summary>
+        public bool HasProxyProtocol { get; private set; }
+
         public void Add(ServerConfig server, ListenAddress listen, Action<string> warn)
         {
             if (listen.HasOptions && _hasOptions)
@@ -197,6 +205,7 @@ internal static class HttpModule
 
             _hasOptions |= listen.HasOptions;
             _hasDefault |= listen.IsDefault;
+            HasProxyProtocol |= listen.HasProxyProtocol;
             foreach (string name in server.Names)
             {
                 if (!name.StartsWith('~') && !_names.Add(name))

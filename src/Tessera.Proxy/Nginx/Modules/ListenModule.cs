@@ -7,7 +7,11 @@ namespace Tessera.Proxy.Nginx;
 /// <param name="IsDefault">The server serves hosts there that no name fits.</param>
 /// <param name="HasOptions">It says more of the socket than its address.</param>
 internal sealed record ListenAddress(
-    NginxDirective Directive, IPEndPoint Address, bool IsDefault, bool HasOptions);
+    NginxDirective Directive, IPEndPoint Address, bool IsDefault, bool HasOptions)
+{
+    /// <summary>Clients come through a proxy that says who they are.</summary>
+    public bool HasProxyProtocol => Directive.Arguments.Contains("proxy_protocol");
+}
 
 /// <summary>The listen directive. Stateless.</summary>
 internal static class ListenModule

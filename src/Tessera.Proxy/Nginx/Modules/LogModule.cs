@@ -83,11 +83,12 @@ internal static class LogModule
         {
             // What nobody asked for is done without where there is no place for it.
             string usual = files.Resolve(files.Source.AccessLog);
-            return !Directory.Exists(Path.GetDirectoryName(usual)) ? [] :
+            bool isGuest = files.Source.IsGuest;
+            return !isGuest && !Directory.Exists(Path.GetDirectoryName(usual)) ? [] :
             [
                 new AccessLogConfig
                 {
-                    Path = files.ResolveLog(files.Source.AccessLog),
+                    Path = isGuest ? usual : files.ResolveLog(files.Source.AccessLog),
                     Format = Combined,
                     IsApart = true,
                     FlushMs = 0,

@@ -60,21 +60,24 @@ internal static class ProxyModule
 
     /// <summary>Null where requests are not passed on.</summary>
     public static RouteConfig? TryRead(
-        NginxScope scope, RouteConfig route, UpstreamModule upstreams) =>
+        NginxScope scope, RouteConfig route, HttpReading reading) =>
         scope.FindInLocation("proxy_pass") is not { } pass
             ? null
-            : Apply(scope, route, PassAddress.Read(pass, scope, route.Path), upstreams);
+            : Apply(scope, route, PassAddress.Read(pass, scope, route.Path), reading);
 
     private static RouteConfig Apply(
-        NginxScope scope, RouteConfig route, PassAddress address, UpstreamModule upstreams)
+        NginxScope scope, RouteConfig route, PassAddress address, HttpReading reading)
     {
         CheckBuffers(scope, address.Directive);
         CheckSupport(scope);
         int readTimeoutMs = scope.Milliseconds("proxy_read_timeout", 60_000);
         return route with
         {
-            Backend = address.HasVariables ? null : upstreams.BackendOf(address),
-            Pass = ReadPass(scope, address),
+            Backend = address.HasVariables ? null : reading.Upstreams.BackendOf(address),
+            Pass = ReadPass(scope, address) with
+            {
+                Store = StoreSetting.Read(scope, reading.Files),
+            },
             Limits = new BackendLimits
             {
                 ConnectTimeoutMs = scope.Milliseconds("proxy_connect_timeout", 60_000),
@@ -271,7 +274,7 @@ internal static class ProxyModule
     /// <summary>What would be read and not done is an error instead.</summary>
     private static void CheckSupport(NginxScope scope)
     {
-        foreach (string name in (string[])["proxy_store", "proxy_pass_trailers"])
+        foreach (string name in (string[])["proxy_pass_trailers"])
         {
             if (scope.Find(name) is { Value: not "off" } directive)
             {

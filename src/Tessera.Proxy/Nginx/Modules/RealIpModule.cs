@@ -13,6 +13,7 @@ internal static class RealIpModule
     public static RouteConfig Apply(NginxScope scope, RouteConfig route, HttpReading reading)
     {
         NginxDirective[] trusted = [.. scope.All("set_real_ip_from")];
+        string field = scope.Text("real_ip_header", "X-Real-IP");
         return trusted.Length == 0 ? route : route with
         {
             Location = route.Location! with
@@ -22,9 +23,11 @@ internal static class RealIpModule
                         .. trusted.Where(from => from.Value != "unix:").Select(from =>
                             new AddressRule(true, NetworkText.Read(from, from.Value))),
                     ],
-                    scope.Text("real_ip_header", "X-Real-IP").ToLowerInvariant()
-                        .Replace('-', '_'),
-                    scope.Flag("real_ip_recursive", false)),
+                    field.ToLowerInvariant().Replace('-', '_'),
+                    scope.Flag("real_ip_recursive", false))
+                {
+                    IsFromProxyProtocol = field == "proxy_protocol",
+                },
             },
         };
     }

@@ -55,7 +55,7 @@ internal static class StreamModule
         }
 
         NginxScope stream = main.Within(directive, NginxContext.Stream);
-        var upstreams = new StreamUpstreams(stream);
+        var upstreams = new StreamUpstreams(stream, files.Source);
         var variables = new NginxVariables();
         MapModule.Read(stream, variables);
         GeoModule.Read(stream, variables, warn);

@@ -20,10 +20,14 @@ internal sealed class StreamUpstreams
 
     private readonly Dictionary<string, BackendConfig> _unnamed = new(StringComparer.Ordinal);
 
+    private readonly NginxSource _source;
+
     /// <param name="stream">The stream block.</param>
+    /// <param name="source">Knows hosts that are not asked for.</param>
     /// <exception cref="NginxConfigException">The first thing that is wrong in one.</exception>
-    public StreamUpstreams(NginxScope stream)
+    public StreamUpstreams(NginxScope stream, NginxSource source)
     {
+        _source = source;
         foreach (NginxDirective upstream in stream.AllHere("upstream"))
         {
             if (!_named.TryAdd(upstream.Value, Read(upstream, stream)))
@@ -72,7 +76,7 @@ internal sealed class StreamUpstreams
         return name;
     }
 
-    private static BackendConfig Read(NginxDirective upstream, NginxScope stream)
+    private BackendConfig Read(NginxDirective upstream, NginxScope stream)
     {
         NginxScope scope = stream.Within(upstream, NginxContext.StreamUpstream);
         BackendConfig config = BalanceMethod.Apply(
@@ -82,7 +86,7 @@ internal sealed class StreamUpstreams
             .. scope.AllHere("server").SelectMany(server =>
             {
                 CheckAddress(server, server.Value);
-                return UpstreamServer.Read(server, config.Algorithm);
+                return UpstreamServer.Read(server, config.Algorithm, _source);
             }),
         ];
         if (endpoints.Length == 0)
@@ -111,7 +115,7 @@ internal sealed class StreamUpstreams
     private static BackendConfig Finish(BackendConfig config, EndpointConfig[] endpoints) =>
         config with
         {
-            Endpoints = endpoints.Length == 1
+            Endpoints = endpoints.Length == 1 && endpoints[0].Address is not HostEndPoint
                 ? [endpoints[0] with { MaxFails = 0 }]
                 :
                 [
@@ -122,7 +126,7 @@ internal sealed class StreamUpstreams
                 ],
         };
 
-    private static EndpointConfig[] ReadAddress(NginxDirective pass)
+    private EndpointConfig[] ReadAddress(NginxDirective pass)
     {
         string text = pass.Value;
         CheckAddress(pass, text);
@@ -134,7 +138,7 @@ internal sealed class StreamUpstreams
         int colon = text.LastIndexOf(':');
         return
         [
-            .. UpstreamServer.Resolve(pass, text[..colon], text[(colon + 1)..]).Select(
+            .. UpstreamServer.Resolve(pass, text[..colon], text[(colon + 1)..], _source).Select(
                 found => new EndpointConfig
                 {
                     Id = found.ToString(), Address = found, MaxFails = 1,

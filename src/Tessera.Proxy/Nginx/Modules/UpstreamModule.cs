@@ -13,8 +13,12 @@ internal sealed class UpstreamModule
     private readonly Dictionary<string, BackendConfig> _backends =
         new(StringComparer.OrdinalIgnoreCase);
 
-    public UpstreamModule(NginxScope http)
+    private readonly NginxSource _source;
+
+    /// <param name="source">Knows hosts that are not asked for.</param>
+    public UpstreamModule(NginxScope http, NginxSource source)
     {
+        _source = source;
         foreach (NginxDirective upstream in http.AllHere("upstream"))
         {
             NginxScope scope = http.Within(upstream, Upstream);
@@ -48,7 +52,7 @@ internal sealed class UpstreamModule
         new("hash_method", Upstream),
         new("random", Upstream, 0, 2),
         new("fair", Upstream, 0, -1),
-        new("sticky", Upstream, 1, -1),
+        new("sticky", Upstream, 2, -1),
     ];
 
     public ImmutableArray<BackendConfig> Backends => [.. _backends.Values];
@@ -72,7 +76,8 @@ internal sealed class UpstreamModule
                 ? [UpstreamServer.OfPath(path)]
                 :
                 [
-                    .. UpstreamServer.Resolve(address.Directive, address.Name, address.Port)
+                    .. UpstreamServer
+                        .Resolve(address.Directive, address.Name, address.Port, _source)
                         .Select(found => new EndpointConfig
                         {
                             Id = found.ToString(), Address = found,
@@ -90,7 +95,7 @@ internal sealed class UpstreamModule
         return name;
     }
 
-    private static BackendConfig Read(NginxDirective upstream, NginxScope scope)
+    private BackendConfig Read(NginxDirective upstream, NginxScope scope)
     {
         var config = new BackendConfig
         {
@@ -100,7 +105,7 @@ internal sealed class UpstreamModule
         };
         config = BalanceMethod.Apply(scope, config);
         EndpointConfig[] endpoints = [.. scope.AllHere("server").SelectMany(
-            server => UpstreamServer.Read(server, config.Algorithm))];
+            server => UpstreamServer.Read(server, config.Algorithm, _source))];
         if (!Array.Exists(endpoints, endpoint => !endpoint.IsBackup))
         {
             throw upstream.Error("no servers are inside upstream");
@@ -113,13 +118,26 @@ internal sealed class UpstreamModule
         });
     }
 
-    /// <summary>The only server there is is never left out: nothing would be left.</summary>
-    private static BackendConfig Finish(BackendConfig config) => config.Endpoints.Length > 1
-        ? config
-        : config with
+    /// <summary>
+    /// The only server there is is never left out: nothing would be left. An address that stands
+    /// there twice is two servers.
+    /// </summary>
+    private static BackendConfig Finish(BackendConfig config)
+    {
+        ImmutableArray<EndpointConfig> endpoints = config.Endpoints;
+        return config with
         {
-            Endpoints = [.. config.Endpoints.Select(endpoint => endpoint with { MaxFails = 0 })],
+            Endpoints = endpoints.Length == 1 && endpoints[0].Address is not HostEndPoint
+                ? [endpoints[0] with { MaxFails = 0 }]
+                :
+                [
+                    .. endpoints.Select((endpoint, i) =>
+                        endpoints.Take(i).Any(e => e.Id == endpoint.Id)
+                            ? endpoint with { Id = $"{endpoint.Id}#{i}" }
+                            : endpoint),
+                ],
         };
+    }
 
     private static KeepAliveConfig ReadKeepAlive(NginxScope scope)
     {

@@ -11,7 +11,7 @@ internal static class UpstreamServer
 
     /// <summary>One endpoint for each address of the name.</summary>
     public static IEnumerable<EndpointConfig> Read(
-        NginxDirective server, BalanceAlgorithm algorithm)
+        NginxDirective server, BalanceAlgorithm algorithm, NginxSource source)
     {
         var common = new EndpointConfig
         {
@@ -39,7 +39,7 @@ internal static class UpstreamServer
         }
 
         (string name, string port) = Split(server, text);
-        return Resolve(server, name, port).Select(address => common with
+        return Resolve(server, name, port, source).Select(address => common with
         {
             Id = address.ToString(),
             Address = address,
@@ -56,13 +56,19 @@ internal static class UpstreamServer
 
     /// <summary>All addresses of a name, or the address that it is.</summary>
     /// <exception cref="NginxConfigException">There is none.</exception>
-    public static IPEndPoint[] Resolve(NginxDirective directive, string name, string port)
+    public static IPEndPoint[] Resolve(
+        NginxDirective directive, string name, string port, NginxSource? source = null)
     {
         int number = int.Parse(port, CultureInfo.InvariantCulture);
         if (IPAddress.TryParse(name.Trim('[', ']'), out IPAddress? address)
             && (name.StartsWith('[') || address.AddressFamily == AddressFamily.InterNetwork))
         {
             return [new IPEndPoint(address, number)];
+        }
+
+        if (source is not null && IsKnown(directive, name, number, source))
+        {
+            return [new HostEndPoint(name, number)];
         }
 
         try
@@ -75,6 +81,19 @@ internal static class UpstreamServer
         catch (Exception e) when (e is SocketException or ArgumentException)
         {
             throw NotFound(directive, name);
+        }
+    }
+
+    private static bool IsKnown(
+        NginxDirective directive, string name, int port, NginxSource source)
+    {
+        try
+        {
+            return source.KnowsHost?.Invoke(name, port) == true;
+        }
+        catch (NginxConfigException fault)
+        {
+            throw directive.Error(fault.Message);
         }
     }
 
@@ -121,7 +140,8 @@ internal static class UpstreamServer
                 : endpoint with { IsBackup = true },
             ("down", null) => endpoint with { State = EndpointState.Out },
             ("drain", null) => endpoint with { State = EndpointState.Draining },
-            ("resolve", null) or ("service", not null) or ("route", not null) => endpoint,
+            ("route", { Length: > 0 }) => endpoint with { Route = value },
+            ("resolve", null) or ("service", not null) => endpoint,
             _ => throw server.Error($"invalid parameter \"{parameter}\""),
         };
     }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -13,6 +14,8 @@ internal sealed class NginxFiles
     private readonly string _folder;
     private readonly List<(string File, string Text)> _read = [];
     private readonly HashSet<string> _logs = new(StringComparer.Ordinal);
+    private readonly ImmutableSortedDictionary<string, string>.Builder _texts =
+        ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
 
     public NginxFiles(NginxSource source)
     {
@@ -28,6 +31,9 @@ internal sealed class NginxFiles
 
     /// <summary>Every file that was read, once, in that order: what -T prints.</summary>
     public IReadOnlyList<(string File, string Text)> Dump => _read;
+
+    /// <summary>Every file that was read, also those that -T does not print.</summary>
+    public ImmutableSortedDictionary<string, string> Texts => _texts.ToImmutable();
 
     /// <summary>Files that are logged to.</summary>
     public IReadOnlyCollection<string> Logs => _logs;
@@ -54,7 +60,7 @@ internal sealed class NginxFiles
     {
         try
         {
-            return File.ReadAllText(ResolveConfig(name)).Split(['\n', '\r']);
+            return ReadText(ResolveConfig(name)).Split(['\n', '\r']);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -70,7 +76,9 @@ internal sealed class NginxFiles
     public IEnumerable<(string File, string Text)> Include(NginxDirective directive)
     {
         string name = ResolveConfig(directive.Value);
-        IEnumerable<string> files = name.AsSpan().ContainsAny('*', '?', '[') ? Glob(name) : [name];
+        IEnumerable<string> files = !name.AsSpan().ContainsAny('*', '?', '[') ? [name]
+            : Source.Texts is null ? Glob(name)
+            : Source.Texts.Keys.Where(file => Fits(file, name));
         foreach (string file in files.ToArray())
         {
             yield return (file, Read(file, directive.Position));
@@ -81,7 +89,7 @@ internal sealed class NginxFiles
     {
         try
         {
-            string text = File.ReadAllText(file);
+            string text = ReadText(file);
             if (!_read.Exists(known => known.File == file))
             {
                 _read.Add((file, text));
@@ -104,6 +112,24 @@ internal sealed class NginxFiles
                 ? new NginxConfigException(message, at)
                 : new NginxConfigException(message);
         }
+    }
+
+    /// <summary>From the disk, or as it was read before.</summary>
+    private string ReadText(string file)
+    {
+        string text = Source.Texts is not { } texts ? File.ReadAllText(file)
+            : texts.TryGetValue(file, out string? known) ? known
+            : throw new FileNotFoundException(null, file);
+        _texts[file] = text;
+        return text;
+    }
+
+    private static bool Fits(string file, string pattern)
+    {
+        string[] names = file.Split('/');
+        string[] segments = pattern.Split('/');
+        return names.Length == segments.Length && names.Zip(segments).All(
+            pair => Regex.IsMatch(pair.First, ToExpression(pair.Second)));
     }
 
     /// <summary>

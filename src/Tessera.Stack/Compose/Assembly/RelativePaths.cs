@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Tessera.Stack.Compose.Schema;
 using Tessera.Stack.Compose.Values;
 using Tessera.Stack.Compose.Yaml;
 using static Tessera.Stack.Compose.Schema.CommonShapes;
@@ -20,6 +21,7 @@ internal static class RelativePaths
             ResolveService(service, folder, variables);
         }
 
+        RuleFiles.ResolveNginx(document[TesseraSchema.Name] as MappingNode, folder, variables);
         foreach (MappingNode file in document.EntriesOf("secrets")
             .Concat(document.EntriesOf("configs"))
             .Select(entry => entry.Value).OfType<MappingNode>())

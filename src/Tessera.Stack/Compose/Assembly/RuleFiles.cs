@@ -23,6 +23,21 @@ internal static class RuleFiles
     {
         Resolve(rules["files"] as MappingNode, "root", folder, variables);
         Resolve(UsersOf(rules), "file", folder, variables);
+        ResolveNginx(rules, folder, variables);
+    }
+
+    /// <summary>Makes the paths of nginx's files absolute, in a service or the document.</summary>
+    /// <param name="options">Of <c>x-tessera</c>; null has none.</param>
+    public static void ResolveNginx(
+        MappingNode? options, string folder, ImmutableSortedDictionary<string, string> variables)
+    {
+        if (options?["nginx"] is SequenceNode files)
+        {
+            options.Set("nginx", new SequenceNode(files.Position, files.Items.Select(
+                file => file is ScalarNode { Value: string { Length: > 0 } path }
+                    ? new ScalarNode(file.Position, Paths.Absolute(path, folder, variables))
+                    : file)));
+        }
     }
 
     /// <summary>

@@ -37,6 +37,8 @@ internal sealed class Canonical(
             }
         }
 
+        RuleFiles.ResolveNginx(
+            document[TesseraSchema.Name] as MappingNode, source.ProjectDirectory, variables);
         problems.ThrowIfAny();
         if (UnsupportedKeys.Describe(document, firstFile) is { } warning)
         {

@@ -64,7 +64,7 @@ internal sealed class Checks(MappingNode document, Problems problems)
             problems.Add(
                 position,
                 $"service \"{name}\" has nothing to run: give it a command (or entrypoint), an " +
-                "image or build, or x-tessera.endpoints (or files, redirect, reply)");
+                "image or build, or x-tessera.endpoints (or files, nginx, redirect, reply)");
         }
 
         Node? scale = service["scale"] ?? (service["deploy"] as MappingNode)?["replicas"];
@@ -81,7 +81,8 @@ internal sealed class Checks(MappingNode document, Problems problems)
     private static bool AnswersByItself(MappingNode service)
     {
         return service[TesseraSchema.Name] is MappingNode options
-            && (Answers(options) || (options.EntriesOf("routes") is { Count: > 0 } routes
+            && (Answers(options) || options.Contains("nginx")
+                || (options.EntriesOf("routes") is { Count: > 0 } routes
                 && routes.All(route => route.Value is MappingNode own && Answers(own))));
 
         static bool Answers(MappingNode rules) => rules.Contains("files")

@@ -39,6 +39,22 @@ internal sealed class OptionReader(MappingNode node, string path, Problems probl
     /// <summary>Null when nothing is there.</summary>
     public string? Text(string key) => TextOf(node, key) is { Length: > 0 } text ? text : null;
 
+    /// <summary>A text with the balancer's variables; null when nothing is there.</summary>
+    public string? Template(string key)
+    {
+        string? text = Text(key);
+        CheckTemplate(key, text);
+        return text;
+    }
+
+    public void CheckTemplate(string key, string? text)
+    {
+        if (text is not null && problems.ProblemOfTemplate?.Invoke(text) is { } problem)
+        {
+            Refuse(key, $"cannot be read: {problem.TrimEnd('.')}");
+        }
+    }
+
     public ImmutableArray<string> Words(string key) => [.. node.ItemsOf(key).Select(TextOf)];
 
     public ImmutableArray<string> Words(string key, ImmutableArray<string> fallback) =>

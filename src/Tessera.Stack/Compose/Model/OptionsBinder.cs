@@ -34,7 +34,7 @@ internal static class OptionsBinder
         {
             Endpoints = [.. options.Sections("endpoints").Select(e => BindEndpoint(e, limits))],
             Balance = options.Text("balance") ?? standard.Balance,
-            HashKey = options.Text("hash_key"),
+            HashKey = options.Template("hash_key"),
             Weights = BindWeights(options),
             EndpointLimits = limits,
             Sticky = BindSticky(options.SwitchedOn("sticky")),
@@ -60,8 +60,10 @@ internal static class OptionsBinder
             Routes = RouteBinder.Bind(options, rules, service, definition),
             AccessLog = options.Section("access_log") is { } log
                 ? new AccessLogOptions(
-                    log.Flag(RuleSchema.Enabled, fallback: true), log.Text("format") ?? "combined")
+                    log.Flag(RuleSchema.Enabled, fallback: true),
+                    log.Template("format") ?? "combined")
                 : null,
+            NginxFiles = [.. node.ItemsOf("nginx").Select(TextOf)],
         };
     }
 

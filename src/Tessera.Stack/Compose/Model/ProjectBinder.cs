@@ -36,6 +36,9 @@ internal static class ProjectBinder
                 is { Count: > 0 } addresses
                 ? [.. addresses.Select(TextOf)]
                 : [Project.DefaultListen],
+            NginxFiles = (document[TesseraSchema.Name] as MappingNode) is { } options
+                ? Words(options, "nginx")
+                : [],
             Services = services.Entries.ToImmutableSortedDictionary(
                 entry => entry.Key,
                 entry => BindService(entry.Key, (MappingNode)entry.Value, folder, services),

@@ -72,7 +72,7 @@ internal static class RuleBinder
             options.Refuse("status", $"must be 301, 302, 303, 307 or 308, not {status}");
         }
 
-        string target = options.Text("to") ?? "";
+        string target = options.Template("to") ?? "";
         if (target.Any(char.IsControl))
         {
             options.Refuse("to", "must be one line without control characters");
@@ -85,7 +85,7 @@ internal static class RuleBinder
         ? null
         : new ReplyOptions(
             options.Number("status", 200, 200, 599),
-            options.Text("body") ?? "",
+            options.Template("body") ?? "",
             options.Text("type"));
 
     private static FilesOptions? BindFiles(OptionReader? options)
@@ -133,7 +133,7 @@ internal static class RuleBinder
         return new RewriteOptions(
             Slashed(options, "strip_prefix"),
             pattern,
-            options.Text("replacement") ?? "",
+            options.Template("replacement") ?? "",
             Slashed(options, "add_prefix"));
     }
 
@@ -169,6 +169,7 @@ internal static class RuleBinder
                 options.Refuse(key, $"has {name} without a value; \"response\" takes fields away");
             }
 
+            options.CheckTemplate(key, value);
             lines.Add(new HeaderLine(name, value));
         }
 
@@ -234,7 +235,7 @@ internal static class RuleBinder
             Rates = [.. options.Sections("rate").Select(BindRate)],
             Connections = [.. options.Sections("connections").Select(limit =>
                 new ConnectionOptions(
-                    limit.Text("key") ?? "$remote_addr",
+                    limit.Template("key") ?? "$remote_addr",
                     limit.Number("max", 1, 1, MaxCount),
                     limit.Number("status", 503, 400, 599)))],
             Bandwidth = options.Bytes("bandwidth", 0, 0, MaxBytes),
@@ -255,7 +256,7 @@ internal static class RuleBinder
             : limit.Flag("nodelay", fallback: false) ? null
             : 0;
         return new RateOptions(
-            limit.Text("key") ?? "$remote_addr",
+            limit.Template("key") ?? "$remote_addr",
             rate ?? 1,
             limit.Number("burst", 0, 0, MaxBurst),
             delay,

@@ -16,6 +16,9 @@ internal sealed class Problems
     private readonly HashSet<string> _isWarned = new(StringComparer.Ordinal);
     private int _omitted;
 
+    /// <summary>As of <see cref="LoadRequest"/>.</summary>
+    public Func<string, string?>? ProblemOfTemplate { get; init; }
+
     public IReadOnlyList<string> Warnings => _warnings;
 
     /// <summary>No further error is shown, so no effort need go into its wording.</summary>

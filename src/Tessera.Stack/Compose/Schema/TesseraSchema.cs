@@ -86,6 +86,12 @@ internal static class TesseraSchema
             ?? (node.AsString is null ? null : ShortForms.Record(node, ("format", node))),
     };
 
+    private static readonly Key NginxFiles = new("nginx", new ListShape(ScalarShape.String)
+    {
+        AllowsSingle = true,
+        Identity = CommonShapes.TextOf,
+    });
+
     /// <summary>Of a service.</summary>
     public static RecordShape Options { get; } = new(
     [
@@ -108,6 +114,7 @@ internal static class TesseraSchema
         .. Rules(),
         new Key("routes", CommonShapes.Named(RouteSchema.Route)),
         Kept("access_log", AccessLog),
+        NginxFiles,
     ]) { AllowsExtensions = false };
 
     /// <summary>Of the whole file.</summary>
@@ -116,5 +123,6 @@ internal static class TesseraSchema
         {
             AllowsSingle = true,
             Identity = CommonShapes.TextOf,
-        })) { AllowsExtensions = false };
+        }),
+        NginxFiles) { AllowsExtensions = false };
 }

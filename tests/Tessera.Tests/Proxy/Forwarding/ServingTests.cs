@@ -29,6 +29,28 @@ public class ServingTests
     }
 
     [Theory]
+    [InlineData("Content-Length: 10", false)]
+    [InlineData("Content-Length: 65537", true)]
+    [InlineData("Content-Length: 10\r\nExpect: 100-continue", true)]
+    public async Task Reads_a_small_body_that_nobody_wants_and_keeps_the_connection(
+        string fields, bool isClosed)
+    {
+        var route = new RouteConfig { Redirect = new RedirectConfig("/else", 307) };
+        await using ProxyFixture proxy = ProxyFixture.Start(
+            [], listener: l => l with { Routes = [route] });
+        using ScriptedConnection client = await proxy.ConnectAsync();
+        await client.SendAsync($"POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n01234");
+        string head = await client.ReadHeadAsync();
+        head.ShouldStartWith("HTTP/1.1 307 ");
+        head.Contains("Connection: close", StringComparison.Ordinal).ShouldBe(isClosed);
+        if (!isClosed)
+        {
+            await client.SendAsync("56789GET /next HTTP/1.1\r\nHost: a\r\n\r\n");
+            (await client.ReadHeadAsync()).ShouldStartWith("HTTP/1.1 307 ");
+        }
+    }
+
+    [Theory]
     [InlineData("127.0.0.0/8", 403)]
     [InlineData("10.0.0.0/8", 200)]
     public async Task A_route_refuses_addresses(string network, int status)

@@ -97,6 +97,8 @@ internal sealed class FaultyPoller : IPoller
         _inner.Abandon(operation);
     }
 
+    public bool HasWork => _delayed.Count > 0 || _inner.HasWork;
+
     public bool Wait(int timeoutMs)
     {
         if (Happens(_faults.SpuriousWakes))

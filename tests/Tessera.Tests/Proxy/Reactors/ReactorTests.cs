@@ -21,7 +21,8 @@ public abstract class ReactorTests : IDisposable
     {
         var buffers = new BufferPool(32 * 1_024, 256 * 1_024);
         var choice = new PollerChoice(new ProxyOptions { Poller = kind });
-        _reactor = new ReactorThread("test", choice.Create(buffers), buffers, _faults.Add);
+        _reactor = new ReactorThread(
+            "test", choice.Create(buffers), buffers, mayAsk: true, _faults.Add);
         _reactor.Start();
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Shouldly;
+using Tessera.Proxy;
 using Tessera.Stack.Compose;
 using Tessera.Stack;
 
@@ -36,7 +37,10 @@ internal sealed class ProjectFolder : IDisposable
         EnvFiles: [],
         Profiles: [],
         WorkingDirectory: Path,
-        Environment: Environment.ToImmutableSortedDictionary(StringComparer.Ordinal));
+        Environment: Environment.ToImmutableSortedDictionary(StringComparer.Ordinal))
+    {
+        ProblemOfTemplate = TemplateSyntax.ProblemOf,
+    };
 
     public LoadedProject Load(params string[] files) => ComposeLoader.Load(Request(files));
 

@@ -35,6 +35,12 @@ public class RouteRuleTests
     [InlineData("limits: { rate: { requests: 1/s, burst: 268001 } }", "must be 0 to 268000")]
     [InlineData("redirect: \"/a\\r\\nb\"", "must be one line without control characters")]
     [InlineData("access: { basic_auth: { users: { \"a:b\": x } } }", "has a name with a colon")]
+    [InlineData("hash_key: \"$$non\"", "hash_key cannot be read: there is no variable \"$non\"")]
+    [InlineData("redirect: http://$$non/", "redirect.to cannot be read")]
+    [InlineData("reply: $$non", "reply.body cannot be read")]
+    [InlineData("headers: { add: { A: $$non } }", "headers.add cannot be read")]
+    [InlineData("limits: { rate: { requests: 1/s, key: $$non } }", "key cannot be read")]
+    [InlineData("access_log: $$non", "access_log.format cannot be read")]
     public void Mistakes_are_told(string options, string expected)
     {
         string error = ProjectFolder.ErrorOf($"command: run\nx-tessera:\n  {options}");

@@ -95,7 +95,8 @@ public sealed class ValidationTests
         "depends_on away.")]
     [InlineData("environment: { A: 1 }",
         "compose.yaml:2:3: service \"web\" has nothing to run: give it a command (or " +
-        "entrypoint), an image or build, or x-tessera.endpoints (or files, redirect, reply).")]
+        "entrypoint), an image or build, or x-tessera.endpoints (or files, nginx, redirect, " +
+        "reply).")]
     [InlineData("command: echo\nnetworks: [back]",
         "compose.yaml:4:16: service \"web\" refers to undefined network back.")]
     [InlineData("image: x\nsecrets: [key]",

@@ -1,0 +1,33 @@
+using System.Collections.Immutable;
+
+namespace Tessera.Proxy.Nginx;
+
+/// <summary>Folders for temporary files: client_body_temp_path and its kin. Stateless.</summary>
+internal static class TemporaryPath
+{
+    private const int MaxLevelDigits = 3;
+
+    /// <param name="name">Of the directive.</param>
+    /// <param name="otherwise">Below the prefix, where nothing sets it.</param>
+    public static TemporaryFolderConfig Read(
+        NginxScope scope, string name, string otherwise, NginxFiles files)
+    {
+        if (scope.Find(name) is not { } directive)
+        {
+            return new TemporaryFolderConfig(files.Resolve(otherwise), []);
+        }
+
+        var levels = ImmutableArray.CreateBuilder<int>();
+        foreach (string text in directive.Arguments.Skip(1))
+        {
+            if (!int.TryParse(text, out int digits) || digits is < 1 or > MaxLevelDigits)
+            {
+                throw directive.Error($"\"{name}\" directive invalid value");
+            }
+
+            levels.Add(digits);
+        }
+
+        return new TemporaryFolderConfig(files.Resolve(directive.Value), levels.ToImmutable());
+    }
+}

@@ -1,0 +1,140 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using Shouldly;
+using Tessera.EndToEnd.Nginx.Generated;
+using Xunit;
+
+namespace Tessera.EndToEnd.Nginx;
+
+/// <summary>
+/// Hundreds of generated servers, on each of which both programs are asked the same: status, fields
+/// in their order, body, and the line in the access log agree. <c>TESSERA_NGINX_SEED</c> takes
+/// other seeds than the usual ones; a failure tells its own.
+/// </summary>
+public sealed partial class GeneratedAgreementTests
+{
+    private const string SeedVariable = "TESSERA_NGINX_SEED";
+    private const int Pairs = 8;
+    private const int Servers = 40;
+    private const int ConnectionsOfServer = 10;
+    private const int MaxTold = 400;
+
+    [Fact]
+    public async Task Generated_servers_answer_alike()
+    {
+        int first = int.Parse(
+            Environment.GetEnvironmentVariable(SeedVariable) ?? "1", CultureInfo.InvariantCulture);
+        for (int seed = first; seed < first + Pairs; seed++)
+        {
+            List<Disagreement> differences = await CompareAsync(seed);
+            differences.Count.ShouldBe(0, Tell(seed, differences));
+        }
+    }
+
+    private static async Task<List<Disagreement>> CompareAsync(int seed)
+    {
+        var configuration = GeneratedConfiguration.Of(seed, Servers);
+        await using NginxPair pair = await NginxPair.StartAsync(
+            configuration.Text, GeneratedConfiguration.Files);
+        var origins = new List<Origin>();
+        try
+        {
+            for (int i = 0; i < GeneratedConfiguration.Origins; i++)
+            {
+                int number = i;
+                origins.Add(new Origin(
+                    pair.Nginx.Port(i + 1), text => ScriptedAnswers.Of(text, number)));
+                origins.Add(new Origin(
+                    pair.Tessera.Port(i + 1), text => ScriptedAnswers.Of(text, number)));
+            }
+
+            return await AskAllAsync(pair, configuration, seed);
+        }
+        finally
+        {
+            foreach (Origin origin in origins)
+            {
+                await origin.DisposeAsync();
+            }
+        }
+    }
+
+    private static async Task<List<Disagreement>> AskAllAsync(
+        NginxPair pair, GeneratedConfiguration configuration, int seed)
+    {
+        var dice = new Dice(~seed);
+        var differences = new List<Disagreement>();
+        var requests = new Dictionary<string, (int Server, string Request)>();
+        for (int server = 0; server < Servers; server++)
+        {
+            for (int i = 0; i < ConnectionsOfServer; i++)
+            {
+                string id = $"{server}-{i}";
+                string request = GeneratedRequests.Of(dice, server, id);
+                requests[id] = (server, request);
+                (string nginx, string tessera) = await pair.AskBothAsync(request);
+                if (nginx != tessera)
+                {
+                    differences.Add(
+                        new(configuration.Servers[server], request, nginx, tessera));
+                }
+            }
+        }
+
+        await pair.Nginx.SignalAsync("QUIT");
+        await pair.Tessera.SignalAsync("QUIT");
+        await pair.Nginx.WaitAsync();
+        await pair.Tessera.WaitAsync();
+        ILookup<string, string> told = LinesOf(pair.Nginx);
+        ILookup<string, string> toldHere = LinesOf(pair.Tessera);
+        foreach ((string id, (int server, string request)) in requests)
+        {
+            string nginx = string.Join('\n', told[id]);
+            string tessera = string.Join('\n', toldHere[id]);
+            if (nginx != tessera)
+            {
+                differences.Add(new(configuration.Servers[server], request, nginx, tessera));
+            }
+        }
+
+        return [.. differences.Where(difference => !KnownDifferences.Explain(difference))];
+    }
+
+    /// <summary>By the connection that the request says it is of.</summary>
+    private static ILookup<string, string> LinesOf(NginxServer server) =>
+        server.Normalize(server.ReadFile("logs/all.log")).Split('\n')
+            .ToLookup(line => Id().Match(line).Groups[1].Value);
+
+    private static string Tell(int seed, List<Disagreement> differences)
+    {
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture,
+            $"{differences.Count} differences; again with {SeedVariable}={seed}\n");
+        foreach (Disagreement difference in differences.Take(MaxTold))
+        {
+            text.Append(CultureInfo.InvariantCulture,
+                $"=== {difference.Request}\n--- on {difference.Server}\n")
+                .Append(Compare(difference.Nginx, difference.Tessera));
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>Lines, or fields of a line in the log, that one has and the other has not.</summary>
+    private static string Compare(string nginx, string tessera)
+    {
+        char end = nginx.Contains('|', StringComparison.Ordinal) ? '|' : '\n';
+        string[] expected = nginx.Split(end);
+        string[] actual = tessera.Split(end);
+        IEnumerable<string> lines = expected.Length == actual.Length
+            ? expected.Zip(actual).Select((pair, i) => (pair.First, pair.Second, i))
+                .Where(line => line.First != line.Second)
+                .Select(line => $"{line.i}: nginx {line.First}\n{line.i}: tessera {line.Second}\n")
+            : [$"<<< nginx\n{nginx}\n>>> tessera\n{tessera}\n"];
+        return string.Concat(lines);
+    }
+
+    [GeneratedRegex("^([0-9]+-[0-9]+)-")]
+    private static partial Regex Id();
+}
