@@ -35,7 +35,15 @@ internal sealed class BodyCompressor : IDisposable
     /// <summary>A window of 256 KiB: larger ones cost megabytes for each response.</summary>
     private const int BrotliWindowBits = 18;
 
+    /// <summary>
+    /// What nothing is when it is compressed (RFC 1952), of which <see cref="GZipStream"/> writes
+    /// nothing at all.
+    /// </summary>
+    private static readonly byte[] EmptyMember =
+        [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
     private readonly GZipStream? _gzip;
+    private bool _hasOutput;
     private readonly BodyStep[] _steps;
     private readonly MemoryStream[] _between;
     private readonly ContentCoding _coding;
@@ -97,8 +105,13 @@ internal sealed class BodyCompressor : IDisposable
         else if (flush == CompressionFlush.Finish)
         {
             _gzip.Dispose();
+            if (!_hasOutput && Output.Pending == 0)
+            {
+                Output.Write(EmptyMember);
+            }
         }
 
+        _hasOutput |= Output.Pending > 0;
         return isUnderstood;
     }
 

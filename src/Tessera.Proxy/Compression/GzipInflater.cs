@@ -52,8 +52,8 @@ internal sealed class GzipInflater : BodyStep
     /// whether it has seen an end: of a body that was cut short these bytes are any, and mostly
     /// more than was written.
     /// </summary>
-    private bool IsWhole => _read > _tail.Length
-        && BinaryPrimitives.ReadUInt32LittleEndian(_tail) <= _written;
+    private bool IsWhole => _read == 0 || (_read > _tail.Length
+        && BinaryPrimitives.ReadUInt32LittleEndian(_tail) <= _written);
 
     private void NoteTail(ReadOnlySpan<byte> data)
     {

@@ -38,7 +38,18 @@ public class GzipInflaterTests
         Inflate("plain text all along"u8.ToArray(), 100).ShouldBeNull();
 
     [Fact]
-    public void Refuses_nothing() => Inflate([], 1).ShouldBeNull();
+    public void Leaves_nothing_as_it_is() => Inflate([], 1).ShouldBe([]);
+
+    [Fact]
+    public void Compresses_nothing_to_an_empty_member()
+    {
+        using var output = new CompressedOutput();
+        using var filter = new BodyCompressor(
+            new BodySteps { Coding = ContentCoding.Gzip, Level = 1 }, output);
+        filter.Write([], CompressionFlush.Finish).ShouldBeTrue();
+        output.Pending.ShouldBe(20);
+        Inflate(output.Bytes.ToArray(), 20).ShouldBe([]);
+    }
 
     private static byte[] Compress(byte[] text)
     {

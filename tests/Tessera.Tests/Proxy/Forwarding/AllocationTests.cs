@@ -218,7 +218,7 @@ public sealed class AllocationTests
         ProxyConfig read = NginxText.ReadHttp(
             $$"""
             access_log off; charset utf-8; gunzip on; gzip on; gzip_min_length 100;
-            add_header X-Uri $uri; limit_rate 100m;
+            add_header X-Uri $uri;
             upstream web { server {{server.Address}}; keepalive 4; }
             server {
                 location / { root {{folder.FullName}}; }
