@@ -191,7 +191,7 @@ public sealed partial class ProxyServer
         var sockets = open.Sockets.ToList();
         for (int i = sockets.Count; i < _shards.Length; i++)
         {
-            if (ListenSocket.TryOpen(_shards[i], open.Listener, out ListenSocket socket).IsSuccess)
+            if (open.Sockets[0].TryMultiply(_shards[i]) is { } socket)
             {
                 sockets.Add(socket);
             }

@@ -6,6 +6,7 @@ using Tessera.Linux.Processes;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Resolving;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Variables;
@@ -64,6 +65,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
     private readonly Shard[] _shards;
     private readonly Reactor[] _reactors;
     private readonly BackendTable _backends;
+    private readonly BackendNames _names;
     private readonly RouteSeriesTable _series;
     private readonly RouteFactory _routes;
     private readonly ErrorLog _errorLog;
@@ -101,6 +103,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
 
         _reactors = Array.ConvertAll(_shards, w => w.Reactor);
         _backends = new BackendTable(_shards, options);
+        _names = new BackendNames(Renew, _errorLog.Write);
         _series = new RouteSeriesTable(_shards.Length);
         _logs = new LogTable(_reactors, _logWriter);
         _routes = new RouteFactory(_series, _logs);
@@ -154,7 +157,8 @@ public sealed partial class ProxyServer : IAsyncDisposable
             // (0) Whatever cannot be made ready throws here, and changes nothing.
             var scopes = new ScopeTable(config);
             using VariableScope.Entered scope = scopes.Enter(null);
-            PreparedBackends backends = _backends.Prepare(config.Backends, scopes);
+            PreparedBackends backends = _backends.Prepare(
+                [.. config.Backends.Select(_names.Expand)], scopes);
             _logs.BeginRound();
             AccessLog[][] logs = [.. config.Listeners.Select(l => LogsOf(l, scopes))];
             _series.BeginRound();
@@ -162,10 +166,17 @@ public sealed partial class ProxyServer : IAsyncDisposable
             [
                 .. config.Listeners.Select(l => TableOf(l, backends, scopes)),
             ];
+            AccessLog[][] datagramLogs =
+                [.. config.DatagramListeners.Select(l => LogsOf(l, scopes))];
+            RouteTable[] datagramTables =
+            [
+                .. config.DatagramListeners.Select(l => TableOf(l, backends, scopes)),
+            ];
 
             // (1) Backends first: routes point at them.
             _backends.Apply(backends);
             _backendConfigs = config.Backends;
+            _names.Follow(config.Backends);
             AccessLog[] retiredLogs = _logs.EndRound();
             _errorLog.Use(config.ErrorLogs.IsEmpty ? null : _logs.SinksOf(config.ErrorLogs));
 
@@ -202,6 +213,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
                 }
             }
 
+            ApplyDatagrams(config.DatagramListeners, datagramLogs, datagramTables, failures);
             _series.EndRound();
 
             // (4) Logs that nobody writes to any more are written out.
@@ -377,16 +389,15 @@ public sealed partial class ProxyServer : IAsyncDisposable
         // the kernel gives it the connections to that address.
         SyscallResult result = _listeners.Keys.Any(known => Overlap(known, config.Address))
             ? SyscallResult.Success(0)
-            : ListenSocket.Probe(config.Address);
+            : ListenSocket.Probe(config.Address, config.Sockets);
         var sockets = new ListenSocket[_shards.Length];
-        for (int i = 0; i < sockets.Length && result.IsSuccess; i++)
+        if (result.IsSuccess)
         {
-            result = ListenSocket.TryOpen(_shards[i], listener, out sockets[i]);
+            result = ListenSocket.TryOpenAll(_shards, listener, config.Sockets, sockets);
         }
 
         if (!result.IsSuccess)
         {
-            Array.ForEach(sockets, s => s?.Discard());
             return new ListenFailure(
                 config.Address, Errno.Describe(result.Errno), result.Errno);
         }
@@ -404,6 +415,12 @@ public sealed partial class ProxyServer : IAsyncDisposable
     {
         _listeners.Remove(address, out OpenListener? open);
         open!.Listener.Retire();
+        if (_isAccepting && !_hasLeft && address is PathEndPoint path)
+        {
+            // The name goes first: nobody comes any more while the queue is emptied.
+            TryDelete(path);
+        }
+
         // What is still another process's to accept on must not begin to refuse.
         Array.ForEach(open.Sockets, _isAccepting ? s => s.Retire() : s => s.Leave());
         foreach (IPEndPoint closed in _retiring
@@ -423,11 +440,37 @@ public sealed partial class ProxyServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Names of the backend have other addresses than before.</summary>
+    private void Renew(string backend)
+    {
+        lock (_lock)
+        {
+            if (_backendConfigs.FirstOrDefault(config => config.Name == backend) is { } config
+                && _disposal is null)
+            {
+                _backends.Renew(_names.Expand(config));
+            }
+        }
+    }
+
+    private static void TryDelete(PathEndPoint path)
+    {
+        try
+        {
+            File.Delete(path.Path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Whoever took the folder away has no use for it.
+        }
+    }
+
     private async Task EndAsync(TimeSpan limit, CancellationToken cut)
     {
         // (1) Nothing new, and no more questions.
         _backends.StopProbes();
         CloseInherited();
+        ForEachDatagramSocket(socket => socket.BeginClosing());
         foreach (IPEndPoint address in _listeners.Keys.ToArray())
         {
             Retire(address);
@@ -435,11 +478,13 @@ public sealed partial class ProxyServer : IAsyncDisposable
 
         await Task.WhenAny(Task.WhenAll(_retiring.Values), Task.Delay(
             RetireTimeout, CancellationToken.None));
+        await _names.StopAsync();
         Array.ForEach(_shards, w => w.Reactor.Post(w.BeginClosing));
 
         // (2) What is in flight may end, then it is cut.
         await WaitUntilIdleAsync(limit, cut);
         Array.ForEach(_shards, w => w.Reactor.Post(w.AbortAll));
+        ForEachDatagramSocket(socket => socket.Retire());
         await WaitUntilIdleAsync(TimeSpan.FromSeconds(1), CancellationToken.None);
 
         // (3) The last lines, then the threads.

@@ -11,6 +11,9 @@ public static unsafe partial class SocketCalls
 {
     private const string Library = "libc";
 
+    /// <summary>Bytes of the longest path of a unix socket, see unix(7).</summary>
+    public const int MaxUnixPath = 107;
+
     private const int SockStream = 1;
     private const int SockNonBlock = 0x800;
     private const int SockCloseOnExec = 0x80000;
@@ -32,6 +35,16 @@ public static unsafe partial class SocketCalls
     private const int IPv6Only = 26;
     private const int IPv6Transparent = 75;
     private const int FamilyUnix = 1;
+    private const int UnixPathOffset = 2;
+    private const int UnixAddressLength = UnixPathOffset + MaxUnixPath + 1;
+    private const int DuplicateCloseOnExec = 1_030;
+    private const int SoSendBuffer = 7;
+    private const int SoReceiveBuffer = 8;
+    private const int TcpKeepIdle = 4;
+    private const int TcpKeepInterval = 5;
+    private const int TcpKeepCount = 6;
+    private const int TcpDeferAccept = 9;
+    private const int TcpFastOpen = 23;
 
     private const nuint SiocOutQ = 0x5411;
 
@@ -52,6 +65,43 @@ public static unsafe partial class SocketCalls
     /// <summary>SO_KEEPALIVE: the kernel finds out whether a silent peer is still there.</summary>
     public static SyscallResult SetKeepAlive(int descriptor) =>
         SetOption(descriptor, SolSocket, SoKeepAlive, 1);
+
+    /// <summary>
+    /// When the kernel asks a silent peer: TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT, see tcp(7).
+    /// </summary>
+    /// <param name="idleSeconds">0 leaves the system's, as do the others.</param>
+    public static void SetKeepAliveTimes(
+        int descriptor, int idleSeconds, int intervalSeconds, int probes)
+    {
+        Span<(int Name, int Value)> options =
+        [
+            (TcpKeepIdle, idleSeconds), (TcpKeepInterval, intervalSeconds), (TcpKeepCount, probes),
+        ];
+        foreach ((int name, int value) in options)
+        {
+            if (value > 0)
+            {
+                SetOption(descriptor, IpProtoTcp, name, value);
+            }
+        }
+    }
+
+    /// <summary>SO_RCVBUF in bytes; a listening socket hands it on.</summary>
+    public static SyscallResult SetReceiveBuffer(int descriptor, int bytes) =>
+        SetOption(descriptor, SolSocket, SoReceiveBuffer, bytes);
+
+    /// <summary>SO_SNDBUF in bytes; a listening socket hands it on.</summary>
+    public static SyscallResult SetSendBuffer(int descriptor, int bytes) =>
+        SetOption(descriptor, SolSocket, SoSendBuffer, bytes);
+
+    /// <summary>TCP_DEFER_ACCEPT: a connection is accepted with its first bytes.</summary>
+    public static SyscallResult SetDeferAccept(int descriptor) =>
+        SetOption(descriptor, IpProtoTcp, TcpDeferAccept, 1);
+
+    /// <summary>TCP_FASTOPEN: data comes with the first segment (RFC 7413).</summary>
+    /// <param name="queue">Such connections that may wait.</param>
+    public static SyscallResult SetFastOpen(int descriptor, int queue) =>
+        SetOption(descriptor, IpProtoTcp, TcpFastOpen, queue);
 
     /// <summary>IP_TRANSPARENT: addresses of others may be bound; takes CAP_NET_ADMIN.</summary>
     public static SyscallResult SetTransparent(int descriptor, bool isIPv4) => isIPv4
@@ -79,8 +129,8 @@ public static unsafe partial class SocketCalls
         SetOption(descriptor, IpProtoTcp, TcpNoDelay, 1);
 
     /// <summary>IPV6_V6ONLY: an IPv6 wildcard leaves IPv4 to others.</summary>
-    public static SyscallResult SetIPv6Only(int descriptor) =>
-        SetOption(descriptor, IpProtoIPv6, IPv6Only, 1);
+    public static SyscallResult SetIPv6Only(int descriptor, bool isOnly = true) =>
+        SetOption(descriptor, IpProtoIPv6, IPv6Only, isOnly ? 1 : 0);
 
     /// <summary>
     /// SO_LINGER with zero seconds: close sends a reset instead of an orderly end.
@@ -144,17 +194,40 @@ public static unsafe partial class SocketCalls
     /// <param name="path">Of 1 to 107 bytes.</param>
     public static SyscallResult ConnectUnix(int descriptor, ReadOnlySpan<byte> path)
     {
-        const int PathOffset = 2;
-        const int MaxPath = 107;
-        Span<byte> address = stackalloc byte[PathOffset + MaxPath + 1];
-        address.Clear();
-        MemoryMarshal.Write(address, (ushort)FamilyUnix);
-        path[..Math.Min(path.Length, MaxPath)].CopyTo(address[PathOffset..]);
+        Span<byte> address = stackalloc byte[UnixAddressLength];
+        WriteUnixAddress(path, address);
         fixed (byte* pointer = address)
         {
             return From(connect(descriptor, (InternetAddress*)pointer, address.Length));
         }
     }
+
+    /// <summary>
+    /// Makes a socket in the file system; EADDRINUSE when there is anything of that name.
+    /// </summary>
+    /// <param name="path">Of 1 to 107 bytes.</param>
+    public static SyscallResult BindUnix(int descriptor, ReadOnlySpan<byte> path)
+    {
+        Span<byte> address = stackalloc byte[UnixAddressLength];
+        WriteUnixAddress(path, address);
+        fixed (byte* pointer = address)
+        {
+            return From(bind(descriptor, (InternetAddress*)pointer, address.Length));
+        }
+    }
+
+    private static void WriteUnixAddress(ReadOnlySpan<byte> path, Span<byte> address)
+    {
+        address.Clear();
+        MemoryMarshal.Write(address, (ushort)FamilyUnix);
+        path[..Math.Min(path.Length, MaxUnixPath)].CopyTo(address[UnixPathOffset..]);
+    }
+
+    /// <summary>
+    /// Another descriptor of the same socket, close-on-exec; both have to be closed.
+    /// </summary>
+    public static SyscallResult Duplicate(int descriptor) =>
+        From(fcntl(descriptor, DuplicateCloseOnExec, 0));
 
     /// <summary>SO_ERROR: takes the pending error, 0 when there is none.</summary>
     public static int TakeError(int descriptor)
@@ -339,6 +412,9 @@ public static unsafe partial class SocketCalls
 
     [LibraryImport(Library)]
     private static partial int ioctl(int descriptor, nuint request, int* argument);
+
+    [LibraryImport(Library)]
+    private static partial int fcntl(int descriptor, int command, int argument);
 
     [LibraryImport(Library)]
     private static partial int close(int descriptor);

@@ -73,6 +73,18 @@ public sealed unsafe class SplicePipe : IDisposable
         return moved;
     }
 
+    /// <summary>Takes bytes out of the pipe.</summary>
+    public SyscallResult Read(Span<byte> buffer)
+    {
+        fixed (byte* pointer = buffer)
+        {
+            SyscallResult read = ProcessCalls.Result(
+                ProcessCalls.read(_out, pointer, (nuint)buffer.Length));
+            Held -= read.IsSuccess ? read.IntValue : 0;
+            return read;
+        }
+    }
+
     public void Dispose()
     {
         SocketCalls.Close(_out);

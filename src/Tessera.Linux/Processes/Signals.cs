@@ -48,9 +48,24 @@ public static class Signals
 
     /// <summary>
     /// Ends the ignoring of a signal that this process was started with, as shells do for what runs
-    /// in the background. Before .NET is told to handle it: it keeps what is ignored ignored.
+    /// in the background; one that is not ignored stays as it is. Before .NET handles any signal,
+    /// and before anything is written to the console: it keeps what is ignored ignored.
     /// </summary>
-    public static void ResetToDefault(int signal) => ProcessCalls.signal(signal, 0);
+    public static void EndIgnoring(int signal)
+    {
+        // proc(5): a mask in hexadecimal digits, the lowest bit is signal 1.
+        const string Field = "SigIgn:";
+        string? line = Array.Find(
+            File.ReadAllLines("/proc/self/status"),
+            text => text.StartsWith(Field, StringComparison.Ordinal));
+        if (ulong.TryParse(
+                line.AsSpan(Math.Min(Field.Length, line?.Length ?? 0)).Trim(),
+                NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ulong ignored)
+            && (ignored & (1UL << (signal - 1))) != 0)
+        {
+            ProcessCalls.signal(signal, 0);
+        }
+    }
 
     private static FrozenDictionary<string, int> CreateTable()
     {

@@ -19,11 +19,15 @@ internal sealed class AddressRules
     /// <summary>Null when no rule holds.</summary>
     public bool? Find(in InternetAddress peer)
     {
-        UInt128 address = Read(peer.Host, out bool isIPv4);
+        bool isIPv4 = false;
+        UInt128 address = peer.IsUnix ? 0 : Read(peer.Host, out isIPv4);
         foreach (ref readonly Rule rule in _rules.AsSpan())
         {
             if (rule.IsForAll
-                || (rule.IsIPv4 == isIPv4 && (address & rule.Mask) == rule.Network))
+                || (peer.IsUnix
+                    ? rule.IsUnix
+                    : !rule.IsUnix && rule.IsIPv4 == isIPv4
+                        && (address & rule.Mask) == rule.Network))
             {
                 return rule.IsAllowed;
             }
@@ -34,6 +38,11 @@ internal sealed class AddressRules
 
     private static Rule Ready(AddressRule rule)
     {
+        if (rule.IsUnix)
+        {
+            return new Rule(rule.IsAllowed, IsForAll: false, IsIPv4: false, 0, 0, IsUnix: true);
+        }
+
         if (rule.Network is not { } network)
         {
             return new Rule(rule.IsAllowed, IsForAll: true, IsIPv4: false, 0, 0);
@@ -71,5 +80,6 @@ internal sealed class AddressRules
     }
 
     private readonly record struct Rule(
-        bool IsAllowed, bool IsForAll, bool IsIPv4, UInt128 Network, UInt128 Mask);
+        bool IsAllowed, bool IsForAll, bool IsIPv4, UInt128 Network, UInt128 Mask,
+        bool IsUnix = false);
 }

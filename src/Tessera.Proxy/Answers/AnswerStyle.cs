@@ -59,9 +59,11 @@ internal sealed class AnswerStyle
     public void WriteType(
         ref ByteWriter writer, scoped ReadOnlySpan<byte> type, Exchange exchange)
     {
+        // Old browsers took a redirect's charset for that of the page behind it: nginx says none.
         var name = new ByteWriter(stackalloc byte[CharsetRule.MaxNameBytes]);
-        bool isSaid = Charset.TryChoose(
-            exchange, type, exchange.IsCoded, ref name, out int bareLength, out _);
+        int bareLength = type.Length;
+        bool isSaid = exchange.Status is not (301 or 302) && Charset.TryChoose(
+            exchange, type, exchange.IsCoded, ref name, out bareLength, out _);
         writer.Write(isSaid ? type[..bareLength] : type);
         if (isSaid)
         {

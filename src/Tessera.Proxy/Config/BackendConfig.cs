@@ -63,6 +63,14 @@ public sealed record BackendConfig
     public ImmutableArray<EndpointConfig> Endpoints { get; init; } = [];
 
     /// <summary>
+    /// Names whose addresses are endpoints as well, followed as they change: nginx's resolve.
+    /// </summary>
+    public ImmutableArray<NamedEndpointsConfig> Names { get; init; } = [];
+
+    /// <summary>Who is asked for <see cref="Names"/>; null asks nobody.</summary>
+    public ResolverConfig? Resolver { get; init; }
+
+    /// <summary>
     /// What the hash algorithms choose among, also while nothing is in it, so that an endpoint
     /// which goes moves no clients but its own. Empty: each endpoint that is no backup has a place
     /// of its own, and the clients of all may move when one leaves the configuration.
@@ -186,6 +194,17 @@ public enum EndpointState
     /// <summary>Nothing; it is not ready yet, or gone.</summary>
     Out,
 }
+
+/// <summary>Endpoints that are found by a name.</summary>
+/// <param name="Name">A host's, or that of a service where <paramref name="Port"/> is 0.</param>
+/// <param name="Port">0 takes ports, weights and backups from the service's records.</param>
+/// <param name="Common">What holds for each, but for address and id.</param>
+/// <param name="Before">
+/// They come before this one of <see cref="BackendConfig.Endpoints"/>; as many as there are for the
+/// end.
+/// </param>
+public sealed record NamedEndpointsConfig(
+    string Name, int Port, EndpointConfig Common, int Before);
 
 /// <summary>
 /// One address that serves a backend. Its identity between two configurations is <see cref="Id"/>;

@@ -16,10 +16,17 @@ public sealed record AccessConfig
 
     /// <summary>Either the address or the password is enough: nginx's satisfy any.</summary>
     public bool IsAnyEnough { get; init; }
+
+    /// <summary>How long a 401 is held back, in milliseconds; 0 says it at once.</summary>
+    public int DelayMs { get; init; }
 }
 
 /// <param name="Network">Null holds for every address.</param>
-public sealed record AddressRule(bool IsAllowed, IPNetwork? Network);
+public sealed record AddressRule(bool IsAllowed, IPNetwork? Network)
+{
+    /// <summary>Holds for connections over unix sockets alone; no network then.</summary>
+    public bool IsUnix { get; init; }
+}
 
 /// <summary>User names and passwords (RFC 7617).</summary>
 public sealed record BasicAuthConfig

@@ -14,6 +14,12 @@ public sealed record ProxyConfig
 
     public ImmutableArray<ListenerConfig> Listeners { get; init; } = [];
 
+    /// <summary>
+    /// Addresses that datagrams come to; the first route of each has a
+    /// <see cref="RouteConfig.Stream"/>. An address may be among <see cref="Listeners"/> as well.
+    /// </summary>
+    public ImmutableArray<ListenerConfig> DatagramListeners { get; init; } = [];
+
     public ImmutableArray<BackendConfig> Backends { get; init; } = [];
 
     /// <summary>
@@ -60,6 +66,9 @@ public sealed record ListenerConfig
     public required IPEndPoint Address { get; init; }
 
     public ListenerProtocol Protocol { get; init; } = ListenerProtocol.Auto;
+
+    /// <summary>How its sockets are made.</summary>
+    public ListenConfig Sockets { get; init; } = ListenConfig.Default;
 
     /// <summary>
     /// A proxy before this one says who each client is, by the PROXY protocol 1 or 2, before the

@@ -49,6 +49,18 @@ public sealed record ProxyPassConfig
     /// <summary>proxy_request_buffering: the body is here before an endpoint is taken.</summary>
     public bool BuffersRequest { get; init; } = true;
 
+    /// <summary>
+    /// proxy_buffering: what a slow client has not taken yet waits here, so that its endpoint need
+    /// not.
+    /// </summary>
+    public bool BuffersReply { get; init; }
+
+    /// <summary>proxy_max_temp_file_size: of an answer that waits; 0 uses memory alone.</summary>
+    public long MaxTemporaryBytes { get; init; } = 1_024L * 1_024 * 1_024;
+
+    /// <summary>proxy_temp_path; null lets no answer wait.</summary>
+    public TemporaryFolderConfig? TemporaryFolder { get; init; }
+
     /// <summary>proxy_buffer_size, in bytes: a longer head of an answer is 502.</summary>
     public int MaxHeadBytes { get; init; } = 4_096;
 
@@ -91,6 +103,14 @@ public sealed record ProxyPassConfig
     /// <summary>proxy_ignore_client_abort: the answer is awaited though nobody does.</summary>
     public bool OutlastsClient { get; init; }
 
+    /// <summary>proxy_pass_trailers: fields behind chunks reach the client.</summary>
+    public bool PassesTrailers { get; init; }
+
+    /// <summary>
+    /// early_hints: 103 passes when one of the texts, with variables, is neither empty nor 0.
+    /// </summary>
+    public ImmutableArray<string> EarlyHints { get; init; } = [];
+
     /// <summary>Keeps answers as files; null keeps none.</summary>
     public StoreConfig? Store { get; init; }
 
@@ -129,4 +149,12 @@ public sealed record ResolverConfig
 
     /// <summary>ipv6=on.</summary>
     public bool AsksIPv6 { get; init; } = true;
+
+    /// <summary>The same servers are asked for the same; the time for it may differ.</summary>
+    public bool Equals(ResolverConfig? other) => other is not null
+        && ValidMs == other.ValidMs && AsksIPv4 == other.AsksIPv4 && AsksIPv6 == other.AsksIPv6
+        && Servers.AsSpan().SequenceEqual(other.Servers.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Servers[0], Servers.Length, ValidMs);
 }

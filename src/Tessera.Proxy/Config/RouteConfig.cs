@@ -163,14 +163,14 @@ public sealed record RedirectConfig(string Location, int Status = 302);
 public sealed record ReplyConfig(
     int Status, string Body = "", string ContentType = "text/plain; charset=utf-8")
 {
-    /// <summary>Stand in the place of <see cref="Body"/> as they are; default for a text.</summary>
-    public ImmutableArray<byte> Bytes { get; init; }
-
     /// <summary>Other methods than GET and HEAD get 405.</summary>
-    public bool IsOnlyRead { get; init; }
+    public bool IsForReading { get; init; }
 
     /// <summary>When it was changed, in seconds since 1970; -1 says nothing of it.</summary>
     public long ModifiedSeconds { get; init; } = -1;
+
+    /// <summary>Stand in the place of <see cref="Body"/> as they are; default for a text.</summary>
+    public ImmutableArray<byte> Bytes { get; init; }
 }
 
 /// <summary>Changes the path on its way to the backend, in the order of the properties.</summary>

@@ -44,6 +44,9 @@ public sealed record LocationConfig
     /// <summary>Clients get 404; only what was sent here by the proxy itself is served.</summary>
     public bool IsInternal { get; init; }
 
+    /// <summary>A variable asked for before it was set is worth a line in the log.</summary>
+    public bool WarnsOfUnset { get; init; }
+
     /// <summary>A path that lacks the location's last slash is sent there with 301.</summary>
     public bool AppendsSlash { get; init; }
 

@@ -75,6 +75,17 @@ public sealed record StreamConfig
     /// <summary>Received at once, in each direction; 1 or more.</summary>
     public int BufferBytes { get; init; } = 16 * 1_024;
 
+    /// <summary>
+    /// Datagrams of a client that make a session; 0 lets it last until its time is over.
+    /// </summary>
+    public int DatagramRequests { get; init; }
+
+    /// <summary>
+    /// Datagrams that are expected for each of the client's; null does not know, and then all that
+    /// come until the time is over are passed on.
+    /// </summary>
+    public int? DatagramResponses { get; init; }
+
     /// <summary>Without a byte in either direction, in milliseconds.</summary>
     public int IdleTimeoutMs { get; init; } = 600_000;
 }

@@ -7,7 +7,11 @@ namespace Tessera.Proxy;
 public abstract record VariableConfig(string Name);
 
 /// <summary>One that scripts and the groups of expressions set; empty until then.</summary>
-public sealed record SetVariableConfig(string Name) : VariableConfig(Name);
+/// <param name="IsUnknownUntilSet">
+/// Until then it is not there, as what groups are named by; else it is there and empty.
+/// </param>
+public sealed record SetVariableConfig(string Name, bool IsUnknownUntilSet = false)
+    : VariableConfig(Name);
 
 /// <summary>nginx's map.</summary>
 /// <param name="Source">A text with variables.</param>

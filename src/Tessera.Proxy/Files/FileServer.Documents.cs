@@ -183,7 +183,8 @@ internal sealed partial class FileServer
     {
         exchange.Status = status;
         await exchange.Client.AnswerAsync(
-            exchange, "", exchange.Client.DecideConnection(exchange, isDelimited: true));
+            exchange, "", exchange.Client.DecideConnection(
+                exchange, isDelimited: true, isPage: true));
         return ProxyError.None;
     }
 
@@ -220,6 +221,7 @@ internal sealed partial class FileServer
         {
             exchange.TryAddField("Content-Range"u8, reply.ContentRange());
             exchange.AddRouteFieldsAgain();
+            exchange.ModifiedSeconds = -1;
             return await RefuseInStyleAsync(exchange, reply.Status);
         }
 

@@ -82,6 +82,9 @@ internal sealed class TemporaryFile
         return written;
     }
 
+    /// <summary>What is in it was read, and what is appended takes its place.</summary>
+    public void Clear() => Length = 0;
+
     /// <summary>Bytes read; 0 at the end.</summary>
     public SyscallResult Read(Span<byte> buffer, long offset) =>
         FileCalls.Read(_descriptor, buffer, offset);

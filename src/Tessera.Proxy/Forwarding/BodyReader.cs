@@ -11,8 +11,10 @@ internal struct BodyReader
     private ChunkedDecoder _chunks;
     private long _remaining;
 
-    public BodyReader(BodyFraming framing, long contentLength)
+    /// <param name="isTolerant">See <see cref="ChunkedDecoder.IsTolerant"/>.</param>
+    public BodyReader(BodyFraming framing, long contentLength, bool isTolerant = false)
     {
+        _chunks = new ChunkedDecoder { IsTolerant = isTolerant };
         Framing = framing;
         _remaining = contentLength;
         IsComplete = framing == BodyFraming.None;
@@ -57,6 +59,9 @@ internal struct BodyReader
         }
     }
 
+    /// <summary>The chunks are over, and the trailer section is not.</summary>
+    public readonly bool IsInTrailers => Framing == BodyFraming.Chunked && _chunks.IsInTrailers;
+
     /// <summary>Bytes of a body of known length that were passed on without being read.</summary>
     public void Skip(int bytes)
     {
@@ -73,6 +78,7 @@ internal struct BodyReader
     {
         ChunkStatus status = _chunks.Next(data, out int consumed, out start, out length);
         Note(status);
+        Taken += consumed;
         return consumed;
     }
 

@@ -76,8 +76,7 @@ internal sealed partial class ClientConnection
         byte[] text,
         int length,
         byte[] type,
-        ConnectionOption option,
-        long modifiedSeconds = -1)
+        ConnectionOption option)
     {
         exchange.AddRouteFields();
         bool hasBody = exchange.SendsBody;
@@ -92,9 +91,7 @@ internal sealed partial class ClientConnection
         byte[] buffer = Reactor.Buffers.RentAny(
             StyledHeadBytes + exchange.AddedFields.Length + exchange.RedirectLocation.Length
             + length);
-        byte[] modified = modifiedSeconds < 0 ? [] : HttpDate.Format(modifiedSeconds);
-        int headLength = WriteStyledHead(
-            exchange, style, buffer, length, type, option, modified);
+        int headLength = WriteStyledHead(exchange, style, buffer, length, type, option);
         int sentLength = headLength;
         if (hasBody)
         {
@@ -129,7 +126,7 @@ internal sealed partial class ClientConnection
 
     private int WriteStyledHead(
         Exchange exchange, AnswerStyle style, byte[] buffer, int length, byte[] type,
-        ConnectionOption option, byte[] modified)
+        ConnectionOption option)
     {
         var writer = new ByteWriter(buffer);
         bool isCompressed = exchange.ReplyCoding == ContentCoding.Gzip;
@@ -138,8 +135,10 @@ internal sealed partial class ClientConnection
             Type = type,
             Length = exchange.LosesLength ? -1 : length,
             IsChunked = exchange.LosesLength && exchange.TakesChunks && exchange.SendsBody,
+            LastModified = exchange.ModifiedSeconds >= 0 && !exchange.LosesValidators
+                ? HttpDate.Format(exchange.ModifiedSeconds)
+                : default,
             Varies = exchange.Varies,
-            LastModified = modified,
             TrailingLines = isCompressed ? "Content-Encoding: gzip\r\n"u8 : default,
         };
         AnswerHead.Write(ref writer, head, style, exchange, option, _shard.Clock);

@@ -36,7 +36,10 @@ internal sealed partial class ClientConnection
             bool isCutShort = exchange.HasReachedClient
                 && exchange.Status != HttpStatus.SwitchingProtocols;
             exchange.KeepsClient = false;
-            exchange.IsCut = true;
+
+            // A backend that ends too early does not keep nginx from completing the request.
+            exchange.IsCut = exchange.Route?.Pass is null
+                || error.Source != ProxyErrorSource.Upstream;
             exchange.Status = exchange.Status == 0
                 ? HttpStatus.ClientClosedRequest
                 : exchange.Status;
@@ -49,7 +52,7 @@ internal sealed partial class ClientConnection
 
         exchange.Status = error.Status;
         ConnectionOption option = DecideConnection(
-            exchange, isDelimited: error.Source != ProxyErrorSource.Client);
+            exchange, isDelimited: error.Source != ProxyErrorSource.Client, isPage: true);
         string reason = exchange.Backend?.Current.Config.UnavailableReason is { } why
             && error.Kind == ProxyErrorKind.Unavailable ? why : error.Describe();
         return await AnswerAsync(exchange, reason, option);
@@ -71,8 +74,10 @@ internal sealed partial class ClientConnection
             return false;
         }
 
+        NoteServer(exchange);
         bool isValid = exchange.Status is 404 or 405;
-        ConnectionOption option = DecideConnection(exchange, isDelimited: isValid);
+        ConnectionOption option = DecideConnection(
+            exchange, isDelimited: isValid, isPage: true);
         if (!isValid)
         {
             _closing = Closing.Lingering;
@@ -88,7 +93,26 @@ internal sealed partial class ClientConnection
             _ => exchange.Request.ErrorReason,
         };
         NoteRefused(exchange, reason);
-        return await AnswerAsync(exchange, reason, option);
+        bool isAnswered = await AnswerAsync(exchange, reason, option);
+        if (exchange.Jump != Jump.None)
+        {
+            await TakeRoundsAsync(exchange, exchange.Server!);
+            exchange.KeepsClient = false;
+        }
+
+        return isAnswered;
+    }
+
+    /// <summary>
+    /// A request that was refused early is the business of the server that it names, as far as it
+    /// was read: its log, its pages of errors.
+    /// </summary>
+    private void NoteServer(Exchange exchange)
+    {
+        if (Listener.Routes.Servers is { } servers && exchange.Server is null)
+        {
+            exchange.EnterRefused(servers);
+        }
     }
 
     /// <summary>A client that is slow met a limit; one that makes no sense did not.</summary>

@@ -63,13 +63,9 @@ internal sealed partial class ClientConnection
     private async ReactorTask<bool> TryAdmitAsync(Exchange exchange, Route route)
     {
         // (1) A body that is too large is not even begun.
-        if (exchange.IsBodyTooLarge)
+        if (exchange.Server is null && exchange.IsBodyTooLarge)
         {
-            exchange.Counters.Add(LimitKind.BodyTooLarge);
-            TellBodyTooLarge(exchange);
-            _shard.ErrorLog.WriteLimit(ErrorLevel.Error, exchange,
-                $"413, the request's body is too large, {exchange.AnnouncedBodyBytes} bytes");
-            return await RefuseAsync(exchange, 413, "the request's body is too large");
+            return await RefuseTooLargeAsync(exchange);
         }
 
         // (2) How often, and how many at once?
@@ -160,6 +156,16 @@ internal sealed partial class ClientConnection
     };
 
     /// <summary>False, always: the request goes no further.</summary>
+    private ReactorTask<bool> RefuseTooLargeAsync(Exchange exchange)
+    {
+        exchange.Counters.Add(LimitKind.BodyTooLarge);
+        TellBodyTooLarge(exchange);
+        _shard.ErrorLog.WriteLimit(ErrorLevel.Error, exchange,
+            $"413, the request's body is too large, {exchange.AnnouncedBodyBytes} bytes");
+        return RefuseAsync(exchange, 413, "the request's body is too large");
+    }
+
+    /// <summary>False, always: the request goes no further.</summary>
     private async ReactorTask<bool> DenyAsync(
         Exchange exchange, AccessGate gate, GateVerdict verdict)
     {
@@ -167,6 +173,12 @@ internal sealed partial class ClientConnection
         {
             case GateVerdict.Unauthorized:
                 NoteUnauthorized(exchange, gate);
+                int delayMs = exchange.Route?.Config.Access?.DelayMs ?? 0;
+                if (delayMs > 0 && !await WaitForTurnAsync(exchange, delayMs))
+                {
+                    return Leave(exchange);
+                }
+
                 AddChallenge(exchange, gate);
                 return await RefuseAsync(exchange, 401, "a name and a password are needed");
             case GateVerdict.Undecided:
@@ -255,7 +267,8 @@ internal sealed partial class ClientConnection
     private async ReactorTask<bool> RefuseAsync(Exchange exchange, int status, string reason)
     {
         exchange.Status = status;
-        await AnswerAsync(exchange, reason, DecideConnection(exchange, isDelimited: true));
+        await AnswerAsync(exchange, reason, DecideConnection(
+            exchange, isDelimited: true, isPage: true));
         return false;
     }
 

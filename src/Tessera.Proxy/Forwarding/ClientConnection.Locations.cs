@@ -26,9 +26,16 @@ internal sealed partial class ClientConnection
         }
 
         exchange.Server.Fallback.RealIp?.Apply(exchange);
+        await TakeRoundsAsync(exchange, exchange.Server);
+        return ProxyError.None;
+    }
+
+    /// <summary>Until something has answered.</summary>
+    private async ReactorTask<bool> TakeRoundsAsync(Exchange exchange, VirtualServer server)
+    {
         do
         {
-            ProxyError error = await TakeRoundAsync(exchange, exchange.Server);
+            ProxyError error = await TakeRoundAsync(exchange, server);
             if (error.IsError)
             {
                 await AnswerErrorAsync(exchange, error);
@@ -36,7 +43,7 @@ internal sealed partial class ClientConnection
         }
         while (exchange.Jump != Jump.None);
 
-        return ProxyError.None;
+        return true;
     }
 
     /// <summary>
@@ -51,12 +58,14 @@ internal sealed partial class ClientConnection
             && !route!.IsInternal)
         {
             exchange.FollowLocation(route);
-            exchange.Jump = exchange.Route!.IsPlain ? Jump.None : Jump.Route;
+            if (!exchange.IsLengthTooLarge)
+            {
+                exchange.Jump = exchange.Route!.IsPlain ? Jump.None : Jump.Route;
+                return;
+            }
         }
-        else
-        {
-            exchange.Follow(server.Fallback);
-        }
+
+        exchange.Follow(server.Fallback);
     }
 
     /// <summary>nginx's phases from the server's rewrite to the content.</summary>
@@ -127,6 +136,12 @@ internal sealed partial class ClientConnection
             return await RefuseAsync(exchange, 404, "nothing is served under this address");
         }
 
+        // A body that is announced to be too large is told of once, before anything is run.
+        if (exchange.TryNoteTooLarge())
+        {
+            return await RefuseTooLargeAsync(exchange);
+        }
+
         if (outcome != LocationOutcome.LacksSlash)
         {
             return true;
@@ -178,7 +193,8 @@ internal sealed partial class ClientConnection
         else
         {
             await ReplyAsync(
-                exchange, end.Status, end.Text ?? Template.Empty, exchange.Route!.TextType);
+                exchange, end.Status, end.Text ?? Template.Empty,
+                exchange.Style is null ? exchange.Route!.TextType : null);
         }
 
         return ProxyError.None;
@@ -252,6 +268,17 @@ internal sealed partial class ClientConnection
         }
 
         return await RefuseAsync(exchange, status, "");
+    }
+
+    private static bool TrySetLocation(Exchange exchange, ReadOnlySpan<byte> uri)
+    {
+        if (exchange.Style is null)
+        {
+            return exchange.TryAddField("Location"u8, uri);
+        }
+
+        exchange.SetRedirect(uri);
+        return true;
     }
 
     /// <summary>

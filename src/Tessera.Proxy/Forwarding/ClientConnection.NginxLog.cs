@@ -14,6 +14,11 @@ internal sealed partial class ClientConnection
         static (bytes, culture) =>
             string.Create(culture, $"client intended to send too large body: {bytes} bytes"));
 
+    /// <summary>A script's variable is asked for before it was set.</summary>
+    public void TellUnset(Exchange exchange, string name) => TellNginx(
+        exchange, ErrorLevel.Warning, name, static (name, _) =>
+            $"using uninitialized \"{name}\" variable");
+
     private void TellForbidden(Exchange exchange) => TellNginx(
         exchange, ErrorLevel.Error, 0, static (_, _) => "access forbidden by rule");
 

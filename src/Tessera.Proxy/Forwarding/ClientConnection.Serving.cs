@@ -49,14 +49,7 @@ internal sealed partial class ClientConnection
 
         if (route.ReplyBody is not null)
         {
-            ReplyConfig reply = route.Config.Reply!;
-            bool isRefused = reply.IsOnlyRead
-                && exchange.Request.Method is not (HttpMethod.Get or HttpMethod.Head);
-            await (isRefused
-                ? RefuseAsync(exchange, 405, "this is only read")
-                : ReplyAsync(
-                    exchange, reply.Status, route.ReplyBody, route.ReplyType,
-                    reply.ModifiedSeconds));
+            await ReplyForAsync(exchange, route, route.Config.Reply!);
             return ProxyError.None;
         }
 
@@ -79,7 +72,25 @@ internal sealed partial class ClientConnection
             return await _shard.Files.ServeAsync(exchange, site);
         }
 
+        if (exchange.Server is not null && exchange.RequestBody.IsInvalid)
+        {
+            await RefuseAsync(exchange, 400, "the request's body is not valid");
+            return ProxyError.None;
+        }
+
         return await _shard.Forwarder.ForwardAsync(exchange);
+    }
+
+    private ReactorTask<bool> ReplyForAsync(Exchange exchange, Route route, ReplyConfig reply)
+    {
+        if (reply.IsForReading
+            && exchange.Request.Method is not (HttpMethod.Get or HttpMethod.Head))
+        {
+            return RefuseAsync(exchange, 405, "nothing is served here for this method");
+        }
+
+        exchange.ModifiedSeconds = reply.ModifiedSeconds;
+        return ReplyAsync(exchange, reply.Status, route.ReplyBody!, route.ReplyType);
     }
 
     private ReactorTask<bool> RedirectAsync(Exchange exchange, Route route)
@@ -102,25 +113,12 @@ internal sealed partial class ClientConnection
             return RefuseAsync(exchange);
         }
 
-        return ReplyAsync(exchange, route.Config.Redirect!.Status, Template.Empty, []);
+        return ReplyAsync(exchange, route.Config.Redirect!.Status, Template.Empty, null);
     }
 
-    private static bool TrySetLocation(Exchange exchange, ReadOnlySpan<byte> uri)
-    {
-        if (exchange.Style is null)
-        {
-            return exchange.TryAddField("Location"u8, uri);
-        }
-
-        exchange.SetRedirect(uri);
-        return true;
-    }
-
-    /// <param name="type">Media type; empty for a reply that has none.</param>
-    /// <param name="modifiedSeconds">-1 when nothing is known of it.</param>
+    /// <param name="type">Media type; null for a reply that has none of its own.</param>
     private async ReactorTask<bool> ReplyAsync(
-        Exchange exchange, int status, Template template, byte[] type,
-        long modifiedSeconds = -1)
+        Exchange exchange, int status, Template template, byte[]? type)
     {
         exchange.Status = exchange.StatusOverride > 0 ? exchange.StatusOverride : status;
         if (exchange.IsAsking)
@@ -131,7 +129,7 @@ internal sealed partial class ClientConnection
 
         if (exchange.Style is { } style)
         {
-            return await ReplyInStyleAsync(exchange, style, template, type, modifiedSeconds);
+            return await ReplyInStyleAsync(exchange, style, template, type);
         }
 
         exchange.AddRouteFields();
@@ -149,32 +147,38 @@ internal sealed partial class ClientConnection
     /// <summary>
     /// A text; errors without one get their page (ngx_http_script_return_code).
     /// </summary>
+    /// <param name="type">Null takes that of the path's name.</param>
     private async ReactorTask<bool> ReplyInStyleAsync(
-        Exchange exchange, AnswerStyle style, Template template, byte[] type,
-        long modifiedSeconds)
+        Exchange exchange, AnswerStyle style, Template template, byte[]? type)
     {
-        if (modifiedSeconds >= 0 && exchange.Status == 200)
-        {
-            exchange.Status = DocumentConditions.Evaluate(
-                exchange.Request, exchange.Received, etag: default, modifiedSeconds,
-                ModifiedSinceRule.Exact) switch
-            {
-                FileCondition.NotModified => 304,
-                FileCondition.Failed => 412,
-                _ => 200,
-            };
-        }
-
-        ConnectionOption option = DecideConnection(exchange, isDelimited: true);
         if (template.IsEmpty && exchange.Status >= 400)
         {
-            return await AnswerAsync(exchange, "", option);
+            return await RefuseAsync(exchange, exchange.Status, "");
         }
 
+        if (exchange.RequestBody.IsInvalid)
+        {
+            return await RefuseAsync(exchange, 400, "the request's body is not valid");
+        }
+
+        // Texts of scripts have neither a time nor a tag, and are asked for both all the same.
+        FileCondition condition = exchange.Status != 200 ? FileCondition.Holds
+            : DocumentConditions.Evaluate(
+                exchange.Request, exchange.Received, default, exchange.ModifiedSeconds,
+                ModifiedSinceRule.Exact);
+        if (condition == FileCondition.Failed)
+        {
+            exchange.ModifiedSeconds = -1;
+            return await RefuseAsync(exchange, 412, "");
+        }
+
+        exchange.Status = condition == FileCondition.NotModified ? 304 : exchange.Status;
+        template = exchange.Status == 304 ? Template.Empty : template;
         byte[] text = WriteTemplate(exchange, template, out int length);
         return await SendTextAsync(
             exchange, style, text, length,
-            type.Length > 0 ? type : style.TypeOf(exchange.Path), option, modifiedSeconds);
+            type ?? style.TypeOf(exchange.Path),
+            DecideConnection(exchange, isDelimited: true));
     }
 
     private byte[] WriteTemplate(Exchange exchange, Template template, out int length)

@@ -5,6 +5,7 @@ using Tessera.Proxy.Access;
 using Tessera.Proxy.Flow;
 using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Resolving;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Variables;
@@ -25,12 +26,13 @@ internal sealed partial class ClientConnection
     {
         Exchange exchange = BeginExchange();
         exchange.NeedsNewConnection = true;
+        Datagrams?.Begin(exchange);
         exchange.Follow(route);
         if (_shard.ErrorLog.Takes(exchange, ErrorLevel.Information))
         {
             _shard.ErrorLog.TellBare(
                 exchange, ErrorLevel.Information,
-                $"client {Peer} connected to {Listener.Address}");
+                $"{LogPrefix}client {Peer} connected to {Listener.Address}");
         }
 
         // (1) Who is it, and may it?
@@ -58,7 +60,7 @@ internal sealed partial class ClientConnection
         }
 
         // (2) What does it say of itself?
-        if (status == 0 && rule.Config.ReadsClientHello)
+        if (status == 0 && rule.Config.ReadsClientHello && Datagrams is null)
         {
             status = await PrereadAsync(exchange, rule.Config);
         }
@@ -92,7 +94,9 @@ internal sealed partial class ClientConnection
         }
 
         exchange.Backend = backend;
-        return await _shard.Forwarder.RelayStreamAsync(exchange, rule);
+        return Datagrams is null
+            ? await _shard.Forwarder.RelayStreamAsync(exchange, rule)
+            : await _shard.Forwarder.RelayDatagramsAsync(exchange, rule, Datagrams);
     }
 
     /// <summary>0 when nothing forbids it.</summary>
@@ -163,7 +167,11 @@ internal sealed partial class ClientConnection
     {
         byte[] buffer = Reactor.Buffers.Rent(MaxReplyBytes);
         int length = WriteStreamReply(exchange, rule, buffer);
-        if (length > 0)
+        if (Datagrams is not null)
+        {
+            ReplyToPeer(buffer.AsSpan(0, length));
+        }
+        else if (length > 0)
         {
             await Transport.SendAsync(buffer, 0, length, Options.SendTimeoutMs);
         }
@@ -189,30 +197,32 @@ internal sealed partial class ClientConnection
 
         // (1) A backend of the configuration, or an address.
         Backend? backend = FindBackend(exchange, rule, out string name);
+        int code = ResolveCode.None;
 
         // (2) A name has to be asked for.
         if (backend is null && name.Length > 0 && rule.Config.Resolver is { } resolver)
         {
-            backend = await _shard.Targets.ResolveAsync(name, resolver, exchange.Wait);
+            (backend, code) = await _shard.Targets.ResolveAsync(name, resolver, exchange.Wait);
         }
 
         if (backend is null)
         {
-            TellUnknown(exchange, name, hasResolver: rule.Config.Resolver is not null);
+            TellUnknown(exchange, name, code);
         }
 
         return backend;
     }
 
-    private void TellUnknown(Exchange exchange, string name, bool hasResolver)
+    /// <param name="code">0 where nobody could be asked.</param>
+    private void TellUnknown(Exchange exchange, string name, int code)
     {
         if (_shard.ErrorLog.IsNginx)
         {
             string host = name[..Math.Max(0, name.LastIndexOf(':'))];
             _shard.ErrorLog.Tell(exchange, ErrorLevel.Error,
                 name.Length == 0 ? "no port in upstream"
-                : hasResolver ? $"{host} could not be resolved (3: Host not found)"
-                : $"no resolver defined to resolve {host}");
+                : code == ResolveCode.None ? $"no resolver defined to resolve {host}"
+                : $"{host} could not be resolved {ResolveCode.Describe(code)}");
         }
         else
         {
@@ -240,6 +250,6 @@ internal sealed partial class ClientConnection
         // A port has no default here.
         bool hasPort = text.Written.LastIndexOf((byte)':') > text.Written.LastIndexOf((byte)']');
         name = hasPort ? Encoding.Latin1.GetString(text.Written) : "";
-        return hasPort ? _shard.Targets.TryFind(name) : null;
+        return hasPort ? _shard.Targets.TryFind(name, rule.Config.Resolver) : null;
     }
 }

@@ -31,6 +31,11 @@ internal sealed partial class ClientConnection
 
     private byte[] FindLocal()
     {
+        if (Listener.Address is PathEndPoint path)
+        {
+            return Encoding.UTF8.GetBytes(path.ToString());
+        }
+
         bool isKnown = SocketCalls.GetLocalAddress(
             Transport.Handle.Descriptor, out InternetAddress local).IsSuccess;
         return isKnown

@@ -222,7 +222,11 @@ internal sealed partial class ClientConnection : Sleeper
     /// <param name="isDelimited">
     /// False when only the connection's end tells the answer's end.
     /// </param>
-    public ConnectionOption DecideConnection(Exchange exchange, bool isDelimited)
+    /// <param name="isPage">
+    /// It is the page of an error, behind some of which nginx closes whatever was asked.
+    /// </param>
+    public ConnectionOption DecideConnection(
+        Exchange exchange, bool isDelimited, bool isPage = false)
     {
         if (exchange.Status == HttpStatus.SwitchingProtocols)
         {
@@ -230,7 +234,7 @@ internal sealed partial class ClientConnection : Sleeper
         }
 
         bool isRead = exchange.RequestBody.IsComplete || MayDiscard(exchange);
-        exchange.KeepsClient = isDelimited && isRead && MayKeep(exchange)
+        exchange.KeepsClient = isDelimited && isRead && MayKeep(exchange, isPage)
             && exchange.Request.KeepAlive && !_shard.IsClosing && !Listener.IsRetired;
         if (!isRead || (!exchange.KeepsClient && !exchange.RequestBody.IsComplete))
         {
@@ -263,13 +267,14 @@ internal sealed partial class ClientConnection : Sleeper
     /// nginx closes behind some errors, behind the last of so many requests, and when its
     /// connection is too old.
     /// </summary>
-    private bool MayKeep(Exchange exchange) =>
+    private bool MayKeep(Exchange exchange, bool isPage) =>
         exchange.ClientRules is not { } rules
         || (rules.IdleTimeoutMs > 0
             && Requests < rules.MaxRequests
             && Reactor.NowMs - StartMs <= rules.MaxAgeMs
             && !exchange.IsUnkeptBrowser(rules)
-            && exchange.Status is not (400 or 413 or 414 or 431 or 500 or 501 or 505));
+            && !(isPage
+                && exchange.Status is 400 or 413 or 414 or 431 or 500 or 501 or 505));
 
     /// <summary>Bytes behind a streamed body: they are the next request's.</summary>
     public void KeepForNext(ReadOnlySpan<byte> bytes)
@@ -399,14 +404,15 @@ internal sealed partial class ClientConnection : Sleeper
     /// <summary>One read of the route table serves the whole request.</summary>
     private static bool TryRoute(Exchange exchange)
     {
-        if (!exchange.NoteRequest() || exchange.RequestBody.IsInvalid)
+        RouteTable routes = exchange.Client.Listener.Routes;
+        if (!exchange.NoteRequest()
+            || (exchange.RequestBody.IsInvalid && routes.Servers is null))
         {
             exchange.Status = 400;
             return false;
         }
 
         exchange.Client.Shard.Tracer?.Begin(exchange);
-        RouteTable routes = exchange.Client.Listener.Routes;
         if (routes.Servers is { } servers)
         {
             EnterServer(exchange, servers.Find(exchange));

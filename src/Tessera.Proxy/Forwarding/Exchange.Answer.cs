@@ -137,7 +137,7 @@ internal sealed partial class Exchange
             writer.Write("http://"u8);
             WriteRedirectHost(ref writer, style);
             int port = Client.Listener.Address.Port;
-            if (style.Config.NamesPort && port != 80)
+            if (style.Config.NamesPort && port is not (0 or 80))
             {
                 writer.Write((byte)':');
                 writer.WriteNumber(port);
@@ -156,10 +156,7 @@ internal sealed partial class Exchange
             return;
         }
 
-        ReadOnlySpan<byte> host = Host;
-        int colon = host.LastIndexOf((byte)':');
-        host = colon >= 0 && !host[colon..].Contains((byte)']') ? host[..colon] : host;
-        host = host.EndsWith("."u8) ? host[..^1] : host;
+        ReadOnlySpan<byte> host = HostSyntax.NameOf(Host);
         if (host.IsEmpty)
         {
             VariableValue.Write(ServerAddress, ref writer, this);

@@ -13,8 +13,8 @@ internal sealed partial class Exchange
 
     private Substitution? _substitution;
     private CharsetTable? _charset;
-    private byte[] _trailers = [];
-    private int _trailersLength;
+    private byte[] _sentTrailers = [];
+    private int _sentTrailersLength;
     private byte[] _askedCharset = [];
     private bool _inflates;
 
@@ -76,7 +76,7 @@ internal sealed partial class Exchange
     public ReadOnlySpan<byte> AskedCharset => _askedCharset;
 
     /// <summary>What was sent behind the last chunk, each line behind the end of one.</summary>
-    public ReadOnlySpan<byte> SentTrailers => _trailers.AsSpan(0, _trailersLength);
+    public ReadOnlySpan<byte> SentTrailers => _sentTrailers.AsSpan(0, _sentTrailersLength);
 
     /// <summary>How hard bodies are compressed: 1 to 9.</summary>
     private int CompressionLevel => Route?.Gzip?.Level ?? Route?.Compression?.Level ?? 1;
@@ -188,12 +188,12 @@ internal sealed partial class Exchange
 
     private void WriteTrailers(TrailerField[] trailers)
     {
-        if (_trailers.Length == 0)
+        if (_sentTrailers.Length == 0)
         {
-            _trailers = new byte[MaxTrailerBytes];
+            _sentTrailers = new byte[MaxTrailerBytes];
         }
 
-        _trailersLength = 0;
+        _sentTrailersLength = 0;
         foreach (TrailerField trailer in trailers)
         {
             if (!trailer.IsAlways && !AnswerStyle.IsGood(Status))
@@ -203,7 +203,7 @@ internal sealed partial class Exchange
 
             // A variable may name a trailer that stands before it.
             using var value = EvaluatedText.Of(trailer.Value, this);
-            var writer = new ByteWriter(_trailers.AsSpan(_trailersLength));
+            var writer = new ByteWriter(_sentTrailers.AsSpan(_sentTrailersLength));
             writer.Write(trailer.Name);
             writer.Write(": "u8);
             int start = writer.Length;
@@ -211,7 +211,7 @@ internal sealed partial class Exchange
             writer.RemoveControls(start);
             bool isEmpty = writer.Length == start;
             writer.Write("\r\n"u8);
-            _trailersLength += isEmpty || writer.HasOverflowed ? 0 : writer.Length;
+            _sentTrailersLength += isEmpty || writer.HasOverflowed ? 0 : writer.Length;
         }
     }
 
@@ -221,8 +221,8 @@ internal sealed partial class Exchange
         _charset = null;
         _inflates = false;
         _askedCharset = [];
-        _trailers = [];
-        _trailersLength = 0;
+        _sentTrailers = [];
+        _sentTrailersLength = 0;
         IsCoded = false;
         HasTrailers = false;
         IsUnsized = false;

@@ -8,6 +8,7 @@ internal sealed partial class Exchange
     private (ConnectionZone Zone, int Slot)[] _occupied = [];
     private int _occupiedCount;
     private bool _isPaced;
+    private bool _isTooLarge;
 
     /// <summary>How slowly the body may come.</summary>
     public RateFloor BodyFloor;
@@ -24,6 +25,21 @@ internal sealed partial class Exchange
     /// <summary>The body is larger than the route takes, as far as is known by now.</summary>
     public bool IsBodyTooLarge =>
         Route?.Config.Flow is { MaxBodyBytes: > 0 and long max } && AnnouncedBodyBytes > max;
+
+    /// <summary>
+    /// The head says so: nginx looks at it when it has found the location; of chunks it learns as
+    /// it reads them.
+    /// </summary>
+    public bool IsLengthTooLarge =>
+        Route?.Config.Flow is { MaxBodyBytes: > 0 and long max } && Request.ContentLength > max;
+
+    /// <summary>True once, when it is: what is served instead has no body any more.</summary>
+    public bool TryNoteTooLarge()
+    {
+        bool isNew = IsLengthTooLarge && !_isTooLarge && !IsAsking;
+        _isTooLarge |= isNew;
+        return isNew;
+    }
 
     /// <summary>The slot of a connection limit is its own until it ends.</summary>
     public void Occupy(ConnectionZone zone, int slot)
@@ -74,5 +90,6 @@ internal sealed partial class Exchange
         _isPaced = false;
         RateOutcome = LimitOutcome.None;
         CrowdOutcome = LimitOutcome.None;
+        _isTooLarge = false;
     }
 }

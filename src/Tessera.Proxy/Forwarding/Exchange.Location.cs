@@ -35,6 +35,7 @@ internal sealed partial class Exchange
 
     private byte[] _query = [];
     private int _queryLength = -1;
+    private bool _hasNoQuery;
     private byte[] _away = [];
     private int _awayLength;
     private int _changesLeft;
@@ -114,6 +115,29 @@ internal sealed partial class Exchange
         Jump = Jump.Server;
     }
 
+    /// <summary>
+    /// A head that is refused, or whose path means nothing, belongs to the server that was named
+    /// before it broke.
+    /// </summary>
+    public void EnterRefused(ServerTable servers)
+    {
+        bool hasPath = Request.TargetLength > 0 && NormalizePath(mergesSlashes: true);
+        if (hasPath)
+        {
+            Request.NoteHost(Received);
+        }
+        else
+        {
+            // Of a request whose first line is wrong nginx reads no further one.
+            Request.ForgetFields();
+            _pathLength = 0;
+        }
+
+        Server = servers.Find(this);
+        Follow(Server.Fallback);
+        _changesLeft = MaxChanges;
+    }
+
     public Jump TakeJump()
     {
         Jump jump = Jump;
@@ -130,6 +154,9 @@ internal sealed partial class Exchange
     /// </summary>
     public bool IsPathEncoded =>
         Received.Slice(Request.PathStart, Request.PathLength).ContainsAny((byte)'%', (byte)'+');
+
+    /// <summary>Something has made the query empty, which is not the same as none.</summary>
+    public bool HasEmptyQuery => _queryLength == 0 && !_hasNoQuery;
 
     /// <summary>The path is another one from now on.</summary>
     public void SetPath(ReadOnlySpan<byte> path)
@@ -162,6 +189,7 @@ internal sealed partial class Exchange
         query.CopyTo(target);
         _query = target;
         _queryLength = query.Length;
+        _hasNoQuery = false;
         HasChangedUri = true;
     }
 
@@ -179,6 +207,7 @@ internal sealed partial class Exchange
     public void RedirectInternally(ReadOnlySpan<byte> path, ReadOnlySpan<byte> query)
     {
         SetQuery(query);
+        _hasNoQuery = query.IsEmpty;
         SetPath(path);
         BeginAnew();
         Jump = Jump.Server;
@@ -278,6 +307,7 @@ internal sealed partial class Exchange
     {
         IsInternal = true;
         HasChangedUri = true;
+        IsForwarded = false;
         _changesLeft = Math.Max(0, _changesLeft - 1);
         _tried.Clear();
         _targetLength = 0;

@@ -9,6 +9,9 @@ namespace Tessera.Proxy.Forwarding;
 /// <summary>What a request is that is made anew for its backend.</summary>
 internal sealed partial class Exchange
 {
+    /// <summary>Where the fields begin in <see cref="UpstreamTrailers"/>.</summary>
+    public const int TrailersStart = 10;
+
     private byte[] _passUrl = [];
     private int _passUrlLength;
     private int _passHostStart;
@@ -16,6 +19,8 @@ internal sealed partial class Exchange
     private int _passUriStart;
     private int _leftWith;
     private bool _isElsewhere;
+    private byte[] _trailers = [];
+    private int _trailersLength;
 
     /// <summary>The groups of an expression that matched: $1 …</summary>
     public GroupCollection? Groups { get; internal set; }
@@ -25,6 +30,22 @@ internal sealed partial class Exchange
     /// with the head being elsewhere.
     /// </summary>
     public bool HasWholeBody { get; set; }
+
+    /// <summary>The endpoint speaks HTTP/0.9: there is no head, for the client neither.</summary>
+    public bool IsReplyBare { get; set; }
+
+    /// <summary>
+    /// The trailer section of the endpoint's answer as far as it has come, behind a line that
+    /// stands for a status line; empty without one.
+    /// </summary>
+    public ReadOnlySpan<byte> UpstreamTrailers => _trailers.AsSpan(0, _trailersLength);
+
+    /// <summary>What its client is too slow for may wait in <see cref="Spool"/>.</summary>
+    public bool MaySpool { get; set; }
+
+    /// <summary>What came of the answer and has not left yet; null until something had to wait.
+    /// </summary>
+    public ReplySpool? Spool { get; set; }
 
     /// <summary>A copy of the answer that becomes a file; null for none.</summary>
     public ReplyStore? Store { get; set; }
@@ -101,6 +122,21 @@ internal sealed partial class Exchange
         return _passHostLength > 0;
     }
 
+    /// <summary>A piece of the trailer section, in its order; it has a limit of its own.</summary>
+    public void NoteTrailers(ReadOnlySpan<byte> piece)
+    {
+        ReadOnlySpan<byte> first = "trailers\r\n"u8;
+        int start = Math.Max(_trailersLength, TrailersStart);
+        if (_trailers.Length < start + piece.Length)
+        {
+            Array.Resize(ref _trailers, Math.Max(MaxSpareBytes, (start + piece.Length) * 2));
+        }
+
+        first.CopyTo(_trailers);
+        piece.CopyTo(_trailers.AsSpan(start));
+        _trailersLength = start + piece.Length;
+    }
+
     /// <summary>
     /// $request_body: the data of the body, as far as it is in memory. Nothing of one that a file
     /// or an endpoint has.
@@ -162,9 +198,13 @@ internal sealed partial class Exchange
     /// </summary>
     public int CarriedBytes { get; private set; }
 
+    /// <summary>It has come to a backend, and was not sent elsewhere since.</summary>
+    public bool IsForwarded { get; private set; }
+
     /// <summary>It comes to a backend, perhaps after it has been to another.</summary>
     public void BeginForwarding()
     {
+        IsForwarded = true;
         _isElsewhere = TryCount > 0;
         LastError = default;
     }
@@ -276,10 +316,17 @@ internal sealed partial class Exchange
         _passUriStart = 0;
         CarriedBytes = 0;
         _isElsewhere = false;
+        IsForwarded = false;
         HasWholeBody = false;
         HasReadBody = false;
+        IsReplyBare = false;
+        _trailers = _trailers.Length > MaxSpareBytes ? [] : _trailers;
+        _trailersLength = 0;
         Store?.Abandon();
         Store = null;
+        Spool?.Close();
+        Spool = null;
+        MaySpool = false;
         SkipsBody = false;
         AddsChunks = false;
     }

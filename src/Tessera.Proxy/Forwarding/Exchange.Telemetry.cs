@@ -35,10 +35,15 @@ internal sealed partial class Exchange
     /// <summary>Sent to the client for this request, heads included.</summary>
     public long BytesSent => Client.Transport.Handle.Write.TotalBytes - _sentBefore;
 
-    /// <summary>Head and body as they were received; of an invalid head what there was.</summary>
-    public long RequestLength => Request.Length > 0
-        ? Request.Length - Request.Start + RequestBody.Taken
-        : Received.Length;
+    /// <summary>
+    /// Head and body as they were received; of an invalid head what there was. nginx counts no body
+    /// that it throws away.
+    /// </summary>
+    public long RequestLength =>
+        Request.Length == 0
+            ? Server is not null && Request.ReadLength > 0 ? Request.ReadLength : Received.Length
+        : Server is not null && !HasReadBody ? Request.Length - Request.Start
+        : Request.Length - Request.Start + RequestBody.Taken;
 
     /// <summary>32 random hexadecimal digits, the same for the whole request.</summary>
     public ReadOnlySpan<byte> RequestId

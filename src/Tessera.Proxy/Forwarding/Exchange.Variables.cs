@@ -49,18 +49,12 @@ internal sealed partial class Exchange
         return SlotOf(variable).Text;
     }
 
-    public void SetOwn(OwnVariable variable, ReadOnlySpan<byte> text)
-    {
-        ref OwnValue value = ref SlotOf(variable);
-        if (value.Bytes is null || value.Bytes.Length < text.Length)
-        {
-            value.Bytes = new byte[Math.Max(text.Length, 32)];
-        }
+    /// <summary>It was set, and not merely asked for.</summary>
+    public bool HasSet(OwnVariable variable) =>
+        SlotOf(variable) is { IsSet: true } value && value.Variable == variable;
 
-        text.CopyTo(value.Bytes);
-        value.Length = text.Length;
-        value.Variable = variable;
-    }
+    public void SetOwn(OwnVariable variable, ReadOnlySpan<byte> text) =>
+        Put(variable, text, isSet: true);
 
     /// <summary>
     /// An expression without groups has matched, or one of a script has not: as with nginx no group
@@ -101,6 +95,20 @@ internal sealed partial class Exchange
         ? _captured.AsSpan(_captures[group].Start, _captures[group].Length)
         : default;
 
+    private void Put(OwnVariable variable, ReadOnlySpan<byte> text, bool isSet)
+    {
+        ref OwnValue value = ref SlotOf(variable);
+        value.IsSet = isSet;
+        if (value.Bytes is null || value.Bytes.Length < text.Length)
+        {
+            value.Bytes = new byte[Math.Max(text.Length, 32)];
+        }
+
+        text.CopyTo(value.Bytes);
+        value.Length = text.Length;
+        value.Variable = variable;
+    }
+
     private void Compute(OwnVariable variable)
     {
         for (int size = MaxSpareBytes; ; size *= 4)
@@ -111,7 +119,7 @@ internal sealed partial class Exchange
             bool isDone = !writer.HasOverflowed || size >= MaxValueBytes;
             if (isDone)
             {
-                SetOwn(variable, writer.Written);
+                Put(variable, writer.Written, isSet: false);
             }
 
             ArrayPool<byte>.Shared.Return(rented);
@@ -152,6 +160,7 @@ internal sealed partial class Exchange
         public OwnVariable? Variable;
         public byte[]? Bytes;
         public int Length;
+        public bool IsSet;
 
         public readonly ReadOnlySpan<byte> Text => Bytes.AsSpan(0, Length);
     }

@@ -478,6 +478,7 @@ internal sealed partial class Exchange
         _reserved = null;
         Stored?.Release();
         Store?.Abandon();
+        Spool?.Close();
         LeaveZones();
         Buffers.Return(Reply);
         Buffers.Return(Piece);

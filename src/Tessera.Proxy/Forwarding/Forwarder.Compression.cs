@@ -63,6 +63,14 @@ internal sealed partial class Forwarder
                 // (2) More of it, or its end.
                 start = 0;
                 exchange.ReplyEnd = 0;
+                ProxyError way = exchange.Spool is null
+                    ? ProxyError.None
+                    : await MakeWayAsync(exchange);
+                if (way.IsError)
+                {
+                    return way;
+                }
+
                 client.Handle.Watch(IoWatch.Broken, upstream.Handle.Read);
                 SyscallResult received = await upstream.ReceiveAsync(
                     exchange.Reply, 0, exchange.Reply.Length, exchange.Limits.ReadTimeoutMs);

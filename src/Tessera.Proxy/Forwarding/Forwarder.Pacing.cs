@@ -15,6 +15,11 @@ internal sealed partial class Forwarder
     public async ReactorTask<SyscallResult> SendPacedAsync(
         Exchange exchange, byte[] buffer, int start, int length)
     {
+        if (exchange.MaySpool)
+        {
+            return await SendPieceAsync(exchange, buffer, start, length);
+        }
+
         Transport client = exchange.Client.Transport;
         for (int end = start + length; start < end;)
         {
@@ -164,6 +169,6 @@ internal sealed partial class Forwarder
         int size = exchange.Pacer.IsLimited
             ? _reactor.Buffers.HeadBytes
             : _reactor.Buffers.RelayLength;
-        return size - exchange.ReplyStart - ChunkEnd.Length;
+        return size - exchange.ReplyStart - MaxTailBytes;
     }
 }

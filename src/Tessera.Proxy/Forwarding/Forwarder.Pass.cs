@@ -7,7 +7,9 @@ using Tessera.Proxy.Compression;
 using Tessera.Proxy.Flow;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Reactors;
+using Tessera.Proxy.Resolving;
 using Tessera.Proxy.Routing;
+using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Transports;
 using Tessera.Proxy.Variables;
 
@@ -19,12 +21,6 @@ namespace Tessera.Proxy.Forwarding;
 /// </summary>
 internal sealed partial class Forwarder
 {
-    /// <summary>The head of a chunk of the largest buffer, with its CRLF.</summary>
-    private const int MaxChunkHeadBytes = 10;
-
-    private static readonly byte[] LastChunk = CreatePinned("0\r\n\r\n"u8);
-    private static readonly byte[] ChunkEnd = CreatePinned("\r\n"u8);
-
     /// <summary>
     /// What has to be known and here before an endpoint is taken: where it goes, and as with nginx
     /// all of a body that is buffered, without its chunks, and of one that goes nowhere.
@@ -45,21 +41,36 @@ internal sealed partial class Forwarder
 
         string host = Encoding.UTF8.GetString(exchange.PassHost);
         Backend? backend = exchange.Route!.Backends?.GetValueOrDefault(host)
-            ?? _shard.Targets.TryFind(host);
+            ?? _shard.Targets.TryFind(host, rule.Config.Resolver);
 
         // (2) A name has to be asked for.
+        int code = ResolveCode.None;
         if (backend is null && rule.Config.Resolver is { } resolver)
         {
-            backend = await _shard.Targets.ResolveAsync(host, resolver, exchange.Wait);
+            (backend, code) = await _shard.Targets.ResolveAsync(host, resolver, exchange.Wait);
         }
 
         if (backend is null)
         {
+            TellUnresolved(exchange, host, code);
             return ProxyError.Of(ProxyErrorKind.UnknownHost, ProxyErrorSource.Proxy);
         }
 
         exchange.Backend = backend;
         return await PreparePassBodyAsync(exchange, rule);
+    }
+
+    /// <param name="code">0 where nobody could be asked.</param>
+    private void TellUnresolved(Exchange exchange, string host, int code)
+    {
+        if (_shard.ErrorLog.Takes(exchange, ErrorLevel.Error))
+        {
+            int colon = host.LastIndexOf(':');
+            string name = colon < 0 ? host : host[..colon];
+            _shard.ErrorLog.Tell(exchange, ErrorLevel.Error, code == ResolveCode.None
+                ? $"no resolver defined to resolve {name}"
+                : $"{name} could not be resolved {ResolveCode.Describe(code)}");
+        }
     }
 
     private static bool TryNoteUrl(Exchange exchange, Template template)
@@ -152,7 +163,7 @@ internal sealed partial class Forwarder
         exchange.ReplyBodyStart = headEnd;
         exchange.Status = exchange.StatusOverride > 0 ? exchange.StatusOverride : head.StatusCode;
         exchange.AddRouteFields();
-        exchange.ReplyBody = new BodyReader(framing, head.ContentLength);
+        exchange.ReplyBody = new BodyReader(framing, head.ContentLength, isTolerant: true);
         exchange.Store = ReplyStore.TryBegin(exchange, rule, framing);
         exchange.Store?.Take(exchange.Reply.AsSpan(headEnd..exchange.ReplyEnd));
         if (exchange.Route?.Compression is { } compression)
@@ -163,12 +174,13 @@ internal sealed partial class Forwarder
 
         PassFilters.Prepare(exchange, rule, framing);
         SetPace(exchange, rule);
+        DecideSpooling(exchange, rule);
         bool isTunnel = head.StatusCode == HttpStatus.SwitchingProtocols;
         bool isCompressed = exchange.IsFiltered
             && (framing != BodyFraming.None || exchange.FiltersNothing);
-        bool knowsChunks = exchange.TakesChunks;
-        exchange.AddsChunks = framing == BodyFraming.UntilClose && knowsChunks && !isCompressed
-            && !isTunnel;
+        bool knowsChunks = exchange.TakesChunks && !exchange.IsReplyBare;
+        exchange.AddsChunks = framing is BodyFraming.UntilClose or BodyFraming.Chunked
+            && knowsChunks && !isCompressed && !isTunnel;
         bool isDelimited = knowsChunks || framing == BodyFraming.None
             || (framing == BodyFraming.Length && !exchange.LosesLength);
         ConnectionOption option = exchange.Client.DecideConnection(exchange, isDelimited);
@@ -176,9 +188,10 @@ internal sealed partial class Forwarder
         bool isRelayedLater = isCompressed
             || (framing == BodyFraming.Chunked && !knowsChunks)
             || (exchange.Pacer.IsLimited && !exchange.IsReplyComplete && !isTunnel);
-        int behind = exchange.ReplyEnd - headEnd;
-        int chunk = exchange.AddsChunks && !isRelayedLater ? behind : 0;
-        WritePassHead(exchange, rule, option, chunk);
+        bool isInChunks = exchange.AddsChunks && !isRelayedLater;
+        int data = isInChunks ? TakeReplyData(exchange, headEnd) : 0;
+        exchange.ReplyEnd = isInChunks ? headEnd + data : exchange.ReplyEnd;
+        WritePassHead(exchange, rule, option, data);
         exchange.HasReachedClient = true;
         headEnd = exchange.ReplyBodyStart;
         exchange.NoteSentHead(exchange.Reply.AsSpan(exchange.ReplyStart..headEnd));
@@ -187,18 +200,19 @@ internal sealed partial class Forwarder
             return headEnd - exchange.ReplyStart;
         }
 
-        int body = isTunnel
-            ? behind
-            : exchange.ReplyBody.Take(exchange.Reply.AsSpan(headEnd, behind));
-        exchange.HasExcess = body < behind;
-        exchange.BodyBytesSent = body;
-        if (chunk == 0)
+        if (isInChunks)
         {
-            return headEnd + body - exchange.ReplyStart;
+            int end = EndChunk(exchange, headEnd, data);
+            exchange.BodyBytesSent = end - headEnd + (data > 0 ? ChunkHeadLength(data) : 0);
+            return end - exchange.ReplyStart;
         }
 
-        ChunkEnd.CopyTo(exchange.Reply, headEnd + body);
-        return headEnd + body + ChunkEnd.Length - exchange.ReplyStart;
+        int behind = exchange.ReplyEnd - headEnd;
+        int body = isTunnel
+            ? behind
+            : TakeBody(exchange, exchange.Reply.AsSpan(headEnd, behind));
+        exchange.BodyBytesSent = body;
+        return headEnd + body - exchange.ReplyStart;
     }
 
     /// <summary>
@@ -242,10 +256,10 @@ internal sealed partial class Forwarder
         int body = exchange.ReplyBodyStart;
         int behind = exchange.ReplyEnd - body;
         bool hasRoom = head.Length <= body
-            && exchange.ReplyEnd + ChunkEnd.Length <= exchange.Reply.Length;
+            && exchange.ReplyEnd + TailBytes(exchange) <= exchange.Reply.Length;
         if (!hasRoom)
         {
-            int size = head.Length + behind + ChunkEnd.Length;
+            int size = head.Length + behind + TailBytes(exchange);
             byte[] larger = _reactor.Buffers.RentAny(size);
             exchange.Reply.AsSpan(body, behind).CopyTo(larger.AsSpan(head.Length));
             ReturnReply(exchange);
@@ -288,96 +302,5 @@ internal sealed partial class Forwarder
         {
             exchange.Pacer = new Pacer(rate, bytesBeforeLimit: 0);
         }
-    }
-
-    /// <summary>
-    /// Relays a body whose end is the end of the backend's connection, to a client that is told in
-    /// chunks where it ends and keeps its own.
-    /// </summary>
-    private async ReactorTask<ProxyError> RelayInChunksAsync(Exchange exchange)
-    {
-        Transport client = exchange.Client.Transport;
-        Transport upstream = exchange.Upstream!.Transport;
-        var error = ProxyError.None;
-
-        // What came with the head has left with it, unless there is a pace to keep to.
-        bool isLeft = exchange.Pacer.IsLimited;
-        for (int burst = 1; ; burst++)
-        {
-            if (isLeft && exchange.ReplyEnd > exchange.ReplyBodyStart)
-            {
-                int start = exchange.ReplyBodyStart;
-                int length = exchange.ReplyEnd - start;
-                exchange.ReplyBody.Take(exchange.Reply.AsSpan(start, length));
-                int headLength = ChunkHeadLength(length);
-                var writer = new ByteWriter(
-                    exchange.Reply.AsSpan(start - headLength, headLength));
-                WriteChunkHead(ref writer, length);
-                ChunkEnd.CopyTo(exchange.Reply, exchange.ReplyEnd);
-                SyscallResult sent = await SendPacedAsync(
-                    exchange,
-                    exchange.Reply,
-                    start - headLength,
-                    headLength + length + ChunkEnd.Length);
-                if (!sent.IsSuccess)
-                {
-                    return ClientSendFailed(sent);
-                }
-            }
-
-            ReturnReply(exchange);
-            if (burst % RelayBurst == 0)
-            {
-                await _reactor.Yield(upstream.Handle.Read);
-            }
-
-            if (!TryWatchClient(exchange, ref error))
-            {
-                return error;
-            }
-
-            SyscallResult received = await upstream.ReceiveRentedAsync(
-                _reactor.Buffers.RelayLength - MaxChunkHeadBytes - ChunkEnd.Length,
-                MaxChunkHeadBytes,
-                exchange.Limits.ReadTimeoutMs);
-            client.Handle.Unwatch();
-            if (received is { IsSuccess: true, Value: 0 } && exchange.ReplyBody.TryEnd())
-            {
-                SyscallResult ended = await client.SendAsync(
-                    LastChunk, 0, LastChunk.Length, exchange.SendTimeoutMs);
-                return ended.IsSuccess ? ProxyError.None : ClientSendFailed(ended);
-            }
-
-            if (!received.IsSuccess)
-            {
-                return ReceiveFailed(exchange, received);
-            }
-
-            exchange.Reply = upstream.TakeReceived();
-            exchange.ReplyBodyStart = MaxChunkHeadBytes;
-            exchange.ReplyEnd = MaxChunkHeadBytes + received.IntValue;
-            exchange.Store?.Take(
-                exchange.Reply.AsSpan(MaxChunkHeadBytes, received.IntValue));
-            isLeft = true;
-        }
-    }
-
-    private static int ChunkHeadLength(int length)
-    {
-        int digits = 1;
-        for (int rest = length >> 4; rest > 0; rest >>= 4)
-        {
-            digits++;
-        }
-
-        return digits + 2;
-    }
-
-    private static void WriteChunkHead(ref ByteWriter writer, int length)
-    {
-        Span<byte> digits = stackalloc byte[MaxChunkHeadBytes];
-        Utf8Formatter.TryFormat(length, digits, out int count, new('x'));
-        writer.Write(digits[..count]);
-        writer.Write("\r\n"u8);
     }
 }

@@ -71,7 +71,7 @@ internal sealed partial class Forwarder
             // (3) To the endpoint, unless it answers instead of reading.
             upstream.Handle.Watch(IoWatch.Readable, upstream.Handle.Write);
             byte[] buffer = PeekUnsent(exchange, isStored, out int start, out int length);
-            if (length == 0)
+            if (length == 0 && isStored)
             {
                 upstream.Handle.Unwatch();
                 return NotKept(exchange.Stored!);

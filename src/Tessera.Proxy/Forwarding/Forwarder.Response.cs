@@ -46,6 +46,11 @@ internal sealed partial class Forwarder
         ParseStatus status = head.Parse(
             exchange.Reply.AsSpan(exchange.ReplyStart..exchange.ReplyEnd),
             exchange.Route?.Pass?.Config.MaxHeadBytes ?? _options.MaxHeadBytes);
+        if (status != ParseStatus.Complete && exchange.Route?.Pass is not null)
+        {
+            status = TakeAsBare(exchange, status);
+        }
+
         if (status == ParseStatus.Complete)
         {
             exchange.Client.Listener.Learn(LearntProtocol.Http);
@@ -139,12 +144,19 @@ internal sealed partial class Forwarder
         int start = exchange.ReplyStart;
         int end = start + head.Length;
         exchange.InterimBytes += head.Length;
-        if (exchange.InterimBytes > MaxInterimBytes)
+        if (exchange.InterimBytes
+            > (exchange.Route?.Pass?.Config.MaxHeadBytes ?? MaxInterimBytes))
         {
             return UpstreamFailed(exchange, ProxyErrorKind.InvalidResponse);
         }
 
-        bool isWanted = exchange.Request.MinorVersion == 1 && exchange.Route?.Pass is null
+        if (exchange.Route?.Pass is { } pass)
+        {
+            ProxyError error = await PassHintsAsync(exchange, pass);
+            return error.IsError ? error : DropInterim(exchange, start, end);
+        }
+
+        bool isWanted = exchange.Request.MinorVersion == 1
             && !(head.StatusCode == 100 && exchange.HasContinued);
         if (isWanted)
         {
@@ -168,11 +180,18 @@ internal sealed partial class Forwarder
             }
         }
 
-        // What follows moves to the front, so that any number of interim responses has room.
+        return DropInterim(exchange, start, end);
+    }
+
+    /// <summary>
+    /// What follows moves to the front, so that any number of interim responses has room.
+    /// </summary>
+    private static ProxyError DropInterim(Exchange exchange, int start, int end)
+    {
         int left = exchange.ReplyEnd - end;
         exchange.Reply.AsSpan(end, left).CopyTo(exchange.Reply.AsSpan(start));
         exchange.ReplyEnd = start + left;
-        head.Reset();
+        exchange.Response.Reset();
         return ProxyError.None;
     }
 
@@ -256,20 +275,28 @@ internal sealed partial class Forwarder
             && exchange.Client.ClosesAtOnce;
         return isLast
             ? client.SendMoreAsync(
-                exchange.Reply, exchange.ReplyStart, length, exchange.SendTimeoutMs)
+                exchange.Reply, exchange.ReplyStart, length, SendTimeoutOf(exchange))
             : client.SendAsync(
-                exchange.Reply, exchange.ReplyStart, length, exchange.SendTimeoutMs);
+                exchange.Reply, exchange.ReplyStart, length, SendTimeoutOf(exchange));
     }
 
-    private static ProxyError NoteReplySent(Exchange exchange, SyscallResult sent, int length)
+    private ProxyError NoteReplySent(Exchange exchange, SyscallResult sent, int length)
     {
         if (sent.IsSuccess)
         {
             return ProxyError.None;
         }
 
-        int lost = length - exchange.Client.Transport.Sent;
+        int sentBytes = exchange.Client.Transport.Sent;
+        int lost = length - sentBytes;
         exchange.BodyBytesSent = Math.Max(0, exchange.BodyBytesSent - lost);
+        if (exchange.MaySpool && sent.Errno == Errno.TimedOut
+            && TrySpool(
+                exchange, exchange.Reply.AsSpan(exchange.ReplyStart + sentBytes, lost)))
+        {
+            return ProxyError.None;
+        }
+
         return ClientSendFailed(sent);
     }
 
@@ -324,6 +351,12 @@ internal sealed partial class Forwarder
                 await _reactor.Yield(upstream.Handle.Read);
             }
 
+            error = exchange.Spool is null ? error : await MakeWayAsync(exchange);
+            if (error.IsError)
+            {
+                return error;
+            }
+
             if (!TryWatchClient(exchange, ref error))
             {
                 return error;
@@ -345,11 +378,19 @@ internal sealed partial class Forwarder
             burstBytes += received.IntValue;
             byte[] buffer = upstream.TakeReceived();
             exchange.Store?.Take(buffer.AsSpan(0, received.IntValue));
-            int length = exchange.ReplyBody.Take(buffer.AsSpan(0, received.IntValue));
-            exchange.HasExcess = length < received.IntValue;
-            SyscallResult sent = await client.SendAsync(buffer, 0, length, exchange.SendTimeoutMs);
+            int length = TakeBody(exchange, buffer.AsSpan(0, received.IntValue));
+            SyscallResult sent;
+            if (exchange.MaySpool)
+            {
+                sent = await SendPieceAsync(exchange, buffer, 0, length);
+            }
+            else
+            {
+                sent = await client.SendAsync(buffer, 0, length, exchange.SendTimeoutMs);
+                exchange.BodyBytesSent += client.Sent;
+            }
+
             _reactor.Buffers.Return(buffer);
-            exchange.BodyBytesSent += client.Sent;
             if (!sent.IsSuccess)
             {
                 return ClientSendFailed(sent);
@@ -397,8 +438,10 @@ internal sealed partial class Forwarder
             }
 
             start = 0;
-            ProxyError error = ProxyError.None;
-            if (!TryWatchClient(exchange, ref error))
+            ProxyError error = exchange.Spool is null
+                ? ProxyError.None
+                : await MakeWayAsync(exchange);
+            if (error.IsError || !TryWatchClient(exchange, ref error))
             {
                 return error;
             }
@@ -426,8 +469,14 @@ internal sealed partial class Forwarder
         while (read < exchange.ReplyEnd)
         {
             Span<byte> rest = exchange.Reply.AsSpan(read..exchange.ReplyEnd);
+            bool isTrailer = exchange.ReplyBody.IsInTrailers && exchange.Route?.Pass is not null;
             int taken = exchange.ReplyBody.TakeChunkData(
                 rest, out int dataStart, out int dataLength);
+            if (isTrailer)
+            {
+                exchange.NoteTrailers(rest[..taken]);
+            }
+
             rest.Slice(dataStart, dataLength).CopyTo(exchange.Reply.AsSpan(write));
             write += dataLength;
             read += taken;

@@ -11,6 +11,22 @@ internal sealed partial class Forwarder
     /// <summary>Below this a buffer costs less than a pipe.</summary>
     private const int MinSplicedBytes = 512 * 1_024;
 
+    /// <summary>The client is slow: what the pipe holds waits elsewhere.</summary>
+    private bool TrySpoolHeld(Exchange exchange, SplicePipe pipe)
+    {
+        byte[] buffer = _reactor.Buffers.Rent(_reactor.Buffers.RelayBytes);
+        bool isTaken = true;
+        while (isTaken && pipe.Held > 0)
+        {
+            SyscallResult read = pipe.Read(buffer);
+            isTaken = read is { IsSuccess: true, Value: > 0 }
+                && TrySpool(exchange, buffer.AsSpan(0, read.IntValue));
+        }
+
+        _reactor.Buffers.Return(buffer);
+        return isTaken;
+    }
+
     /// <summary>
     /// As the relay, through a pipe that is emptied before it is filled again: a client that is
     /// slow stops its endpoint once the pipe is full. Ends early, without an error, where the
@@ -45,8 +61,14 @@ internal sealed partial class Forwarder
 
                 exchange.ReplyBody.Skip(filled.IntValue);
                 SyscallResult sent = await client.DrainAsync(
-                    pipe, filled.IntValue, exchange.SendTimeoutMs);
+                    pipe, filled.IntValue, SendTimeoutOf(exchange));
                 exchange.BodyBytesSent += client.Sent;
+                if (sent.Errno == Errno.TimedOut && exchange.MaySpool
+                    && TrySpoolHeld(exchange, pipe))
+                {
+                    return ProxyError.None;
+                }
+
                 if (!sent.IsSuccess)
                 {
                     return ClientSendFailed(sent);

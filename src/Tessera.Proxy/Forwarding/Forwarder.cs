@@ -103,6 +103,7 @@ internal sealed partial class Forwarder
             // (7) Done; or another try, or an error reply.
             if (EndTry(exchange, ref error))
             {
+                error = exchange.Spool is null ? error : await SendSpoolAsync(exchange, error);
                 return pass is null ? error : exchange.LeaveFor(error);
             }
         }

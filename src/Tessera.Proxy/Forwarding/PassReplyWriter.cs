@@ -18,6 +18,11 @@ internal static class PassReplyWriter
         ref ByteWriter writer, Exchange exchange, PassRule rule, scoped ReadOnlySpan<byte> reply,
         ConnectionOption option)
     {
+        if (exchange.IsReplyBare)
+        {
+            return;
+        }
+
         ResponseHead head = exchange.Response;
         writer.Write("HTTP/1.1 "u8);
         if (exchange.StatusOverride > 0)
@@ -74,6 +79,20 @@ internal static class PassReplyWriter
             writer.Write("Content-Encoding: "u8);
             writer.Write(codings[..comma].TrimEnd(" \t"u8));
             writer.Write("\r\n"u8);
+        }
+    }
+
+    /// <summary>The fields of an interim response that the client may see.</summary>
+    public static void WriteHints(
+        ref ByteWriter writer, Exchange exchange, PassRule rule, scoped ReadOnlySpan<byte> reply)
+    {
+        ResponseHead head = exchange.Response;
+        foreach (ref readonly HeaderField field in head.Headers.AsSpan(0, head.HeaderCount))
+        {
+            if (Passes(exchange, field, rule, reply))
+            {
+                WriteField(ref writer, exchange, rule, field, reply);
+            }
         }
     }
 
@@ -175,8 +194,7 @@ internal static class PassReplyWriter
     private static bool Passes(
         Exchange exchange, in HeaderField field, PassRule rule, ReadOnlySpan<byte> reply) =>
         field.Kind is not (HeaderKind.Connection or HeaderKind.KeepAlive
-            or HeaderKind.TransferEncoding or HeaderKind.ContentLength or HeaderKind.ContentType
-            or HeaderKind.Trailer)
+            or HeaderKind.TransferEncoding or HeaderKind.ContentLength or HeaderKind.ContentType)
         && !(exchange.HasNewCoding && field.Kind == HeaderKind.AcceptRanges)
         && !((exchange.LosesValidators || exchange.ReplacesLastModified)
             && Is(field, reply, "Last-Modified"u8))

@@ -17,8 +17,10 @@ internal static class ProxyProtocolLine
         var writer = new ByteWriter(destination);
         ClientConnection client = exchange.Client;
         InternetAddress peer = exchange.Peer;
-        if (peer.Family == 0)
+        if (peer.Family == 0 || peer.IsUnix || peer.Family != client.Peer.Family
+            || client.Listener.Address is PathEndPoint)
         {
+            // A client of the other kind, as another proxy named it, did not connect to this end.
             writer.Write("PROXY UNKNOWN\r\n"u8);
             return writer.Length;
         }

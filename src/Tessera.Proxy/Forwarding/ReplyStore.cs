@@ -69,7 +69,7 @@ internal sealed class ReplyStore
             Variables.FieldText.Find(head, "last_modified"u8), out long seconds);
         return new ReplyStore(
             file!, target, (uint)config.Mode, isDated ? seconds : -1,
-            new BodyReader(framing, exchange.Response.ContentLength));
+            new BodyReader(framing, exchange.Response.ContentLength, isTolerant: true));
     }
 
     /// <summary>What the endpoint has sent, framing included.</summary>

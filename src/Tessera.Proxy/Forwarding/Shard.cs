@@ -6,6 +6,7 @@ using Tessera.Proxy.Files;
 using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Resolving;
+using Tessera.Proxy.Routing;
 using Tessera.Proxy.Telemetry;
 using Tessera.Proxy.Transports;
 
@@ -140,6 +141,38 @@ internal sealed class Shard
             StartMs = Reactor.NowMs,
             IsWelcome = isWelcome,
         };
+        Add(connection);
+        (isWelcome ? connection.RunAsync() : connection.TurnAwayAsync()).Detach(Reactor);
+    }
+
+    /// <summary>
+    /// Takes over a peer of a datagram socket; when there are too many clients, its datagrams are
+    /// lost.
+    /// </summary>
+    public void AdmitSession(DatagramSession session, Listener listener, Route route)
+    {
+        if (IsClosing || !_limit.TryEnter())
+        {
+            Counters.CountRefused();
+            session.End();
+            return;
+        }
+
+        Counters.CountAccepted();
+        var client = new ClientConnection(
+            this, listener, Transport.Without(Reactor), session.Peer.Peer)
+        {
+            Serial = ((Counters.Accepted - 1) * Math.Max(Options.Reactors, 1)) + Number + 1,
+            StartMs = Reactor.NowMs,
+            IsWelcome = true,
+            Datagrams = session,
+        };
+        Add(client);
+        client.RunSessionAsync(route, route.Stream!).Detach(Reactor);
+    }
+
+    private void Add(ClientConnection connection)
+    {
         connection.Following = _first;
         if (_first is not null)
         {
@@ -148,7 +181,6 @@ internal sealed class Shard
 
         _first = connection;
         ConnectionCount++;
-        (isWelcome ? connection.RunAsync() : connection.TurnAwayAsync()).Detach(Reactor);
     }
 
     internal void Remove(ClientConnection connection)
@@ -243,7 +275,7 @@ internal sealed class Shard
         {
             if (condition(c))
             {
-                c.Transport.Abort();
+                c.Abort();
             }
         }
     }

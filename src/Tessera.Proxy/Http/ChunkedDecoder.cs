@@ -64,7 +64,16 @@ public struct ChunkedDecoder
         Invalid,
     }
 
+    /// <summary>
+    /// Takes what nginx takes from an upstream server: lines that end with LF alone, and spaces
+    /// behind a size. Only for bodies that are not relayed as they are.
+    /// </summary>
+    public bool IsTolerant { get; init; }
+
     public readonly bool IsComplete => _state == State.Complete;
+
+    /// <summary>The last chunk is over, and the trailer section is not.</summary>
+    public readonly bool IsInTrailers => _state is >= State.TrailerStart and < State.Complete;
 
     /// <summary>
     /// Data of all chunks that have begun, whether it has come yet or not; never more than
@@ -98,7 +107,8 @@ public struct ChunkedDecoder
 
     /// <summary>
     /// As <see cref="Advance"/>, but stops after each run of chunk data, which is
-    /// <paramref name="dataLength"/> bytes from <paramref name="dataStart"/>. After
+    /// <paramref name="dataLength"/> bytes from <paramref name="dataStart"/>, and before the
+    /// trailer section. After
     /// <see cref="ChunkStatus.NeedMore"/> call it again with what follows
     /// <paramref name="consumed"/>, until nothing does.
     /// </summary>
@@ -108,7 +118,8 @@ public struct ChunkedDecoder
         consumed = 0;
         dataStart = 0;
         dataLength = 0;
-        while (consumed < data.Length && _state < State.Complete)
+        State end = _state < State.TrailerStart ? State.TrailerStart : State.Complete;
+        while (consumed < data.Length && _state < end)
         {
             if (_state == State.Data)
             {
@@ -155,7 +166,9 @@ public struct ChunkedDecoder
             State.SizeStart or State.Size => StepSize(value),
             State.Extension => StepExtension(value),
             State.SizeLF => value == '\n' ? AfterSize() : State.Invalid,
-            State.DataCR => value == '\r' ? State.DataLF : State.Invalid,
+            State.DataCR => value == '\r' ? State.DataLF
+                : IsBareEnd(value) ? State.SizeStart
+                : State.Invalid,
             State.DataLF => value == '\n' ? State.SizeStart : State.Invalid,
             State.EndLF => value == '\n' ? State.Complete : State.Invalid,
             _ => StepTrailer(value),
@@ -198,6 +211,8 @@ public struct ChunkedDecoder
         {
             (byte)'\r' => State.SizeLF,
             (byte)';' => State.Extension,
+            (byte)' ' or (byte)'\t' when IsTolerant => State.Extension,
+            (byte)'\n' when IsTolerant => AfterSize(),
             _ => State.Invalid,
         };
     }
@@ -215,6 +230,11 @@ public struct ChunkedDecoder
         if (value == '\r')
         {
             return State.SizeLF;
+        }
+
+        if (IsBareEnd(value))
+        {
+            return AfterSize();
         }
 
         bool isWithinLimits =
@@ -239,16 +259,20 @@ public struct ChunkedDecoder
         return _state switch
         {
             State.TrailerStart when value == '\r' => State.EndLF,
+            State.TrailerStart when IsBareEnd(value) => State.Complete,
             State.TrailerStart => isToken ? State.TrailerName : State.Invalid,
             State.TrailerName when value == ':' =>
                 IsForbiddenName() ? State.Invalid : State.TrailerValue,
             State.TrailerName => isToken ? State.TrailerName : State.Invalid,
             State.TrailerValue when value == '\r' => State.TrailerLF,
+            State.TrailerValue when IsBareEnd(value) => State.TrailerStart,
             State.TrailerValue => ByteScan.IsControl(value) ? State.Invalid : State.TrailerValue,
             State.TrailerLF => value == '\n' ? State.TrailerStart : State.Invalid,
             _ => State.Invalid,
         };
     }
+
+    private readonly bool IsBareEnd(byte value) => value == '\n' && IsTolerant;
 
     private void MatchName(byte value)
     {

@@ -18,6 +18,7 @@ internal sealed class FieldSection
     private bool _offersUpgrade;
     private bool _offersHttp2;
     private bool _isTolerant;
+    private ulong _once;
 
     public FieldSection(int maxHeaders, bool isRequest)
     {
@@ -71,6 +72,7 @@ internal sealed class FieldSection
         ExpectsContinue = false;
         ErrorStatus = 0;
         ErrorReason = "";
+        _once = 0;
     }
 
     /// <summary>
@@ -217,12 +219,28 @@ internal sealed class FieldSection
             case HeaderKind.Upgrade:
                 NoteUpgrade(value);
                 return true;
+            case HeaderKind.IfModifiedSince or HeaderKind.IfUnmodifiedSince
+                or HeaderKind.IfMatch or HeaderKind.IfNoneMatch or HeaderKind.IfRange
+                or HeaderKind.ContentRange or HeaderKind.Authorization:
+                return NoteOnce(kind);
             case HeaderKind.Expect:
                 ExpectsContinue |= Ascii.EqualsIgnoreCase(value, "100-continue"u8);
-                return true;
+                return NoteOnce(kind);
             default:
                 return true;
         }
+    }
+
+    /// <summary>
+    /// What nginx takes only once (ngx_http_process_unique_header_line); strict rules leave it to
+    /// who reads the field.
+    /// </summary>
+    private bool NoteOnce(HeaderKind kind)
+    {
+        ulong bit = 1UL << (int)kind;
+        bool isSecond = (_once & bit) != 0;
+        _once |= bit;
+        return !isSecond || !_isTolerant || !_isRequest || Fail(400, "duplicate header field");
     }
 
     private bool NoteHost()

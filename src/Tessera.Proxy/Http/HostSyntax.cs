@@ -24,6 +24,26 @@ internal static class HostSyntax
             && IsPort(host[end..]);
     }
 
+    /// <summary>
+    /// What nginx takes for a host (ngx_http_validate_host): no slash, no blank, no control, no two
+    /// dots in a row, and something in front of the port.
+    /// </summary>
+    public static bool IsTolerable(ReadOnlySpan<byte> host) =>
+        host.IndexOf(".."u8) < 0
+        && host.IndexOf((byte)'/') < 0
+        && !host.ContainsAnyInRange((byte)0, (byte)' ')
+        && !host.Contains((byte)0x7F)
+        && !NameOf(host).IsEmpty;
+
+    /// <summary>Without port and without the root's dot; a literal keeps its brackets.</summary>
+    public static ReadOnlySpan<byte> NameOf(ReadOnlySpan<byte> host)
+    {
+        bool isLiteral = host.StartsWith("["u8) && host.Contains((byte)']');
+        int end = isLiteral ? host.IndexOf((byte)']') + 1 : host.IndexOf((byte)':');
+        host = end < 0 ? host : host[..end];
+        return host.EndsWith("."u8) ? host[..^1] : host;
+    }
+
     /// <summary>Index after the closing bracket, or -1.</summary>
     private static int LiteralEnd(ReadOnlySpan<byte> host)
     {

@@ -48,6 +48,12 @@ public sealed class RequestHead
     /// <summary>Bytes up to the end of the head, leading empty lines included.</summary>
     public int Length { get; private set; }
 
+    /// <summary>
+    /// Of a head with a broken line, the bytes up to it, or behind it where only its value is
+    /// wrong; else 0.
+    /// </summary>
+    public int ReadLength { get; private set; }
+
     /// <summary>First byte of the request line.</summary>
     public int Start { get; private set; }
 
@@ -184,8 +190,10 @@ public sealed class RequestHead
                     return Complete(bytes) ? ParseStatus.Complete : ParseStatus.Invalid;
                 }
 
+                int count = _fields.Count;
                 if (!_fields.TryAdd(bytes, start, end, _lines.Taken, Rules))
                 {
+                    ReadLength = (_fields.Count > count ? _lines.Taken : start) - Start;
                     return Fail(_fields.ErrorStatus, _fields.ErrorReason);
                 }
             }
@@ -213,6 +221,29 @@ public sealed class RequestHead
     /// <summary>The request is served as a GET from now on, whatever was sent.</summary>
     public void TurnToGet() => Method = HttpMethod.Get;
 
+    /// <summary>Of a head that broke behind its Host, what that says.</summary>
+    internal void NoteHost(ReadOnlySpan<byte> bytes)
+    {
+        if (HostLength > 0 || _fields.HostIndex < 0)
+        {
+            return;
+        }
+
+        ref readonly HeaderField host = ref _fields.Fields[_fields.HostIndex];
+        if (HostSyntax.IsTolerable(host.Value(bytes)))
+        {
+            HostStart = host.ValueStart;
+            HostLength = host.ValueLength;
+        }
+    }
+
+    /// <summary>As if there had been none.</summary>
+    internal void ForgetFields()
+    {
+        _fields.Reset();
+        HostLength = 0;
+    }
+
     /// <summary>Forgets the head, so that the next one can be parsed.</summary>
     public void Reset()
     {
@@ -225,6 +256,7 @@ public sealed class RequestHead
         ErrorStatus = 0;
         ErrorReason = "";
         Length = 0;
+        ReadLength = 0;
         Start = 0;
         Method = HttpMethod.Other;
         MethodStart = 0;
@@ -399,7 +431,8 @@ public sealed class RequestHead
             ref readonly HeaderField host = ref _fields.Fields[_fields.HostIndex];
             HostStart = host.ValueStart;
             HostLength = host.ValueLength;
-            if (!HostSyntax.IsValid(host.Value(bytes)))
+            ReadOnlySpan<byte> name = host.Value(bytes);
+            if (!(Rules.IsTolerant ? HostSyntax.IsTolerable(name) : HostSyntax.IsValid(name)))
             {
                 return Reject(400, "invalid Host");
             }

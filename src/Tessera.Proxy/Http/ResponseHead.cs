@@ -1,3 +1,5 @@
+using System.Buffers.Text;
+
 namespace Tessera.Proxy.Http;
 
 /// <summary>
@@ -10,6 +12,8 @@ public sealed class ResponseHead
 {
     /// <summary>"HTTP/1.1 200", the shortest status line.</summary>
     private const int MinStatusLineLength = 12;
+
+    private const string StatusLineFault = "invalid status line";
 
     private readonly FieldSection _fields;
     private HeadLineReader _lines;
@@ -104,7 +108,7 @@ public sealed class ResponseHead
             {
                 if (!ParseStatusLine(bytes, start, end))
                 {
-                    return Fail("invalid status line");
+                    return Fail(StatusLineFault);
                 }
 
                 _hasStatusLine = true;
@@ -119,6 +123,27 @@ public sealed class ResponseHead
                 return Fail(_fields.ErrorReason);
             }
         }
+    }
+
+    /// <summary>
+    /// What was received begins with no status line: a body alone, as HTTP/0.9 has it, to who takes
+    /// it for one.
+    /// </summary>
+    /// <param name="received">As in the last call of <see cref="Parse"/>.</param>
+    internal bool LacksStatusLine(ReadOnlySpan<byte> received)
+    {
+        ReadOnlySpan<byte> protocol = "HTTP/"u8;
+        int length = Math.Min(received.Length, protocol.Length);
+        return !_hasStatusLine
+            && (ErrorReason == StatusLineFault
+                || !received[..length].SequenceEqual(protocol[..length]));
+    }
+
+    /// <summary>It is the head of an HTTP/0.9 response: none, and a status of 200.</summary>
+    internal void BecomeSimple()
+    {
+        Reset();
+        StatusCode = 200;
     }
 
     /// <summary>Forgets the head, so that the next one can be parsed.</summary>
@@ -142,6 +167,11 @@ public sealed class ResponseHead
     private bool ParseStatusLine(ReadOnlySpan<byte> bytes, int start, int end)
     {
         ReadOnlySpan<byte> line = bytes[start..end];
+        if (Rules.IsTolerant)
+        {
+            return ParseTolerantly(line, start, end);
+        }
+
         if (line.Length < MinStatusLineLength
             || !line.StartsWith("HTTP/1."u8)
             || line[7] is not ((byte)'0' or (byte)'1')
@@ -161,6 +191,45 @@ public sealed class ResponseHead
     }
 
     /// <summary>
+    /// As nginx: any version, any spaces before the status, and any byte but a digit behind it
+    /// (ngx_http_parse_status_line).
+    /// </summary>
+    private bool ParseTolerantly(ReadOnlySpan<byte> line, int start, int end)
+    {
+        if (!line.StartsWith("HTTP/"u8))
+        {
+            return false;
+        }
+
+        int space = line.IndexOf((byte)' ');
+        int dot = line.IndexOf((byte)'.');
+        if (space < 0 || dot < 0 || dot > space
+            || !Utf8Parser.TryParse(line[5..dot], out ushort major, out int majorLength)
+            || !Utf8Parser.TryParse(line[(dot + 1)..space], out ushort minor, out int minorLength)
+            || majorLength != dot - 5 || minorLength != space - dot - 1
+            || major is 0 or > 99 || minor > 99)
+        {
+            return false;
+        }
+
+        int status = space + line[space..].IndexOfAnyExcept((byte)' ');
+        if (status < space || line.Length < status + 3
+            || line[status..(status + 3)].ContainsAnyExceptInRange((byte)'0', (byte)'9')
+            || line[status] == '0'
+            || (line.Length > status + 3 && line[status + 3] is not ((byte)' ' or (byte)'.')))
+        {
+            return false;
+        }
+
+        MinorVersion = major > 1 || minor > 0 ? 1 : 0;
+        StatusCode = ((line[status] - '0') * 100) + ((line[status + 1] - '0') * 10)
+            + (line[status + 2] - '0');
+        ReasonStart = Math.Min(start + status + 4, end);
+        ReasonLength = end - ReasonStart;
+        return true;
+    }
+
+    /// <summary>
     /// A chunked HTTP/1.0 response has faulty framing (RFC 9112 section 6.1): what the server meant
     /// cannot be known.
     /// </summary>
@@ -171,7 +240,7 @@ public sealed class ResponseHead
             return Fail(_fields.ErrorReason);
         }
 
-        return IsChunked && MinorVersion == 0
+        return IsChunked && MinorVersion == 0 && !Rules.IsTolerant
             ? Fail("Transfer-Encoding in HTTP/1.0")
             : ParseStatus.Complete;
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using Tessera.Linux;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Forwarding;
@@ -13,7 +14,10 @@ namespace Tessera.Proxy.Listening;
 /// </summary>
 internal sealed class ListenSocket
 {
-    private const int Backlog = 4_096;
+    /// <summary>Read and write for all: who may use a unix socket is its folder's to say.</summary>
+    private const UnixFileMode PathMode = UnixFileMode.UserRead | UnixFileMode.UserWrite
+        | UnixFileMode.GroupRead | UnixFileMode.GroupWrite
+        | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
 
     /// <summary>How long accepting rests when descriptors or memory have run out.</summary>
     private const int ExhaustedRestMs = 100;
@@ -68,9 +72,14 @@ internal sealed class ListenSocket
     /// Asks whether anybody listens on the address. The sockets of one server share it, and so
     /// would, unnoticed, those of two servers of one user; a socket that does not share it tells.
     /// </summary>
-    public static SyscallResult Probe(IPEndPoint address)
+    public static SyscallResult Probe(IPEndPoint address, ListenConfig options)
     {
-        SyscallResult result = TryBind(address, isShared: false, out int descriptor);
+        if (address is PathEndPoint)
+        {
+            return SyscallResult.Success(0);
+        }
+
+        SyscallResult result = TryBind(address, options, isShared: false, out int descriptor);
         if (result.IsSuccess)
         {
             SocketCalls.Close(descriptor);
@@ -79,25 +88,40 @@ internal sealed class ListenSocket
         return result;
     }
 
-    public static SyscallResult TryOpen(
-        Shard shard, Listener listener, out ListenSocket socket)
+    /// <summary>
+    /// One for each reactor; nothing is left open when that fails. Those at a path are one socket,
+    /// which all of them accept from.
+    /// </summary>
+    public static SyscallResult TryOpenAll(
+        Shard[] shards, Listener listener, ListenConfig options, ListenSocket[] sockets)
     {
-        socket = null!;
-        SyscallResult result = TryBind(listener.Address, isShared: true, out int descriptor);
-        if (!result.IsSuccess)
+        SyscallResult result = SyscallResult.Success(0);
+        for (int i = 0; i < sockets.Length && result.IsSuccess; i++)
         {
-            return result;
+            result = i > 0 && listener.Address is PathEndPoint
+                ? SocketCalls.Duplicate(sockets[0].Descriptor)
+                : TryListen(listener.Address, options);
+            if (result.IsSuccess)
+            {
+                sockets[i] = new ListenSocket(shards[i], listener, result.IntValue);
+            }
         }
 
-        result = SocketCalls.Listen(descriptor, Backlog);
         if (!result.IsSuccess)
         {
-            SocketCalls.Close(descriptor);
-            return result;
+            Array.ForEach(sockets, socket => socket?.Discard());
         }
 
-        socket = new ListenSocket(shard, listener, descriptor);
         return result;
+    }
+
+    /// <summary>One more for the same listener; null when it cannot be had.</summary>
+    public ListenSocket? TryMultiply(Shard shard)
+    {
+        SyscallResult result = _listener.Address is PathEndPoint
+            ? SocketCalls.Duplicate(Descriptor)
+            : TryListen(_listener.Address, ListenConfig.Default);
+        return result.IsSuccess ? new ListenSocket(shard, _listener, result.IntValue) : null;
     }
 
     /// <summary>Takes over a listening socket that another process has passed on.</summary>
@@ -154,7 +178,49 @@ internal sealed class ListenSocket
         _rest.Cancel();
     }
 
-    private static SyscallResult TryBind(IPEndPoint address, bool isShared, out int descriptor)
+    /// <summary>A descriptor that listens.</summary>
+    private static SyscallResult TryListen(IPEndPoint address, ListenConfig options)
+    {
+        SyscallResult result = address is PathEndPoint path
+            ? TryBindPath(path, out int descriptor)
+            : TryBind(address, options, isShared: true, out descriptor);
+        if (!result.IsSuccess)
+        {
+            return result;
+        }
+
+        result = SocketCalls.Listen(descriptor, options.Backlog);
+        if (!result.IsSuccess)
+        {
+            SocketCalls.Close(descriptor);
+            return result;
+        }
+
+        return SyscallResult.Success(descriptor);
+    }
+
+    private static SyscallResult TryBindPath(PathEndPoint path, out int descriptor)
+    {
+        SyscallResult result = SocketCalls.OpenUnix();
+        descriptor = result.IntValue;
+        if (!result.IsSuccess)
+        {
+            return result;
+        }
+
+        result = SocketCalls.BindUnix(descriptor, Encoding.UTF8.GetBytes(path.Path));
+        if (!result.IsSuccess)
+        {
+            SocketCalls.Close(descriptor);
+            return result;
+        }
+
+        File.SetUnixFileMode(path.Path, PathMode);
+        return result;
+    }
+
+    private static SyscallResult TryBind(
+        IPEndPoint address, ListenConfig options, bool isShared, out int descriptor)
     {
         var native = new InternetAddress(address);
         SyscallResult opened = SocketCalls.OpenTcp(native);
@@ -168,8 +234,10 @@ internal sealed class ListenSocket
         SocketCalls.SetNoDelay(descriptor);
         if (address.AddressFamily == AddressFamily.InterNetworkV6)
         {
-            SocketCalls.SetIPv6Only(descriptor);
+            SocketCalls.SetIPv6Only(descriptor, options.IsIPv6Only);
         }
+
+        Apply(options, descriptor);
 
         SyscallResult shared = isShared
             ? SocketCalls.SetReusePort(descriptor)
@@ -181,6 +249,37 @@ internal sealed class ListenSocket
         }
 
         return result;
+    }
+
+    /// <summary>What the kernel does not take is done without, as nginx does.</summary>
+    private static void Apply(ListenConfig options, int descriptor)
+    {
+        if (options.ReceiveBytes > 0)
+        {
+            SocketCalls.SetReceiveBuffer(descriptor, options.ReceiveBytes);
+        }
+
+        if (options.SendBytes > 0)
+        {
+            SocketCalls.SetSendBuffer(descriptor, options.SendBytes);
+        }
+
+        if (options.IsDeferred)
+        {
+            SocketCalls.SetDeferAccept(descriptor);
+        }
+
+        if (options.FastOpenQueue > 0)
+        {
+            SocketCalls.SetFastOpen(descriptor, options.FastOpenQueue);
+        }
+
+        if (options.Probes is { IsOn: true } probes)
+        {
+            SocketCalls.SetKeepAlive(descriptor);
+            SocketCalls.SetKeepAliveTimes(
+                descriptor, probes.IdleSeconds, probes.IntervalSeconds, probes.Count);
+        }
     }
 
     private async ReactorTask<bool> RunAsync()

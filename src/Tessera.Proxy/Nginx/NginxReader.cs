@@ -53,6 +53,7 @@ public static class NginxReader
             Proxy = http with
             {
                 Listeners = [.. http.Listeners, .. stream.Listeners],
+                DatagramListeners = stream.DatagramListeners,
                 Backends = [.. http.Backends, .. stream.Backends],
                 Variables = Unite(http.Variables, stream.Variables),
                 ErrorLogs = LogModule.ReadErrorLogs(main, files) is { IsDefault: false } logs

@@ -30,6 +30,11 @@ internal sealed class IoHandle
     public bool IsInbound { get; init; }
 
     /// <summary>
+    /// Datagrams: a receive that was short says nothing about what else there is.
+    /// </summary>
+    public bool KeepsBoundaries { get; init; }
+
+    /// <summary>
     /// What arrives here now begins something, and waits until what is under way has gone on.
     /// </summary>
     public bool BringsWork =>

@@ -240,6 +240,9 @@ internal sealed class IoOperation : TimerEntry
 
     internal void OnCompleted(Action continuation) => _continuation = continuation;
 
+    /// <summary>Bytes that were carried without an operation, as datagrams are.</summary>
+    internal void Count(long bytes) => TotalBytes += bytes;
+
     private void Count(SyscallResult result) =>
         TotalBytes += Kind is IoKind.Receive or IoKind.ReceiveRented or IoKind.FillPipe
             ? result.IsSuccess ? result.Value : 0

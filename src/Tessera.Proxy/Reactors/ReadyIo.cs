@@ -87,7 +87,7 @@ internal static class ReadyIo
         }
 
         // After the peer's end there is no further edge, so the socket stays readable.
-        if (result.Value < length && !handle.HasPeerClosed)
+        if (result.Value < length && !handle.HasPeerClosed && !handle.KeepsBoundaries)
         {
             handle.IsReadable = false;
         }

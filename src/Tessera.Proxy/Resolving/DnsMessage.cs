@@ -11,11 +11,22 @@ internal static class DnsMessage
     public const ushort TypeA = 1;
     public const ushort TypeCname = 5;
     public const ushort TypeAaaa = 28;
+    public const ushort TypeSrv = 33;
 
     private const ushort ClassInternet = 1;
     private const int HeadBytes = 12;
     private const int MaxLabelBytes = 63;
-    private const int MaxNameBytes = 255;
+
+    /// <summary>As nginx: two more than RFC 1035 section 3.1 allows.</summary>
+    private const int MaxNameBytes = 257;
+
+    /// <summary>More of one answer is not looked at.</summary>
+    private const int MaxRecords = 256;
+
+    private const byte TruncatedFlag = 0x02;
+
+    /// <summary>Priority, weight and port (RFC 2782).</summary>
+    private const int ServiceHeadBytes = 6;
 
     /// <summary>A name may point back so often; more is a loop.</summary>
     private const int MaxPointers = 32;
@@ -55,7 +66,9 @@ internal static class DnsMessage
     /// Reads the answer to a question. Null for what is not one; an answer without addresses names
     /// no one, or another name to ask for.
     /// </summary>
-    public static DnsAnswer? TryRead(ReadOnlySpan<byte> message, ushort id)
+    /// <param name="question">As it was sent; empty is not compared.</param>
+    public static DnsAnswer? TryRead(
+        ReadOnlySpan<byte> message, ushort id, ReadOnlySpan<byte> question = default)
     {
         bool isAnswer = message.Length >= HeadBytes
             && BinaryPrimitives.ReadUInt16BigEndian(message) == id
@@ -66,9 +79,18 @@ internal static class DnsMessage
         }
 
         int code = message[3] & 0x0f;
+        if ((message[2] & TruncatedFlag) != 0)
+        {
+            return new DnsAnswer(code, [], null, 0) { IsTruncated = true };
+        }
         int questions = BinaryPrimitives.ReadUInt16BigEndian(message[4..]);
         int records = BinaryPrimitives.ReadUInt16BigEndian(message[6..]);
         int at = HeadBytes;
+        if (questions > 0 && !question.IsEmpty && !Repeats(message, question))
+        {
+            return null;
+        }
+
         for (int i = 0; i < questions; i++)
         {
             if (!TrySkipName(message, ref at) || at + 4 > message.Length)
@@ -79,10 +101,17 @@ internal static class DnsMessage
             at += 4;
         }
 
+        return ReadRecords(message, at, records, code);
+    }
+
+    private static DnsAnswer? ReadRecords(
+        ReadOnlySpan<byte> message, int at, int records, int code)
+    {
         var addresses = new List<IPAddress>();
+        var services = new List<DnsService>();
         string? alias = null;
         uint seconds = uint.MaxValue;
-        for (int i = 0; i < records; i++)
+        for (int i = 0; i < records && i < MaxRecords; i++)
         {
             if (!TrySkipName(message, ref at) || at + 10 > message.Length)
             {
@@ -103,16 +132,32 @@ internal static class DnsMessage
                 addresses.Add(new IPAddress(message.Slice(at, length)));
                 seconds = Math.Min(seconds, ttl);
             }
+            else if (type == TypeSrv && length > ServiceHeadBytes
+                && ReadName(message, at + ServiceHeadBytes) is { } target)
+            {
+                services.Add(new DnsService(
+                    BinaryPrimitives.ReadUInt16BigEndian(message[at..]),
+                    BinaryPrimitives.ReadUInt16BigEndian(message[(at + 2)..]),
+                    BinaryPrimitives.ReadUInt16BigEndian(message[(at + 4)..]),
+                    target));
+                seconds = Math.Min(seconds, ttl);
+            }
             else if (type == TypeCname)
             {
                 alias = ReadName(message, at);
+                seconds = Math.Min(seconds, ttl);
             }
 
             at += length;
         }
 
-        return new DnsAnswer(code, addresses, alias, seconds);
+        return new DnsAnswer(code, addresses, alias, seconds) { Services = services };
     }
+
+    /// <summary>An answer begins with its question, whose letter case servers may change.</summary>
+    private static bool Repeats(ReadOnlySpan<byte> message, ReadOnlySpan<byte> question) =>
+        message.Length >= question.Length
+        && Ascii.EqualsIgnoreCase(message[HeadBytes..question.Length], question[HeadBytes..]);
 
     private static void Add(List<byte> message, Span<byte> scratch, ushort value)
     {
@@ -183,4 +228,15 @@ internal static class DnsMessage
 /// <param name="Alias">Where else to ask; null for nowhere.</param>
 /// <param name="Seconds">How long it is good.</param>
 internal sealed record DnsAnswer(
-    int Code, IReadOnlyList<IPAddress> Addresses, string? Alias, uint Seconds);
+    int Code, IReadOnlyList<IPAddress> Addresses, string? Alias, uint Seconds)
+{
+    /// <summary>Servers of a service, where that was asked for.</summary>
+    public IReadOnlyList<DnsService> Services { get; init; } = [];
+
+    /// <summary>There is more than fits: it has to be asked for over TCP.</summary>
+    public bool IsTruncated { get; init; }
+}
+
+/// <summary>A server of a service: an SRV record (RFC 2782).</summary>
+/// <param name="Priority">The lowest comes first.</param>
+internal sealed record DnsService(int Priority, int Weight, int Port, string Target);

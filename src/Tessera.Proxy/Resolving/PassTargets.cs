@@ -20,11 +20,13 @@ internal sealed class PassTargets
     /// <summary>Names that are being asked for at once.</summary>
     private const int MaxQuestions = 256;
 
+    /// <summary>Of configurations that are or were; when there are more, all are forgotten.
+    /// </summary>
+    private const int MaxClients = 64;
+
     private readonly Shard _shard;
-    private readonly Dictionary<string, Target> _targets =
-        new(StringComparer.OrdinalIgnoreCase);
-    private readonly Dictionary<string, Question> _questions =
-        new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<Place, Target> _targets = [];
+    private readonly Dictionary<Place, Question> _questions = [];
     private readonly Dictionary<ResolverConfig, DnsClient> _clients = [];
 
     public PassTargets(Shard shard) => _shard = shard;
@@ -33,74 +35,86 @@ internal sealed class PassTargets
 
     /// <summary>Null when it has to be asked for first.</summary>
     /// <param name="host">"name:port", "address:port" or "unix:path".</param>
-    public Backend? TryFind(string host)
+    /// <param name="resolver">Who would be asked; null for nobody.</param>
+    public Backend? TryFind(string host, ResolverConfig? resolver)
     {
-        if (_targets.TryGetValue(host, out Target? known))
+        var place = new Place(resolver, host);
+        if (_targets.TryGetValue(place, out Target? known))
         {
             if (known.GoodUntilMs > Reactor.NowMs)
             {
                 return known.Backend;
             }
 
-            _targets.Remove(host);
+            _targets.Remove(place);
         }
 
         if (host.StartsWith("unix:", StringComparison.Ordinal))
         {
             string path = host["unix:".Length..];
-            return Add(host, [EndpointOf(host, new IPEndPoint(IPAddress.None, 0), path)]);
+            return Add(place, [EndpointOf(host, new IPEndPoint(IPAddress.None, 0), path)]);
         }
 
         return TrySplit(host, out string name, out int port)
             && IPAddress.TryParse(name.Trim('[', ']'), out IPAddress? address)
-            ? Add(host, [EndpointOf(host, new IPEndPoint(address, port))])
+            ? Add(place, [EndpointOf(host, new IPEndPoint(address, port))])
             : null;
     }
 
-    /// <summary>Asks for the name's addresses and waits; null when it has none.</summary>
-    public async ReactorTask<Backend?> ResolveAsync(
+    /// <summary>Asks for the name's addresses and waits; says why when it has none.</summary>
+    public async ReactorTask<FoundTarget> ResolveAsync(
         string host, ResolverConfig config, IoOperation wait)
     {
         if (!TrySplit(host, out string name, out _))
         {
-            return null;
+            return new FoundTarget(null, ResolveCode.NotFound);
         }
 
-        if (!_questions.TryGetValue(name, out Question? question))
+        var place = new Place(config, name);
+        if (!_questions.TryGetValue(place, out Question? question))
         {
             if (_questions.Count >= MaxQuestions)
             {
-                return null;
+                return new FoundTarget(null, ResolveCode.TimedOut);
             }
 
             question = new Question();
-            _questions.Add(name, question);
-            Ask(name, config);
+            _questions.Add(place, question);
+            Ask(place, config);
         }
 
         question.Waiting.Add(wait);
-        SyscallResult result = await Reactor.Start(
-            wait, IoKind.Wait, [], 0, 0, config.TimeoutMs);
+        await Reactor.Start(wait, IoKind.Wait, [], 0, 0, config.TimeoutMs);
         question.Waiting.Remove(wait);
-        return result.IsSuccess && question.Answer is { } answer ? Take(host, answer) : null;
+        return question.Answer is { } answer
+            ? Take(new Place(config, host), answer)
+            : new FoundTarget(null, ResolveCode.TimedOut);
     }
 
-    private void Ask(string name, ResolverConfig config)
+    private void Ask(Place place, ResolverConfig config)
     {
         if (!_clients.TryGetValue(config, out DnsClient? client))
         {
+            if (_clients.Count >= MaxClients)
+            {
+                _clients.Clear();
+            }
+
             _clients.Add(config, client = new DnsClient(config));
         }
 
-        client.ResolveAsync(name, CancellationToken.None).ContinueWith(
+        client.ResolveAsync(place.Host, config.TimeoutMs, CancellationToken.None).ContinueWith(
             asked => Reactor.Post(() => Answer(
-                name, asked.IsCompletedSuccessfully ? asked.Result : ResolvedName.Unknown)),
+                place,
+                asked.IsCompletedSuccessfully
+                    ? asked.Result
+                    : ResolvedName.Failed(ResolveCode.TimedOut))),
             TaskScheduler.Default);
     }
 
-    private void Answer(string name, ResolvedName answer)
+    private void Answer(Place place, ResolvedName answer)
     {
-        if (!_questions.Remove(name, out Question? question))
+        if (!_questions.Remove(place, out Question? question))
         {
             return;
         }
@@ -115,36 +129,34 @@ internal sealed class PassTargets
         }
     }
 
-    private Backend? Take(string host, ResolvedName answer)
+    private FoundTarget Take(Place place, ResolvedName answer)
     {
-        if (_targets.TryGetValue(host, out Target? known))
+        if (_targets.TryGetValue(place, out Target? known))
         {
-            return known.Backend;
+            return new FoundTarget(known.Backend, ResolveCode.None);
         }
 
-        if (answer.Addresses.Count == 0 || !TrySplit(host, out _, out int port))
+        if (answer.Addresses.Count == 0 || !TrySplit(place.Host, out _, out int port))
         {
-            return null;
+            return new FoundTarget(null, answer.Code);
         }
 
-        return Add(
-            host,
+        Backend backend = Add(
+            place,
             [.. answer.Addresses.Select(address =>
-                EndpointOf(host, new IPEndPoint(address, port)))],
+                EndpointOf(place.Host, new IPEndPoint(address, port)))],
             answer.GoodMs);
+        return new FoundTarget(backend, ResolveCode.None);
     }
 
-    private Backend Add(string host, EndpointConfig[] endpoints, int goodMs = int.MaxValue)
+    private Backend Add(Place place, EndpointConfig[] endpoints, int goodMs = int.MaxValue)
     {
+        string host = place.Host;
         if (_targets.Count >= MaxTargets)
         {
             _targets.Clear();
         }
 
-        // The only address of a name is never left out.
-        endpoints = endpoints.Length > 1
-            ? endpoints
-            : [endpoints[0] with { MaxFails = 0 }];
         int reactors = Math.Max(_shard.Options.Reactors, 1);
         var config = new BackendConfig
         {
@@ -160,7 +172,7 @@ internal sealed class PassTargets
         var set = new BackendSet(config, ready);
         var backend = new Backend(host, set, reactors);
         backend.Health.Apply(set, []);
-        _targets[host] = new Target(backend, Reactor.NowMs + goodMs);
+        _targets[place] = new Target(backend, Reactor.NowMs + goodMs);
         return backend;
     }
 
@@ -170,6 +182,9 @@ internal sealed class PassTargets
             Id = path is null ? address.ToString() : host,
             Address = address,
             UnixPath = path,
+
+            // As with nginx, what failed for one request says nothing for the next.
+            MaxFails = 0,
         };
 
     private static bool TrySplit(string host, out string name, out int port)
@@ -185,6 +200,22 @@ internal sealed class PassTargets
 
     private sealed record Target(Backend Backend, long GoodUntilMs);
 
+    /// <summary>A name, or a name and a port, as one resolver knows it.</summary>
+    private readonly record struct Place
+    {
+        public Place(ResolverConfig? resolver, string host)
+        {
+            Resolver = resolver;
+            Host = host.StartsWith("unix:", StringComparison.Ordinal)
+                ? host
+                : host.ToLowerInvariant();
+        }
+
+        public ResolverConfig? Resolver { get; }
+
+        public string Host { get; }
+    }
+
     /// <summary>A name that is being asked for, and who waits for its addresses.</summary>
     private sealed class Question
     {
@@ -193,3 +224,8 @@ internal sealed class PassTargets
         public ResolvedName? Answer { get; set; }
     }
 }
+
+/// <summary>What a name has come to.</summary>
+/// <param name="Backend">Null when it has no addresses.</param>
+/// <param name="Code">Why not, see <see cref="ResolveCode"/>.</param>
+internal readonly record struct FoundTarget(Backend? Backend, int Code);

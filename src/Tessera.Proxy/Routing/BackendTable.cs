@@ -132,6 +132,21 @@ internal sealed class BackendTable
         }
     }
 
+    /// <summary>Another set of endpoints for one backend, if it is still there.</summary>
+    /// <param name="config">As it is in force, but for the endpoints.</param>
+    public void Renew(BackendConfig config)
+    {
+        lock (_lock)
+        {
+            if (_backends.TryGetValue(config.Name, out Backend? backend))
+            {
+                _leaving.RemoveAll(l => l.Endpoint.InFlight == 0);
+                Update(backend, config, keepsTexts: true);
+                Announce([backend]);
+            }
+        }
+    }
+
     /// <summary>Ends the probes of all endpoints: the server ends.</summary>
     public void StopProbes()
     {
@@ -201,12 +216,12 @@ internal sealed class BackendTable
         Health = endpoint.Health.GetStatus(Reactor.ClockMs()),
     };
 
-    private void Update(Backend backend, BackendConfig config)
+    private void Update(Backend backend, BackendConfig config, bool keepsTexts = false)
     {
         BackendSet before = backend.Current;
 
         // Endpoints change their state before the set is swapped: the set reads it.
-        BackendSet set = CreateSet(config, before);
+        BackendSet set = CreateSet(config, before, keepsTexts);
         foreach (Endpoint gone in before.Endpoints.Except(set.Endpoints))
         {
             gone.Update(gone.Config with { State = EndpointState.Out }, Reactor.ClockMs());
@@ -217,7 +232,8 @@ internal sealed class BackendTable
         backend.Current = set;
     }
 
-    private BackendSet CreateSet(BackendConfig config, BackendSet? before)
+    private BackendSet CreateSet(
+        BackendConfig config, BackendSet? before, bool keepsTexts = false)
     {
         long nowMs = Reactor.ClockMs();
         var endpoints = new Endpoint[config.Endpoints.Length];
@@ -240,7 +256,7 @@ internal sealed class BackendTable
             endpoints[i] = endpoint;
         }
 
-        return new BackendSet(config, endpoints, before);
+        return new BackendSet(config, endpoints, before, keepsTexts);
     }
 
     private UpstreamPool[] CreatePools(KeepAliveConfig? config) => Array.ConvertAll(

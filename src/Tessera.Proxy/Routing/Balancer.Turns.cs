@@ -4,14 +4,15 @@ namespace Tessera.Proxy.Routing;
 internal static partial class Balancer
 {
     /// <summary>
-    /// While everyone can take its turn, the sequence is known ahead and a turn costs one atomic
-    /// increment. The turns of those who cannot are shared out among the others by weight, and so
-    /// are second tries.
+    /// The sequence of turns is known ahead, and a turn costs one atomic increment. Those who
+    /// cannot take theirs are passed over, so that the others keep their shares of what is left.
+    /// Second tries are shared out by weight.
     /// </summary>
     private static Endpoint? PickInTurn(
         Backend backend, EndpointGroup group, in Selection selection)
     {
-        if (group.IsSteady && selection.IsFirstTry)
+        int turns = group.IsSteady && selection.IsFirstTry ? group.Active.Length : 0;
+        for (int i = 0; i < turns; i++)
         {
             uint turn = backend.TakeTurn(group) % (uint)group.Turns.Length;
             Endpoint next = group.Active[group.Turns[turn]];

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Text;
+using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Routing;
@@ -49,6 +50,7 @@ internal sealed class PassRule
     private readonly byte[][] _written;
     private readonly byte[][] _hidden;
     private readonly FrozenSet<string> _ignored;
+    private readonly Template[] _hints;
 
     /// <exception cref="FormatException">A text names no variable.</exception>
     /// <exception cref="ArgumentException">An expression is none.</exception>
@@ -63,6 +65,7 @@ internal sealed class PassRule
         Method = config.Method is null ? null : Template.Parse(config.Method);
         Body = config.Body is null ? null : Template.Parse(config.Body);
         LocalAddress = config.LocalAddress is null ? null : Template.Parse(config.LocalAddress);
+        _hints = [.. config.EarlyHints.Select(Template.Parse)];
         StorePath = config.Store?.Path is { } store ? Template.Parse(store) : null;
         BytesPerSecond =
             config.BytesPerSecond is null ? null : Template.Parse(config.BytesPerSecond);
@@ -153,6 +156,21 @@ internal sealed class PassRule
 
     /// <summary>The backend's field does not reach the client.</summary>
     public bool Hides(ReadOnlySpan<byte> name) => IsAmong(_hidden, name);
+
+    /// <summary>Any of early_hints' texts is neither empty nor 0.</summary>
+    public bool WantsHints(Exchange exchange)
+    {
+        foreach (Template hint in _hints)
+        {
+            using var text = EvaluatedText.Of(hint, exchange);
+            if (!text.Text.IsEmpty && !text.Text.SequenceEqual("0"u8))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     /// <summary>proxy_ignore_headers names it.</summary>
     public bool Ignores(string name) => _ignored.Contains(name);

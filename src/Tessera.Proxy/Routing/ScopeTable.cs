@@ -16,7 +16,8 @@ internal sealed class ScopeTable
     public ScopeTable(ProxyConfig config)
     {
         _common = new VariableScope(config.Variables);
-        foreach (ScopeConfig scope in config.Listeners.Select(listener => listener.Scope)
+        foreach (ScopeConfig scope in config.Listeners
+            .Concat(config.DatagramListeners).Select(listener => listener.Scope)
             .Concat(config.Backends.Select(backend => backend.Scope)).OfType<ScopeConfig>())
         {
             if (!_scopes.ContainsKey(scope.Name))

@@ -1,5 +1,6 @@
 using System.Text;
 using Tessera.Proxy.Forwarding;
+using Tessera.Proxy.Http;
 using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Routing;
@@ -46,7 +47,7 @@ internal sealed class ServerTable
             return _default;
         }
 
-        ReadOnlySpan<byte> host = WithoutPort(exchange.Host);
+        ReadOnlySpan<byte> host = HostSyntax.NameOf(exchange.Host);
         if (host.Length > MaxNameLength)
         {
             return _default;
@@ -67,18 +68,6 @@ internal sealed class ServerTable
             || _masks.TryFind(name, out server)
                 ? server
                 : FindByExpression(bytes[..length], exchange) ?? _default;
-    }
-
-    /// <summary>Without the root's dot too; an IPv6 literal keeps its brackets.</summary>
-    internal static ReadOnlySpan<byte> WithoutPort(ReadOnlySpan<byte> host)
-    {
-        int colon = host.LastIndexOf((byte)':');
-        if (colon >= 0 && !host[colon..].Contains((byte)']'))
-        {
-            host = host[..colon];
-        }
-
-        return host.EndsWith("."u8) ? host[..^1] : host;
     }
 
     private void Add(string name, VirtualServer server)

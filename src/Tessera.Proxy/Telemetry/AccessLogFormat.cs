@@ -123,6 +123,11 @@ internal sealed class AccessLogFormat
                 return 0;
             }
 
+            if (value.IsEmpty && VariablePresence.IsThere(part.Variable, exchange))
+            {
+                continue;
+            }
+
             if (value.IsEmpty || value.Length > maxValueBytes || !LogEscape.IsPlain(value))
             {
                 Escape(ref writer, start, maxValueBytes);

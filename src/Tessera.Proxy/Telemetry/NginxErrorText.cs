@@ -48,7 +48,8 @@ internal static class NginxErrorText
     /// <summary>A line about a connection that is no HTTP.</summary>
     private static string OfStream(StringBuilder text, Exchange exchange)
     {
-        text.Append(", client: ").Append(LogEscape.ToText(exchange.PeerText));
+        text.Append(", ").Append(exchange.Client.LogPrefix);
+        text.Append("client: ").Append(LogEscape.ToText(exchange.PeerText));
         text.Append(", server: ").Append(exchange.Client.Listener.Address);
         if (exchange.IsRelayed)
         {
@@ -82,7 +83,11 @@ internal static class NginxErrorText
     /// </summary>
     public static (ErrorLevel Level, string Message)? Describe(Exchange exchange, ProxyError error)
     {
-        string reading = exchange.HasReachedClient
+        bool isStream = exchange.Route?.Stream is not null;
+        string reading = isStream && error.Kind == ProxyErrorKind.ReadTimeout
+            ? "while proxying connection"
+            : isStream ? "while proxying and reading from upstream"
+            : exchange.HasReachedClient
             ? "while reading upstream"
             : "while reading response header from upstream";
         string? message = error.Kind switch

@@ -11,9 +11,14 @@ namespace Tessera.Proxy.Transports;
 /// </summary>
 internal sealed class Transport
 {
-    private Transport(Reactor reactor, int descriptor, bool isInbound)
+    private Transport(
+        Reactor reactor, int descriptor, bool isInbound, bool keepsBoundaries = false)
     {
-        Handle = new IoHandle(reactor, descriptor) { IsInbound = isInbound };
+        Handle = new IoHandle(reactor, descriptor)
+        {
+            IsInbound = isInbound,
+            KeepsBoundaries = keepsBoundaries,
+        };
     }
 
     public IoHandle Handle { get; }
@@ -55,6 +60,41 @@ internal sealed class Transport
         connected = connected.IsSuccess ? SocketCalls.Connect(descriptor, address) : connected;
         return Begin(reactor, descriptor, connected, out transport);
     }
+
+    /// <summary>
+    /// A socket that sends datagrams to one address and receives those from there. On failure
+    /// nothing is left open.
+    /// </summary>
+    public static SyscallResult TryOpenDatagrams(
+        Reactor reactor, in InternetAddress address, out Transport transport,
+        in LocalEnd local = default)
+    {
+        transport = null!;
+        SyscallResult opened = DatagramCalls.Open(address);
+        if (!opened.IsSuccess)
+        {
+            return opened;
+        }
+
+        SyscallResult connected = local.Apply(opened.IntValue);
+        connected = connected.IsSuccess
+            ? SocketCalls.Connect(opened.IntValue, address)
+            : connected;
+        if (!connected.IsSuccess)
+        {
+            SocketCalls.Close(opened.IntValue);
+            return connected;
+        }
+
+        transport = new Transport(
+            reactor, opened.IntValue, isInbound: false, keepsBoundaries: true);
+        return transport.Register();
+    }
+
+    /// <summary>
+    /// Of a client without a socket of its own, which only counts what it carries.
+    /// </summary>
+    public static Transport Without(Reactor reactor) => new(reactor, -1, isInbound: true);
 
     /// <summary>The same to a socket in the file system, see unix(7).</summary>
     /// <param name="path">Of 1 to 107 bytes.</param>

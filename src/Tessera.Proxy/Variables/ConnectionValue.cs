@@ -25,17 +25,25 @@ internal static class ConnectionValue
                 writer.Write(client.PeerText);
                 break;
             case Variable.RealipRemotePort:
-                writer.WriteNumber(client.Peer.Port);
+                if (client.Peer.Port > 0)
+                {
+                    writer.WriteNumber(client.Peer.Port);
+                }
+
                 break;
             case Variable.BinaryRemoteAddr:
                 InternetAddress peer = exchange.Peer;
-                writer.Write(peer.Host);
+                writer.Write(peer.IsUnix ? "unix:"u8 : peer.Host);
                 break;
             case Variable.ServerAddr:
                 writer.Write(client.LocalText);
                 break;
             case Variable.ServerPort:
-                writer.WriteNumber(client.Listener.Address.Port);
+                if (client.Listener.Address.Port > 0)
+                {
+                    writer.WriteNumber(client.Listener.Address.Port);
+                }
+
                 break;
             case Variable.Connection:
                 writer.WriteNumber(client.Serial);

@@ -1,3 +1,4 @@
+using System.Text;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Http;
 
@@ -9,23 +10,51 @@ namespace Tessera.Proxy.Variables;
 /// </summary>
 internal static class FieldText
 {
-    /// <summary>The value of the first parameter of that name, as it was sent.</summary>
+    /// <summary>
+    /// The value of the first parameter of that name, in any case of letters, as it was sent.
+    /// </summary>
     public static ReadOnlySpan<byte> FindArgument(
         ReadOnlySpan<byte> query, ReadOnlySpan<byte> name)
+    {
+        TryFindArgument(query, name, out ReadOnlySpan<byte> value);
+        return value;
+    }
+
+    /// <summary>False when there is none; one may be there and have no value.</summary>
+    public static bool TryFindArgument(
+        ReadOnlySpan<byte> query, ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
     {
         while (!query.IsEmpty)
         {
             int end = query.IndexOf((byte)'&');
             ReadOnlySpan<byte> pair = end < 0 ? query : query[..end];
-            if (pair.Length > name.Length && pair[name.Length] == '=' && pair.StartsWith(name))
+            if (pair.Length > name.Length && pair[name.Length] == '='
+                && Ascii.EqualsIgnoreCase(pair[..name.Length], name))
             {
-                return pair[(name.Length + 1)..];
+                value = pair[(name.Length + 1)..];
+                return true;
             }
 
             query = end < 0 ? default : query[(end + 1)..];
         }
 
-        return default;
+        value = default;
+        return false;
+    }
+
+    /// <summary>The request has a field of that name, perhaps without a value.</summary>
+    public static bool Has(
+        RequestHead head, ReadOnlySpan<byte> received, ReadOnlySpan<byte> name)
+    {
+        foreach (ref readonly HeaderField field in head.Headers.AsSpan(0, head.HeaderCount))
+        {
+            if (IsNamed(field, received, name))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>

@@ -11,7 +11,7 @@ internal static class StreamValue
         switch (variable)
         {
             case Variable.Protocol:
-                writer.Write("TCP"u8);
+                writer.Write(exchange.Client.ProtocolText);
                 break;
             case Variable.BytesReceived:
                 writer.WriteNumber(exchange.BytesReceived);

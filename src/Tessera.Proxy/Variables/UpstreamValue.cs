@@ -1,4 +1,5 @@
 using Tessera.Proxy.Forwarding;
+using HttpMethod = Tessera.Proxy.Http.HttpMethod;
 
 namespace Tessera.Proxy.Variables;
 
@@ -49,7 +50,10 @@ internal static class UpstreamValue
                 WriteSpan(ref writer, one.StartMs, one.EndMs);
                 break;
             case Variable.UpstreamResponseLength:
-                writer.WriteNumber(Math.Max(0, exchange.ReceivedOf(one) - one.HeadBytes));
+                writer.WriteNumber(
+                    one.HeadMs < 0 || exchange.Request.Method == HttpMethod.Head
+                        ? 0
+                        : Math.Max(0, exchange.ReceivedOf(one) - one.HeadBytes));
                 break;
             case Variable.UpstreamBytesSent:
                 writer.WriteNumber(exchange.SentOf(one));

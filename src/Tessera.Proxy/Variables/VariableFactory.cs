@@ -5,7 +5,7 @@ internal static class VariableFactory
 {
     public static OwnVariable Create(VariableConfig config, int slot) => config switch
     {
-        SetVariableConfig set => new SetVariable(set.Name, slot),
+        SetVariableConfig set => new SetVariable(set, slot),
         MapConfig map => new MapVariable(map, slot),
         GeoConfig geo => new GeoVariable(geo, slot),
         SplitConfig split => new SplitVariable(split, slot),

@@ -152,6 +152,7 @@ internal enum Variable : byte
     SentTrailer,
     UpstreamHttp,
     UpstreamCookie,
+    UpstreamTrailer,
 
     /// <summary>A field of the PROXY protocol's second version.</summary>
     ProxyProtocolTlv,
@@ -181,10 +182,8 @@ internal readonly record struct VariableName(
         ("upstream_cookie_", Variable.UpstreamCookie),
         ("proxy_protocol_tlv_", Variable.ProxyProtocolTlv),
 
+        ("upstream_trailer_", Variable.UpstreamTrailer),
         ("sent_trailer_", Variable.SentTrailer),
-
-        // Trailers of endpoints are relayed unread.
-        ("upstream_trailer_", Variable.Nothing),
     ];
 
     /// <summary>

@@ -57,6 +57,9 @@ internal static class VariableValue
             case Variable.UpstreamHttp:
                 writer.Write(FieldText.Find(exchange.UpstreamHead, name.Member));
                 break;
+            case Variable.UpstreamTrailer:
+                writer.Write(FieldText.Find(exchange.UpstreamTrailers, name.Member));
+                break;
             case Variable.UpstreamCookie:
                 writer.Write(FieldText.FindSetCookie(exchange.UpstreamHead, name.Member));
                 break;
@@ -154,6 +157,9 @@ internal static class VariableValue
             case Variable.RemoteUser:
                 WriteUser(ref writer, FieldText.Find(head, received, "authorization"u8));
                 break;
+            case Variable.ContentLength when exchange.Server is not null && head.IsChunked:
+                WriteChunkedLength(ref writer, exchange);
+                break;
             case Variable.ContentLength:
                 writer.Write(FieldText.Find(head, received, "content_length"u8));
                 break;
@@ -166,6 +172,15 @@ internal static class VariableValue
             default:
                 WriteConfigured(variable, ref writer, exchange);
                 break;
+        }
+    }
+
+    /// <summary>Known once the body has been read, and 0 for one that was thrown away.</summary>
+    private static void WriteChunkedLength(ref ByteWriter writer, Exchange exchange)
+    {
+        if (exchange.RequestBody.IsComplete)
+        {
+            writer.WriteNumber(exchange.HasReadBody ? exchange.RequestBody.AnnouncedBytes : 0);
         }
     }
 
@@ -224,6 +239,9 @@ internal static class VariableValue
             case Variable.LimitConnStatus:
                 writer.Write(TextOf(exchange.CrowdOutcome));
                 break;
+            case Variable.ProxyHost or Variable.ProxyPort
+                when exchange.Server is not null && !exchange.IsForwarded:
+                break;
             case Variable.ProxyHost when exchange.Route.Pass is not null:
                 writer.Write(exchange.PassHost);
                 break;
@@ -253,6 +271,9 @@ internal static class VariableValue
     {
         switch (variable)
         {
+            case Variable.Status when exchange.IsReplyBare:
+                writer.Write("009"u8);
+                break;
             case Variable.Status:
                 WriteStatus(ref writer, exchange.Status);
                 break;
@@ -314,14 +335,7 @@ internal static class VariableValue
     /// <summary>In lower case and without port; <c>$http_host</c> has it as it was sent.</summary>
     private static void WriteHost(ref ByteWriter writer, ReadOnlySpan<byte> host)
     {
-        int colon = host.LastIndexOf((byte)':');
-        if (colon >= 0 && !host[colon..].Contains((byte)']'))
-        {
-            host = host[..colon];
-        }
-
-        host = host.EndsWith("."u8) ? host[..^1] : host;
-        foreach (byte letter in host)
+        foreach (byte letter in HostSyntax.NameOf(host))
         {
             writer.Write(letter is >= (byte)'A' and <= (byte)'Z' ? (byte)(letter | 0x20) : letter);
         }

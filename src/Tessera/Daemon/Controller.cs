@@ -182,12 +182,7 @@ internal sealed class Controller : IController, IDisposable
         Project project, UpRequest request, Action<Progress> tell, CancellationToken cancellation)
     {
         ProjectEntry? previous = _ingress.Projects.GetValueOrDefault(project.Name);
-        ProjectEntry desired = DesiredProject.Merge(project, previous, request);
-        desired = desired with
-        {
-            Fronts = NginxFront.ReadAll(
-                desired.Project, NginxFront.AccessLogIn(_store.FolderOf(desired.Name))),
-        };
+        ProjectEntry desired = ReadFronts(DesiredProject.Merge(project, previous, request));
         DesiredProject.RefuseProblems(desired);
         DesiredProject.RefuseClaimedAddresses(desired, _ingress.Projects.Values);
         ImmutableArray<Instance> observed = await _engine.ObserveAsync(project.Name, cancellation);
@@ -203,8 +198,7 @@ internal sealed class Controller : IController, IDisposable
         };
         IEnumerable<string> taken = request.DryRun
             ? PortCheck.FindTaken(desired, _ingress.Projects.Values) : [];
-        foreach (string warning in DesiredProject.Warnings(project)
-            .Concat(desired.Fronts.SelectMany(front => front.Config!.Warnings))
+        foreach (string warning in DesiredProject.Warnings(project, desired.Fronts)
             .Concat(taken))
         {
             tell(new Progress(ProgressKind.Warning, "", warning));
@@ -216,13 +210,9 @@ internal sealed class Controller : IController, IDisposable
             return;
         }
 
-        foreach (NginxFront front in desired.Fronts)
-        {
-            front.OpenLogs();
-        }
-
         // Listen first: an address that is taken must be known before anything is started. Until
         // the first instance is there, requests are held for it.
+        NginxFront.OpenLogs(desired.Fronts);
         await _ingress.ResolveAsync(desired);
         await _ingress.WhenFreeAsync(cancellation);
         PutInForce(desired with { Expected = PlanProgress.Started(plan) }, previous);
@@ -258,6 +248,12 @@ internal sealed class Controller : IController, IDisposable
             await SettleAsync(settling, tell, cancellation);
         }
     }
+
+    private ProjectEntry ReadFronts(ProjectEntry entry) => entry with
+    {
+        Fronts = NginxFront.ReadAll(
+            entry.Project, NginxFront.AccessLogIn(_store.FolderOf(entry.Name))),
+    };
 
     private async Task DownAsync(
         DownRequest request, Action<Progress> tell, CancellationToken cancellation)

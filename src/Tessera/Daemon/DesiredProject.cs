@@ -64,8 +64,10 @@ internal static class DesiredProject
     }
 
     /// <summary>What a project asks for that is not done, though everything else is.</summary>
-    public static IEnumerable<string> Warnings(Project project) =>
-        UnservedPorts(project).Concat(UnservedRoutes(project));
+    public static IEnumerable<string> Warnings(
+        Project project, ImmutableArray<NginxFront> fronts) =>
+        UnservedPorts(project).Concat(UnservedRoutes(project))
+            .Concat(fronts.SelectMany(front => front.Config!.Warnings));
 
     private static IEnumerable<string> UnservedRoutes(Project project) =>
         from service in project.Services.Values

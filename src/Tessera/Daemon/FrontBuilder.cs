@@ -23,6 +23,12 @@ internal sealed class FrontBuilder(
         from served in front.ListenersOf(entry)
         select served.Listener with { Address = served.Address, Scope = ScopeOf(entry, front) };
 
+    /// <summary>At the addresses of the files.</summary>
+    public IEnumerable<ListenerConfig> DatagramListeners() =>
+        from front in entry.Fronts
+        from listener in front.Config!.Proxy.DatagramListeners
+        select listener with { Scope = ScopeOf(entry, front) };
+
     public IEnumerable<BackendConfig> Backends() =>
         from front in entry.Fronts
         from backend in front.Config!.Proxy.Backends
@@ -123,14 +129,14 @@ internal sealed class FrontBuilder(
         foreach (Instance instance in
             instances[(entry.Name, member.Service.Name)].Where(instance => instance.IsAlive))
         {
+            // One line is enough for it, and the first port has its own name.
             string second = SecondId(instance.Id, member.Target);
             if (instance.Addresses.TryGetValue(member.Target, out IPEndPoint? address)
-                && (known.Add(instance.Id) ? instance.Id : known.Add(second) ? second : null)
-                    is { } id)
+                && known.Add(second))
             {
                 yield return line with
                 {
-                    Id = id,
+                    Id = known.Add(instance.Id) ? instance.Id : second,
                     Address = address,
                     State = line.State == EndpointState.Active
                         ? RouteBuilder.TrafficOf(instance).State

@@ -54,11 +54,14 @@ internal sealed record NginxFront(
 
     /// <summary>Makes the files that are logged to, as nginx does before it serves.</summary>
     /// <exception cref="UserErrorException">One cannot be opened.</exception>
-    public void OpenLogs()
+    public static void OpenLogs(ImmutableArray<NginxFront> fronts)
     {
         try
         {
-            NginxLogFiles.Open(Config!);
+            foreach (NginxFront front in fronts)
+            {
+                NginxLogFiles.Open(front.Config!);
+            }
         }
         catch (NginxConfigException fault)
         {

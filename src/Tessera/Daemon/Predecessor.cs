@@ -88,7 +88,7 @@ internal sealed class Predecessor : IAsyncDisposable
                             UserErrorException.Failed);
                     case HandoverStep.Listeners:
                         listeners.AddRange(message.Addresses.Zip(descriptors).Select(pair =>
-                            new SharedListener(IPEndPoint.Parse(pair.First), pair.Second)));
+                            new SharedListener(PathEndPoint.ParseAny(pair.First), pair.Second)));
                         break;
                     case HandoverStep.Released:
                         return new Inheritance(listeners.ToImmutable(), descriptors.Single());

@@ -35,6 +35,7 @@ internal static class RouteBuilder
             .ToLookup(i => (i.Slot.Project, i.Slot.Service));
         var listeners = new List<ListenerConfig>();
         var places = new Dictionary<IPEndPoint, int>();
+        var datagrams = new Dictionary<IPEndPoint, ListenerConfig>();
         var backends = new Dictionary<string, BackendConfig>(StringComparer.Ordinal);
         var served = new Dictionary<(IPEndPoint, string), Service>();
         foreach (ProjectEntry entry in projects)
@@ -43,6 +44,11 @@ internal static class RouteBuilder
             foreach (BackendConfig backend in fronts.Backends())
             {
                 backends.Add(backend.Name, backend);
+            }
+
+            foreach (ListenerConfig listener in fronts.DatagramListeners())
+            {
+                datagrams.TryAdd(listener.Address, listener);
             }
 
             foreach (ListenerConfig listener in fronts.Listeners())
@@ -77,7 +83,12 @@ internal static class RouteBuilder
             }
         }
 
-        return new ProxyConfig { Listeners = [.. listeners], Backends = [.. backends.Values] };
+        return new ProxyConfig
+        {
+            Listeners = [.. listeners],
+            DatagramListeners = [.. datagrams.Values],
+            Backends = [.. backends.Values],
+        };
     }
 
     /// <summary>

@@ -25,6 +25,7 @@ internal static class NginxCommand
     public static async Task<int> RunAsync(string[] arguments, Caller caller)
     {
         // (1) What is asked for?
+        SignalQueue.EndIgnoring();
         NginxArguments parsed;
         try
         {

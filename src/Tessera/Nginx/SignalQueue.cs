@@ -18,6 +18,9 @@ internal sealed class SignalQueue : IDisposable
     public const int Terminate = 15;
     public const int WindowChange = 28;
 
+    private static readonly int[] All =
+        [HangUp, Interrupt, Quit, User1, User2, Terminate, WindowChange];
+
     /// <summary>More than anyone sends while one is worked on.</summary>
     private const int MaxWaiting = 64;
 
@@ -28,13 +31,15 @@ internal sealed class SignalQueue : IDisposable
 
     public SignalQueue()
     {
-        int[] signals = [HangUp, Interrupt, Quit, User1, User2, Terminate, WindowChange];
-
-        // A shell that starts it in the background lets it ignore two of them; nginx does not.
-        Array.ForEach(signals, Signals.ResetToDefault);
         _registrations = Array.ConvertAll(
-            signals, signal => PosixSignalRegistration.Create(NameOf(signal), Take));
+            All, signal => PosixSignalRegistration.Create(NameOf(signal), Take));
     }
+
+    /// <summary>
+    /// A shell that starts the program in the background lets it ignore two of them; nginx does
+    /// not. Before anything else: <see cref="Signals.EndIgnoring"/>.
+    /// </summary>
+    public static void EndIgnoring() => Array.ForEach(All, Signals.EndIgnoring);
 
     public async Task<int> NextAsync() => await _waiting.Reader.ReadAsync();
 

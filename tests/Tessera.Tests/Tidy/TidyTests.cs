@@ -80,6 +80,7 @@ public sealed partial class TidyTests
             file => file.IsIn("src/Tessera.Proxy")
                 && file.Path is not ("src/Tessera.Proxy/ProxyServer.cs"
                     or "src/Tessera.Proxy/ProxyServer.Handover.cs"
+                    or "src/Tessera.Proxy/Resolving/BackendNames.cs"
                     or "src/Tessera.Proxy/Routing/BackendTable.cs"),
             "lock ("));
 

@@ -40,6 +40,7 @@ internal static class AccessModule
                     Addresses = addresses,
                     BasicAuth = passwords,
                     IsAnyEnough = isAnyEnough,
+                    DelayMs = scope.Milliseconds("auth_delay", 0),
                 },
             Location = route.Location! with
             {
@@ -55,8 +56,7 @@ internal static class AccessModule
         {
             "all" => [new AddressRule(isAllowed, null)],
 
-            // Nobody comes over a unix socket.
-            "unix:" => [],
+            "unix:" => [new AddressRule(isAllowed, null) { IsUnix = true }],
             var text => [new AddressRule(isAllowed, ReadNetwork(directive, text))],
         };
     }
@@ -112,7 +112,7 @@ internal static class AccessModule
             .. scope.All("auth_request_set").Select(set =>
             {
                 string name = NginxVariables.NameOf(set, set.Value);
-                reading.Variables.DefineSettable(set, name);
+                reading.Variables.DefineSettable(set, name, isUnknownUntilSet: true);
                 NginxVariables.CheckText(set, set.Arguments[1]);
                 return new SetStep(name, set.Arguments[1]);
             }),

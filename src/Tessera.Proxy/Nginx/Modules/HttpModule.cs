@@ -66,6 +66,7 @@ internal static class HttpModule
                     Address = listener.Address,
                     Protocol = ListenerProtocol.Http,
                     ExpectsProxyProtocol = listener.HasProxyProtocol,
+                    Sockets = listener.Sockets,
                     Servers = listener.Servers,
                     AccessLogs = LogsOf(listener.Servers),
                 }),
@@ -182,9 +183,11 @@ internal static class HttpModule
             ImmutableArray.CreateBuilder<ServerConfig>();
         private readonly HashSet<string> _names = new(StringComparer.Ordinal);
         private bool _hasDefault;
-        private bool _hasOptions;
+        private ListenConfig? _sockets;
 
         public IPEndPoint Address => address;
+
+        public ListenConfig Sockets => _sockets ?? ListenConfig.Default;
 
         public ImmutableArray<ServerConfig> Servers => _servers.ToImmutable();
 
@@ -193,7 +196,7 @@ internal static class HttpModule
 
         public void Add(ServerConfig server, ListenAddress listen, Action<string> warn)
         {
-            if (listen.HasOptions && _hasOptions)
+            if (listen.Sockets is not null && _sockets is not null)
             {
                 throw listen.Directive.Error($"duplicate listen options for {address}");
             }
@@ -203,7 +206,7 @@ internal static class HttpModule
                 throw listen.Directive.Error($"a duplicate default server for {address}");
             }
 
-            _hasOptions |= listen.HasOptions;
+            _sockets ??= listen.Sockets;
             _hasDefault |= listen.IsDefault;
             HasProxyProtocol |= listen.HasProxyProtocol;
             foreach (string name in server.Names)

@@ -5,9 +5,9 @@ namespace Tessera.Proxy.Nginx;
 
 /// <summary>One address of a server, as a listen directive gives it.</summary>
 /// <param name="IsDefault">The server serves hosts there that no name fits.</param>
-/// <param name="HasOptions">It says more of the socket than its address.</param>
+/// <param name="Sockets">Null when it says no more of the socket than its address.</param>
 internal sealed record ListenAddress(
-    NginxDirective Directive, IPEndPoint Address, bool IsDefault, bool HasOptions)
+    NginxDirective Directive, IPEndPoint Address, bool IsDefault, ListenConfig? Sockets)
 {
     /// <summary>Clients come through a proxy that says who they are.</summary>
     public bool HasProxyProtocol => Directive.Arguments.Contains("proxy_protocol");
@@ -17,13 +17,6 @@ internal sealed record ListenAddress(
 internal static class ListenModule
 {
     private const int DefaultPort = 80;
-
-    /// <summary>Options of sockets that do not change what is served.</summary>
-    private static readonly string[] SocketOptions =
-    [
-        "setfib=", "fastopen=", "backlog=", "rcvbuf=", "sndbuf=", "accept_filter=",
-        "so_keepalive=", "ipv6only=",
-    ];
 
     public static DirectiveRule[] Directives { get; } =
     [
@@ -38,11 +31,11 @@ internal static class ListenModule
         foreach (NginxDirective listen in server.AllHere("listen"))
         {
             bool isDefault = false;
-            bool hasOptions = false;
+            ListenConfig? sockets = null;
             foreach (string option in listen.Arguments.Skip(1))
             {
                 isDefault |= option is "default_server" or "default";
-                hasOptions |= ReadOption(listen, option);
+                sockets = ReadOption(listen, option, sockets);
             }
 
             foreach (IPEndPoint address in ReadAddresses(listen))
@@ -52,7 +45,7 @@ internal static class ListenModule
                     throw listen.Error($"a duplicate listen {address}");
                 }
 
-                yield return new ListenAddress(listen, address, isDefault, hasOptions);
+                yield return new ListenAddress(listen, address, isDefault, sockets);
             }
         }
 
@@ -60,36 +53,32 @@ internal static class ListenModule
         {
             int port = Environment.IsPrivilegedProcess ? DefaultPort : 8_000;
             yield return new ListenAddress(
-                serverDirective, new IPEndPoint(IPAddress.Any, port), false, false);
+                serverDirective, new IPEndPoint(IPAddress.Any, port), false, null);
         }
     }
 
-    /// <summary>True for an option of the socket.</summary>
-    private static bool ReadOption(NginxDirective listen, string option)
+    private static ListenConfig? ReadOption(
+        NginxDirective listen, string option, ListenConfig? sockets)
     {
         switch (option)
         {
             case "default_server" or "default" or "proxy_protocol" or "multipath":
-                return false;
-            case "bind" or "deferred" or "reuseport":
-                return true;
+                return sockets;
             case "ssl" or "http2" or "quic" or "spdy":
                 throw listen.Error($"the \"{option}\" parameter is not supported by Tessera");
             default:
-                return Array.Exists(
-                    SocketOptions, known => option.StartsWith(known, StringComparison.Ordinal))
-                    ? true
-                    : throw listen.Error($"invalid parameter \"{option}\"");
+                return SocketParameters.TryRead(
+                    listen, option, sockets ?? ListenConfig.Default)
+                    ?? throw listen.Error($"invalid parameter \"{option}\"");
         }
     }
 
     private static IEnumerable<IPEndPoint> ReadAddresses(NginxDirective listen)
     {
         string text = listen.Value;
-        if (text.StartsWith("unix:", StringComparison.Ordinal))
+        if (SocketParameters.TryReadPath(listen) is { } path)
         {
-            throw listen.Error(
-                "listening on a unix socket is not supported by Tessera");
+            return [path];
         }
 
         int colon = text.LastIndexOf(':');

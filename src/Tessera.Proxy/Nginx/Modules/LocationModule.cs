@@ -84,7 +84,8 @@ internal static class LocationModule
                     ? RewriteModule.ReadScript(
                         scope, reading, inner => ReadRoute(inner, path, reading))
                     : [],
-                IsInternal = isLocation && scope.FindHere("internal") is not null,
+                IsInternal = scope.Find("internal") is not null,
+                WarnsOfUnset = scope.Flag("uninitialized_variable_warn", true),
                 AppendsSlash = isLocation && path.Text.EndsWith('/')
                     && scope.FindHere("proxy_pass") is not null,
                 MethodLimit = scope.FindHere("limit_except") is { } limit

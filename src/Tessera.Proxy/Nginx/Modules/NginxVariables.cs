@@ -16,8 +16,12 @@ internal sealed class NginxVariables
     public ImmutableArray<VariableConfig> All => [.. _variables.Values];
 
     /// <summary>One that scripts set, or groups; it may be defined already.</summary>
+    /// <param name="isUnknownUntilSet">
+    /// See <see cref="SetVariableConfig.IsUnknownUntilSet"/>.
+    /// </param>
     /// <exception cref="NginxConfigException">It is one that cannot be set.</exception>
-    public void DefineSettable(NginxDirective directive, string name)
+    public void DefineSettable(
+        NginxDirective directive, string name, bool isUnknownUntilSet = false)
     {
         if (name is "args" or "limit_rate")
         {
@@ -29,7 +33,11 @@ internal sealed class NginxVariables
             throw directive.Error($"the duplicate \"{name}\" variable");
         }
 
-        _variables.TryAdd(name, new SetVariableConfig(name));
+        if (!_variables.TryGetValue(name, out VariableConfig? known)
+            || (isUnknownUntilSet && known is SetVariableConfig))
+        {
+            _variables[name] = new SetVariableConfig(name, isUnknownUntilSet);
+        }
     }
 
     /// <summary>One that is computed; the last definition of a name counts.</summary>
@@ -64,7 +72,7 @@ internal sealed class NginxVariables
 
         foreach (GroupName group in ExpressionText.Translate(text).Names)
         {
-            DefineSettable(directive, group.Name);
+            DefineSettable(directive, group.Name, isUnknownUntilSet: true);
         }
     }
 

@@ -51,6 +51,7 @@ internal static class ProxyModule
         new("proxy_bind", Settings, 1, 2),
         new("proxy_socket_keepalive", Settings) { Kind = ValueKind.Flag },
         new("proxy_limit_rate", Settings),
+        new("early_hints", Settings, 1, -1),
         new("proxy_store", Settings),
         new("proxy_store_access", Settings, 1, 3),
         new("proxy_force_ranges", Settings) { Kind = ValueKind.Flag },
@@ -69,7 +70,6 @@ internal static class ProxyModule
         NginxScope scope, RouteConfig route, PassAddress address, HttpReading reading)
     {
         CheckBuffers(scope, address.Directive);
-        CheckSupport(scope);
         int readTimeoutMs = scope.Milliseconds("proxy_read_timeout", 60_000);
         return route with
         {
@@ -77,6 +77,11 @@ internal static class ProxyModule
             Pass = ReadPass(scope, address) with
             {
                 Store = StoreSetting.Read(scope, reading.Files),
+                BuffersReply = scope.Flag("proxy_buffering", true),
+                MaxTemporaryBytes = scope.Size(
+                    "proxy_max_temp_file_size", 1_024L * 1_024 * 1_024),
+                TemporaryFolder = TemporaryPath.Read(
+                    scope, "proxy_temp_path", "proxy_temp", reading.Files),
             },
             Limits = new BackendLimits
             {
@@ -122,8 +127,25 @@ internal static class ProxyModule
         IsTransparent = isTransparent,
         ProbesIdleSockets = scope.Flag("proxy_socket_keepalive", false),
         BytesPerSecond = scope.Find("proxy_limit_rate")?.Value,
+        PassesTrailers = scope.Flag("proxy_pass_trailers", false),
+        EarlyHints = ReadHints(scope),
         Resolver = ResolverSetting.Read(scope),
     };
+
+    private static ImmutableArray<string> ReadHints(NginxScope scope)
+    {
+        if (scope.Find("early_hints") is not { } hints)
+        {
+            return [];
+        }
+
+        foreach (string text in hints.Arguments)
+        {
+            NginxVariables.CheckText(hints, text);
+        }
+
+        return hints.Arguments;
+    }
 
     private static RetryConfig ReadRetry(NginxScope scope)
     {
@@ -269,18 +291,6 @@ internal static class ProxyModule
         return bind.Value.Contains('$') || System.Net.IPEndPoint.TryParse(bind.Value, out _)
             ? bind.Value
             : throw bind.Error($"invalid address \"{bind.Value}\"");
-    }
-
-    /// <summary>What would be read and not done is an error instead.</summary>
-    private static void CheckSupport(NginxScope scope)
-    {
-        foreach (string name in (string[])["proxy_pass_trailers"])
-        {
-            if (scope.Find(name) is { Value: not "off" } directive)
-            {
-                throw directive.Error($"\"{name}\" is not supported by Tessera");
-            }
-        }
     }
 
     /// <summary>The sizes must fit each other, as ngx_http_proxy_merge_loc_conf wants it.</summary>

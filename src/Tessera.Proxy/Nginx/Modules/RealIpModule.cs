@@ -20,8 +20,9 @@ internal static class RealIpModule
             {
                 RealIp = new RealIpConfig(
                     [
-                        .. trusted.Where(from => from.Value != "unix:").Select(from =>
-                            new AddressRule(true, NetworkText.Read(from, from.Value))),
+                        .. trusted.Select(from => from.Value == "unix:"
+                            ? new AddressRule(true, null) { IsUnix = true }
+                            : new AddressRule(true, NetworkText.Read(from, from.Value))),
                     ],
                     field.ToLowerInvariant().Replace('-', '_'),
                     scope.Flag("real_ip_recursive", false))

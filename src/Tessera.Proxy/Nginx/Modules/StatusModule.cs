@@ -13,6 +13,9 @@ internal static class StatusModule
         + "Reading: $connections_reading Writing: $connections_writing "
         + "Waiting: $connections_waiting \n";
 
+    /// <summary>28 September 1970: the birthday that nginx gives its pixel.</summary>
+    private const long PixelSeconds = 23_349_600;
+
     /// <summary>
     /// One transparent pixel, as GIF89a: header, screen of 1 × 1 with two colours, the first of
     /// them transparent, and an image that is that one.
@@ -27,9 +30,6 @@ internal static class StatusModule
         2, 2, 0x4C, 1, 0, 0x3B,
     ];
 
-    /// <summary>The pixel's time with nginx: 28 September 1970, 6:00.</summary>
-    private const long PixelModifiedSeconds = 23_349_600;
-
     public static DirectiveRule[] Directives { get; } =
     [
         new("stub_status", NginxContext.Server | NginxContext.Location, 0, 1),
@@ -42,7 +42,7 @@ internal static class StatusModule
         {
             return route with
             {
-                Reply = new ReplyConfig(200, Page, "text/plain") { IsOnlyRead = true },
+                Reply = new ReplyConfig(200, Page, "text/plain") { IsForReading = true },
                 Files = null,
             };
         }
@@ -51,7 +51,7 @@ internal static class StatusModule
         {
             Reply = new ReplyConfig(200, "", "image/gif")
             {
-                Bytes = Pixel, IsOnlyRead = true, ModifiedSeconds = PixelModifiedSeconds,
+                Bytes = Pixel, IsForReading = true, ModifiedSeconds = PixelSeconds,
             },
             Files = null,
         };

@@ -5,18 +5,34 @@ namespace Tessera.Proxy.Nginx;
 
 /// <summary>One address that a listen of a stream server names.</summary>
 /// <param name="Directive">Where it stands.</param>
-internal sealed record StreamListen(NginxDirective Directive, IPEndPoint Address)
+internal sealed record StreamListen(
+    NginxDirective Directive, IPEndPoint Address, ListenConfig Sockets)
 {
     /// <summary>Clients come through a proxy that says who they are.</summary>
     public bool HasProxyProtocol => Directive.Arguments.Contains("proxy_protocol");
+
+    /// <summary>Datagrams instead of connections.</summary>
+    public bool IsDatagram => Directive.Arguments.Contains("udp");
 
     /// <summary>A listen names one address, or as many as its range has ports.</summary>
     /// <exception cref="NginxConfigException">It is no address, or a parameter is none.</exception>
     public static IEnumerable<StreamListen> Read(NginxDirective listen)
     {
-        foreach (string parameter in listen.Arguments.Skip(1))
+        ListenConfig sockets = listen.Arguments.Skip(1).Aggregate(
+            ListenConfig.Default,
+            (config, parameter) => ReadParameter(listen, parameter, config));
+        if (SocketParameters.TryReadPath(listen) is { } path)
         {
-            CheckParameter(listen, parameter);
+            return !listen.Arguments.Contains("udp")
+                ? [new StreamListen(listen, path, sockets)]
+                : throw listen.Error("datagrams over unix sockets are not supported by Tessera");
+        }
+
+        if (listen.Arguments.Contains("udp")
+            && listen.Arguments.FirstOrDefault(IsForConnections) is { } other)
+        {
+            throw listen.Error(
+                $"\"{other.Split('=')[0]}\" parameter is incompatible with \"udp\"");
         }
 
         string text = listen.Value;
@@ -46,7 +62,7 @@ internal sealed record StreamListen(NginxDirective Directive, IPEndPoint Address
         }
 
         return Enumerable.Range(first, last - first + 1)
-            .Select(port => new StreamListen(listen, new IPEndPoint(address, port)));
+            .Select(port => new StreamListen(listen, new IPEndPoint(address, port), sockets));
     }
 
     private static int ReadPort(NginxDirective listen, string text) =>
@@ -58,34 +74,16 @@ internal sealed record StreamListen(NginxDirective Directive, IPEndPoint Address
     private static NginxConfigException Fault(NginxDirective listen, string what) =>
         listen.Error($"{what} \"{listen.Value}\" of the \"listen\" directive");
 
-    private static void CheckParameter(NginxDirective listen, string parameter)
-    {
-        string[] pair = parameter.Split('=', 2);
-        switch (pair[0], pair.ElementAtOrDefault(1))
-        {
-            case ("bind" or "reuseport" or "proxy_protocol" or "default_server", null):
-                break;
-            case ("backlog", { } backlog)
-                when !int.TryParse(backlog, out int connections) || connections == 0:
-                throw listen.Error($"invalid backlog \"{parameter}\"");
-            case ("rcvbuf" or "sndbuf", { } size) when !NginxValue.TrySize(size, out _):
-                throw listen.Error($"invalid {pair[0]} \"{size}\"");
-            case ("backlog" or "rcvbuf" or "sndbuf" or "fastopen", not null):
-                break;
-            case ("ipv6only" or "so_keepalive", { } value):
-                if (pair[0] == "ipv6only" && value is not ("on" or "off"))
-                {
-                    throw listen.Error($"invalid ipv6only flags \"{value}\"");
-                }
+    private static bool IsForConnections(string parameter) => parameter.Split('=')[0]
+        is "backlog" or "so_keepalive" or "proxy_protocol" or "ssl" or "fastopen";
 
-                break;
-            case ("udp", null):
-                throw listen.Error(
-                    "the \"udp\" parameter of \"listen\" is not supported by Tessera");
-            case ("ssl", null):
-                throw listen.Error("the \"ssl\" parameter requires ngx_stream_ssl_module");
-            default:
-                throw listen.Error($"the invalid \"{parameter}\" parameter");
-        }
-    }
+    private static ListenConfig ReadParameter(
+        NginxDirective listen, string parameter, ListenConfig sockets) => parameter switch
+        {
+            "proxy_protocol" or "default_server" or "udp" => sockets,
+            "ssl" => throw listen.Error(
+                "the \"ssl\" parameter requires ngx_stream_ssl_module"),
+            _ => SocketParameters.TryRead(listen, parameter, sockets)
+                ?? throw listen.Error($"the invalid \"{parameter}\" parameter"),
+        };
 }

@@ -60,6 +60,7 @@ internal static class StreamModule
         MapModule.Read(stream, variables);
         GeoModule.Read(stream, variables, warn);
         var listeners = new Dictionary<IPEndPoint, ListenerConfig>();
+        var datagrams = new Dictionary<IPEndPoint, ListenerConfig>();
         foreach (NginxDirective block in stream.AllHere("server"))
         {
             NginxScope server = stream.Within(block, NginxContext.StreamServer);
@@ -70,6 +71,7 @@ internal static class StreamModule
                 {
                     Address = listen.Address,
                     Protocol = ListenerProtocol.Tcp,
+                    Sockets = listen.Sockets,
                     Routes =
                     [
                         route with
@@ -84,7 +86,8 @@ internal static class StreamModule
                         },
                     ],
                 };
-                if (!listeners.TryAdd(listen.Address, listener))
+                if (!(listen.IsDatagram ? datagrams : listeners)
+                    .TryAdd(listen.Address, listener))
                 {
                     throw listen.Directive.Error(
                         $"duplicate \"{listen.Address}\" address and port pair");
@@ -95,6 +98,7 @@ internal static class StreamModule
         var config = new ProxyConfig
         {
             Listeners = [.. listeners.Values],
+            DatagramListeners = [.. datagrams.Values],
             Backends = upstreams.Backends,
             Variables = variables.All,
         };
@@ -109,7 +113,8 @@ internal static class StreamModule
         {
             using VariableScope.Entered scope = new VariableScope(config.Variables).Enter();
             var none = new Dictionary<string, Backend>();
-            foreach (ListenerConfig listener in config.Listeners)
+            foreach (ListenerConfig listener in
+                config.Listeners.Concat(config.DatagramListeners))
             {
                 _ = new StreamRule(listener.Routes[0].Stream!, none);
                 foreach (AccessLogConfig log in listener.Routes[0].AccessLogs)
@@ -188,10 +193,9 @@ internal static class StreamModule
             return [new AddressRule(IsAllowed: true, network)];
         }
 
-        // Connections over sockets in the file system do not come here.
         if (text == "unix:")
         {
-            return [];
+            return [new AddressRule(IsAllowed: true, Network: null) { IsUnix = true }];
         }
 
         try
@@ -237,6 +241,11 @@ internal static class StreamModule
         if (text == "all")
         {
             return new AddressRule(isAllowed, Network: null);
+        }
+
+        if (text == "unix:")
+        {
+            return new AddressRule(isAllowed, Network: null) { IsUnix = true };
         }
 
         if (IPNetwork.TryParse(text, out IPNetwork network))

@@ -70,6 +70,10 @@ internal static class StreamProxyModule
                 BufferBytes = (int)Math.Clamp(
                     server.Size("proxy_buffer_size", 16_384), 1, int.MaxValue),
                 IdleTimeoutMs = server.Milliseconds("proxy_timeout", 600_000),
+                DatagramRequests = server.Number("proxy_requests", 0),
+                DatagramResponses = server.Find("proxy_responses") is { } responses
+                    ? NginxValue.Number(responses, responses.Value)
+                    : null,
             },
         };
     }

@@ -79,24 +79,26 @@ internal sealed class StreamUpstreams
     private BackendConfig Read(NginxDirective upstream, NginxScope stream)
     {
         NginxScope scope = stream.Within(upstream, NginxContext.StreamUpstream);
-        BackendConfig config = BalanceMethod.Apply(
-            scope, NewBackend(upstream.Value));
-        EndpointConfig[] endpoints =
-        [
-            .. scope.AllHere("server").SelectMany(server =>
+        foreach (NginxDirective server in scope.AllHere("server"))
+        {
+            if (!server.Arguments.Any(p => p.StartsWith("service=", StringComparison.Ordinal)))
             {
                 CheckAddress(server, server.Value);
-                return UpstreamServer.Read(server, config.Algorithm, _source);
-            }),
-        ];
-        if (endpoints.Length == 0)
+            }
+        }
+
+        BackendConfig config = UpstreamServer.ReadAll(
+            upstream, scope, BalanceMethod.Apply(scope, NewBackend(upstream.Value)),
+            _source, hasDefaultPort: false);
+        if (config.Endpoints.IsEmpty && config.Names.IsEmpty)
         {
             throw upstream.Error("no servers are inside upstream");
         }
 
-        return endpoints.All(endpoint => endpoint.IsBackup)
+        return config.Endpoints.All(endpoint => endpoint.IsBackup)
+            && config.Names.All(name => name.Common.IsBackup)
             ? throw upstream.Error($"no servers in upstream \"{upstream.Value}\"")
-            : Finish(config, endpoints);
+            : Finish(config, [.. config.Endpoints]);
     }
 
     /// <summary>A connection is its own: none is kept for the next.</summary>
@@ -115,7 +117,8 @@ internal sealed class StreamUpstreams
     private static BackendConfig Finish(BackendConfig config, EndpointConfig[] endpoints) =>
         config with
         {
-            Endpoints = endpoints.Length == 1 && endpoints[0].Address is not HostEndPoint
+            Endpoints = endpoints.Length == 1 && config.Names.IsEmpty
+                && endpoints[0].Address is not HostEndPoint
                 ? [endpoints[0] with { MaxFails = 0 }]
                 :
                 [

@@ -103,19 +103,16 @@ internal sealed class UpstreamModule
             LeavesFailedOut = true,
             KeepAlive = ReadKeepAlive(scope),
         };
-        config = BalanceMethod.Apply(scope, config);
-        EndpointConfig[] endpoints = [.. scope.AllHere("server").SelectMany(
-            server => UpstreamServer.Read(server, config.Algorithm, _source))];
-        if (!Array.Exists(endpoints, endpoint => !endpoint.IsBackup))
+        config = UpstreamServer.ReadAll(
+            upstream, scope, BalanceMethod.Apply(scope, config), _source,
+            hasDefaultPort: true);
+        if (config.Endpoints.All(endpoint => endpoint.IsBackup)
+            && config.Names.All(name => name.Common.IsBackup))
         {
             throw upstream.Error("no servers are inside upstream");
         }
 
-        return Finish(config with
-        {
-            Endpoints = [.. endpoints],
-            Limits = ReadQueue(scope),
-        });
+        return Finish(config with { Limits = ReadQueue(scope) });
     }
 
     /// <summary>
@@ -127,7 +124,8 @@ internal sealed class UpstreamModule
         ImmutableArray<EndpointConfig> endpoints = config.Endpoints;
         return config with
         {
-            Endpoints = endpoints.Length == 1 && endpoints[0].Address is not HostEndPoint
+            Endpoints = endpoints.Length == 1 && config.Names.IsEmpty
+                && endpoints[0].Address is not HostEndPoint
                 ? [endpoints[0] with { MaxFails = 0 }]
                 :
                 [

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -13,17 +14,7 @@ internal static class UpstreamServer
     public static IEnumerable<EndpointConfig> Read(
         NginxDirective server, BalanceAlgorithm algorithm, NginxSource source)
     {
-        var common = new EndpointConfig
-        {
-            Id = "",
-            Address = new IPEndPoint(IPAddress.None, 0),
-            MaxFails = 1,
-        };
-        foreach (string parameter in server.Arguments.Skip(1))
-        {
-            common = ReadParameter(server, algorithm, common, parameter);
-        }
-
+        EndpointConfig common = ReadCommon(server, algorithm);
         string text = server.Value;
         if (text.StartsWith(UnixPrefix, StringComparison.Ordinal))
         {
@@ -44,6 +35,116 @@ internal static class UpstreamServer
             Id = address.ToString(),
             Address = address,
         });
+    }
+
+    /// <summary>
+    /// The servers of an upstream: those whose addresses are known when the file is read, and the
+    /// names that are followed.
+    /// </summary>
+    /// <param name="hasDefaultPort">A port need not be written.</param>
+    public static BackendConfig ReadAll(
+        NginxDirective upstream, NginxScope scope, BackendConfig config, NginxSource source,
+        bool hasDefaultPort)
+    {
+        var endpoints = ImmutableArray.CreateBuilder<EndpointConfig>();
+        var names = ImmutableArray.CreateBuilder<NamedEndpointsConfig>();
+        foreach (NginxDirective server in scope.AllHere("server"))
+        {
+            NamedEndpointsConfig? name = TryReadName(
+                server, config.Algorithm, endpoints.Count, hasDefaultPort, source);
+            if (name is not null)
+            {
+                names.Add(name);
+            }
+            else
+            {
+                endpoints.AddRange(Read(server, config.Algorithm, source));
+            }
+        }
+
+        config = config with { Endpoints = endpoints.ToImmutable() };
+        if (names.Count == 0)
+        {
+            return config;
+        }
+
+        string where = $"\"{upstream.Value}\" in {upstream.Position}";
+        return scope.FindHere("zone") is null
+            ? throw upstream.Error("resolving names at run time requires upstream "
+                + $"{where} to be in shared memory")
+            : config with
+            {
+                Names = names.ToImmutable(),
+                Resolver = ResolverSetting.Read(scope) ?? throw upstream.Error(
+                    $"no resolver defined to resolve names at run time in upstream {where}"),
+            };
+    }
+
+    /// <summary>Null for what has its addresses now.</summary>
+    private static NamedEndpointsConfig? TryReadName(
+        NginxDirective server,
+        BalanceAlgorithm algorithm,
+        int before,
+        bool hasDefaultPort,
+        NginxSource source)
+    {
+        bool isFollowed = server.Arguments.Contains("resolve");
+        string? service = server.Arguments.Skip(1)
+            .FirstOrDefault(p => p.StartsWith("service=", StringComparison.Ordinal))?[8..];
+        string text = server.Value;
+        if (service is not null && !isFollowed)
+        {
+            throw server.Error($"service upstream \"{text}\" requires \"resolve\" parameter");
+        }
+
+        bool isAddress = text.StartsWith(UnixPrefix, StringComparison.Ordinal)
+            || IPEndPoint.TryParse(text, out _);
+        if (!isFollowed || (isAddress && service is null))
+        {
+            return null;
+        }
+
+        EndpointConfig common = ReadCommon(server, algorithm);
+        if (service is null)
+        {
+            (string host, string port) = Split(server, text);
+            if (IsKnown(server, host, int.Parse(port, CultureInfo.InvariantCulture), source))
+            {
+                return null;
+            }
+
+            return text.Contains(':') || hasDefaultPort
+                ? new NamedEndpointsConfig(
+                    host, int.Parse(port, CultureInfo.InvariantCulture), common, before)
+                : throw server.Error($"no port in upstream \"{text}\"");
+        }
+
+        if (isAddress || text.Contains(':'))
+        {
+            throw server.Error($"service upstream \"{text}\" may not have port");
+        }
+
+        // A name without a dot is a service's over TCP (RFC 2782).
+        string name = service.Contains('.') ? service : $"_{service}._tcp";
+        return service.Length == 0
+            ? throw server.Error($"invalid parameter \"service=\"")
+            : new NamedEndpointsConfig($"{name}.{text}", 0, common, before);
+    }
+
+    private static EndpointConfig ReadCommon(NginxDirective server, BalanceAlgorithm algorithm)
+    {
+        var common = new EndpointConfig
+        {
+            Id = "",
+            Address = new IPEndPoint(IPAddress.None, 0),
+            MaxFails = 1,
+        };
+        foreach (string parameter in server.Arguments.Skip(1))
+        {
+            common = ReadParameter(server, algorithm, common, parameter);
+        }
+
+        return common;
     }
 
     /// <summary>The one endpoint behind a socket in the file system.</summary>

@@ -13,17 +13,16 @@ internal sealed class GeneratedConfiguration
 
     private const int Upstreams = 6;
 
-    /// <summary>A line has the request's number first.</summary>
-    private const string LogFormat =
-        "$http_x_id|$request|$status|$body_bytes_sent|$request_length|$uri|$args|$is_args"
-        + "|$request_uri|$request_method|$server_protocol|$host|$server_name|$remote_addr"
-        + "|$remote_user|$content_length|$content_type|$request_filename|$document_root"
-        + "|$limit_rate|$request_completion|$upstream_addr|$upstream_status"
-        + "|$upstream_response_length|$sent_http_content_type|$sent_http_content_length"
-        + "|$sent_http_location|$sent_http_etag|$sent_http_cache_control|$sent_http_connection"
-        + "|$sent_http_x_one|$upstream_http_x_one|$pipe|$proxy_host"
-        + "|$proxy_port|$proxy_add_x_forwarded_for|$mapped|$region|$part|$v|$invalid_referer"
-        + "|$cookie_one|$arg_a|$http_x_a|$bytes_sent";
+    /// <summary>A line has the request's number first, and tabs between its values.</summary>
+    private const string LogVariables =
+        "$http_x_id $request $status $body_bytes_sent $request_length $uri $args $is_args "
+        + "$request_uri $request_method $server_protocol $host $server_name $remote_addr "
+        + "$remote_user $content_length $content_type $request_filename $document_root "
+        + "$limit_rate $request_completion $upstream_addr $upstream_status "
+        + "$upstream_response_length $sent_http_content_type $sent_http_content_length "
+        + "$sent_http_location $sent_http_etag $sent_http_cache_control $sent_http_x_one "
+        + "$upstream_http_x_one $proxy_host $proxy_port $proxy_add_x_forwarded_for $mapped "
+        + "$region $part $v $invalid_referer $cookie_one $arg_a $http_x_a $bytes_sent";
 
     private GeneratedConfiguration(string text, IReadOnlyList<string> servers)
     {
@@ -60,7 +59,8 @@ internal sealed class GeneratedConfiguration
     {
         var dice = new Dice(seed);
         var text = new StringBuilder("worker_processes 1;\nevents { }\nhttp {\n");
-        text.Append($"log_format all '{LogFormat}';\naccess_log logs/all.log all;\n");
+        string format = LogVariables.Replace(" ", "\\t", StringComparison.Ordinal);
+        text.Append($"log_format all \"{format}\";\naccess_log logs/all.log all;\n");
         text.Append(Shared(dice));
         for (int i = 0; i < Upstreams; i++)
         {

@@ -59,8 +59,10 @@ internal sealed class GeneratedServer(Dice dice, int number, int upstreams)
             + $"{dice.Pick("two", "$region$part", "\"\"")};",
         2 => $"error_page {dice.Pick("404", "403 404", "500 502 503 504", "413", "401", "405")} "
             + $"{dice.Pick("", "=", "=200", "=404", "=503")} {dice.Pick(Targets)};",
-        3 => $"error_page {dice.Pick("404", "403", "502 503", "302")} {dice.Pick("", "=")} @named;",
-        4 => $"error_page {dice.Pick("404", "403")} {dice.Pick("", "=301")} http://else.where/$uri;",
+        3 => $"error_page {dice.Pick("404", "403", "502 503", "302")} "
+            + $"{dice.Pick("", "=")} @named;",
+        4 => $"error_page {dice.Pick("404", "403")} "
+            + $"{dice.Pick("", "=301")} http://else.where/$uri;",
         5 => "recursive_error_pages on;",
         6 => $"expires {dice.Pick("epoch", "max", "off", "modified +1h", "-1")};",
         7 => $"client_max_body_size {dice.Pick("0", "3", "10", "1k")};",
@@ -72,7 +74,8 @@ internal sealed class GeneratedServer(Dice dice, int number, int upstreams)
         13 => $"if_modified_since {dice.Pick("off", "before", "exact")};",
         14 => "etag off;",
         15 => $"max_ranges {dice.Pick("0", "1", "2")};",
-        16 => $"index {dice.Pick("a.txt", "none.html index.html", "$arg_a index.html", "/b.html")};",
+        16 => "index "
+            + $"{dice.Pick("a.txt", "none.html index.html", "$arg_a index.html", "/b.html")};",
         17 => $"{dice.Pick("allow", "deny")} {dice.Pick("127.0.0.1", "all", "10.0.0.0/8", "::1")};",
         18 => $"satisfy {dice.Pick("any", "all")};",
         19 => dice.Pick("server_tokens off;", "msie_padding off;", "log_not_found off;"),

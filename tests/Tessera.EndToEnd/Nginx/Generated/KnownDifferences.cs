@@ -13,8 +13,35 @@ internal static class KnownDifferences
 {
     private static readonly (string Reason, Func<Disagreement, bool> Covers)[] All =
     [
+        ("nginx has refused fragments since 1.29.4, and took them before; so do we",
+            difference => difference.Request.Split('\n')
+                .Any(line => line.Contains(" HTTP/1.", StringComparison.Ordinal)
+                    && line.Contains('#', StringComparison.Ordinal))),
+        ("fields of one name are one value since nginx 1.23",
+            difference => Count(difference.Request, "\r\nX-A: ") > 1
+                && difference.Nginx.Contains('\t', StringComparison.Ordinal)),
+        ("a text that fails its condition: nginx says keep-alive, closes, and calls it incomplete",
+            difference => difference.Nginx.Contains("412", StringComparison.Ordinal)
+                && difference.Tessera.Contains("412", StringComparison.Ordinal)),
+        ("a folder that is a file where an index is looked for: nginx tells an alert and gives 500",
+            difference => difference.Nginx.Contains("500", StringComparison.Ordinal)
+                && difference.Server.Contains("alias html/a", StringComparison.Ordinal)),
+        ("a length that is none: nginx looks at it when the head has ended, and counts all of it",
+            difference => difference.Request.Contains(
+                "Content-Length: x", StringComparison.Ordinal)),
+        ("how a body is cut into chunks, which $body_bytes_sent counts: nginx makes them anew",
+            difference => difference.Request.Contains("/p/chunked", StringComparison.Ordinal)
+                && difference.Nginx.Contains('\t', StringComparison.Ordinal)),
+        ("fields on 416: nginx adds those of the location twice, once for the 200 it was to be",
+            difference => difference.Nginx.Contains("416", StringComparison.Ordinal)
+                && difference.Tessera.Contains("416", StringComparison.Ordinal)),
+        ("chunks that grow too large: how much of them was read before the 413",
+            difference => difference.Nginx.Contains("\t413\t", StringComparison.Ordinal)
+                && difference.Tessera.Contains("\t413\t", StringComparison.Ordinal)),
     ];
 
     public static bool Explain(Disagreement difference) =>
         Array.Exists(All, known => known.Covers(difference));
+
+    private static int Count(string text, string part) => text.Split(part).Length - 1;
 }

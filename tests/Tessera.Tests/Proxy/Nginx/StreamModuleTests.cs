@@ -14,6 +14,26 @@ public sealed class StreamModuleTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
+    public void Datagrams_have_addresses_of_their_own()
+    {
+        ProxyConfig config = Read(
+            """
+            stream {
+                proxy_requests 3;
+                server { listen 53; listen 53 udp; proxy_pass 127.0.0.1:5353; }
+                server { listen 54-55 udp reuseport; proxy_responses 0; return ok; }
+                server { listen 56 udp; proxy_responses 2; proxy_pass 127.0.0.1:5353; }
+            }
+            """);
+        config.Listeners.Select(l => l.Address.Port).ShouldBe([53]);
+        config.DatagramListeners.Select(l => l.Address.Port).ShouldBe([53, 54, 55, 56]);
+        StreamConfig first = config.DatagramListeners[0].Routes[0].Stream!;
+        first.DatagramRequests.ShouldBe(3);
+        first.DatagramResponses.ShouldBeNull();
+        config.DatagramListeners[3].Routes[0].Stream!.DatagramResponses.ShouldBe(2);
+    }
+
+    [Fact]
     public void Reads_servers_and_what_they_inherit()
     {
         ProxyConfig config = Read(
@@ -97,8 +117,12 @@ public sealed class StreamModuleTests : IDisposable
         "no port in \"127.0.0.1\" of the \"listen\" directive in FILE:3")]
     [InlineData("server { listen 70000; return x; }",
         "invalid port in \"70000\" of the \"listen\" directive in FILE:3")]
-    [InlineData("server { listen 1 udp; return x; }",
-        "the \"udp\" parameter of \"listen\" is not supported by Tessera in FILE:3")]
+    [InlineData("server { listen 1 udp proxy_protocol; return x; }",
+        "\"proxy_protocol\" parameter is incompatible with \"udp\" in FILE:3")]
+    [InlineData("server { listen 1 udp backlog=9; return x; }",
+        "\"backlog\" parameter is incompatible with \"udp\" in FILE:3")]
+    [InlineData("server { listen 1 udp; return x; }\nserver { listen 1 udp; return y; }",
+        "duplicate \"0.0.0.0:1\" address and port pair in FILE:4")]
     [InlineData("server { listen 1 ssl; return x; }",
         "the \"ssl\" parameter requires ngx_stream_ssl_module in FILE:3")]
     [InlineData("server { listen 1 foo; return x; }",

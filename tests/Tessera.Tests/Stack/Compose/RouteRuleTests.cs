@@ -37,7 +37,7 @@ public class RouteRuleTests
     [InlineData("access: { basic_auth: { users: { \"a:b\": x } } }", "has a name with a colon")]
     [InlineData("hash_key: \"$$non\"", "hash_key cannot be read: there is no variable \"$non\"")]
     [InlineData("redirect: http://$$non/", "redirect.to cannot be read")]
-    [InlineData("reply: $$non", "reply.body cannot be read")]
+    [InlineData("reply: { status: 200, body: $$non }", "reply.body cannot be read")]
     [InlineData("headers: { add: { A: $$non } }", "headers.add cannot be read")]
     [InlineData("limits: { rate: { requests: 1/s, key: $$non } }", "key cannot be read")]
     [InlineData("access_log: $$non", "access_log.format cannot be read")]
