@@ -284,6 +284,9 @@ public static unsafe partial class FileCalls
         private const int TypeRegular = 0x8000;
         private const int TypeFolder = 0x4000;
 
+        [FieldOffset(20)]
+        public uint Owner;
+
         [FieldOffset(28)]
         public ushort Mode;
 

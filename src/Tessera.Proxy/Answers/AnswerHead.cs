@@ -73,7 +73,7 @@ internal ref struct AnswerHead
             writer.Write("\r\n"u8);
         }
 
-        if (head.Status != 204 && !head.LastModified.IsEmpty)
+        if (head.Status != 204 && !head.LastModified.IsEmpty && !exchange.ReplacesLastModified)
         {
             writer.Write("Last-Modified: "u8);
             writer.Write(head.LastModified);

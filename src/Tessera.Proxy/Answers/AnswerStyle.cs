@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Text;
 using Tessera.Proxy.Files;
 using Tessera.Proxy.Forwarding;
@@ -11,11 +10,6 @@ namespace Tessera.Proxy.Answers;
 /// </summary>
 internal sealed class AnswerStyle
 {
-    /// <summary>Of a charset's name.</summary>
-    private const int MaxCharsetBytes = 64;
-
-    private readonly ImmutableArray<byte[]> _charsetTypes;
-    private readonly bool _coversAllTypes;
     private readonly MediaTypes _types;
 
     /// <exception cref="FormatException">A text has a variable that there is not.</exception>
@@ -26,9 +20,7 @@ internal sealed class AnswerStyle
         ServerLine = config.Server.Length == 0
             ? []
             : Encoding.UTF8.GetBytes($"Server: {config.Server}\r\n");
-        Charset = config.Charset is null ? null : Template.Parse(config.Charset);
-        _coversAllTypes = config.CharsetTypes.Contains("*");
-        _charsetTypes = [.. config.CharsetTypes.Select(Encoding.ASCII.GetBytes)];
+        Charset = new CharsetRule(config);
         _types = MediaTypes.Only(config.Types, config.DefaultType);
         Expiry = config.Expiry is null ? null : new Expiry(config.Expiry);
         Trailers = [.. config.Trailers.Select(t => new TrailerField(
@@ -43,13 +35,22 @@ internal sealed class AnswerStyle
     /// <summary>With its CRLF, or empty.</summary>
     public byte[] ServerLine { get; }
 
-    /// <summary>Null says no charset.</summary>
-    public Template? Charset { get; }
+    public CharsetRule Charset { get; }
 
     /// <summary>Null says nothing about it.</summary>
     public Expiry? Expiry { get; }
 
     public TrailerField[] Trailers { get; }
+
+    /// <summary>
+    /// Statuses whose answers get fields that are not for all (ngx_http_headers_filter).
+    /// </summary>
+    public static bool IsGood(int status) =>
+        status is 200 or 201 or 204 or 206 or 301 or 302 or 303 or 304 or 307 or 308;
+
+    /// <summary>An answer of that status has trailers, if it can have any.</summary>
+    public bool SendsTrailers(int status) =>
+        IsGood(status) ? Trailers.Length > 0 : Array.Exists(Trailers, t => t.IsAlways);
 
     /// <summary>By the extension of the path's last segment.</summary>
     public byte[] TypeOf(ReadOnlySpan<byte> path) => _types.Find(path);
@@ -58,39 +59,17 @@ internal sealed class AnswerStyle
     public void WriteType(
         ref ByteWriter writer, scoped ReadOnlySpan<byte> type, Exchange exchange)
     {
-        writer.Write(type);
-
         // Old browsers took a redirect's charset for that of the page behind it: nginx says none.
-        if (Charset is null || exchange.Status is 301 or 302 || !TakesCharset(type))
-        {
-            return;
-        }
-
-        var name = new ByteWriter(stackalloc byte[MaxCharsetBytes]);
-        Charset.Write(ref name, exchange);
-        if (name.Length > 0 && !name.HasOverflowed && !name.Written.SequenceEqual("off"u8))
+        var name = new ByteWriter(stackalloc byte[CharsetRule.MaxNameBytes]);
+        int bareLength = type.Length;
+        bool isSaid = exchange.Status is not (301 or 302) && Charset.TryChoose(
+            exchange, type, exchange.IsCoded, ref name, out bareLength, out _);
+        writer.Write(isSaid ? type[..bareLength] : type);
+        if (isSaid)
         {
             writer.Write("; charset="u8);
             writer.Write(name.Written);
         }
-    }
-
-    private bool TakesCharset(ReadOnlySpan<byte> type)
-    {
-        if (_coversAllTypes)
-        {
-            return !type.Contains((byte)';');
-        }
-
-        foreach (byte[] covered in _charsetTypes)
-        {
-            if (covered.Length == type.Length && Ascii.EqualsIgnoreCase(covered, type))
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 }
 

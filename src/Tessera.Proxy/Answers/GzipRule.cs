@@ -34,6 +34,8 @@ internal sealed class GzipRule
 
     public bool SaysVary => _config.SaysVary;
 
+    public bool Inflates => _config.Inflates;
+
     /// <summary>An answer of this kind is compressed for whoever takes it.</summary>
     /// <param name="length">-1 when it is not known.</param>
     public bool Covers(int status, ReadOnlySpan<byte> type, long length) =>
@@ -95,7 +97,7 @@ internal sealed class GzipRule
             || (allowed.HasFlag(ProxiedAnswers.Private) && facts.IsPrivate);
         if (facts.HasExpires)
         {
-            return allowed.HasFlag(ProxiedAnswers.Expired) && (facts.IsExpired || isNamed);
+            return allowed.HasFlag(ProxiedAnswers.Expired) && facts.IsExpired;
         }
 
         return facts.HasCacheControl
@@ -122,10 +124,9 @@ internal sealed class GzipRule
         return false;
     }
 
-    /// <summary>Named with a weight above 0, or by "*" (ngx_http_gzip_accept_encoding).</summary>
     private static bool AcceptsGzip(RequestHead head, ReadOnlySpan<byte> received) =>
-        Compression.AcceptEncoding.Choose(
-            head, received, Compression.ContentCodings.Gzip) == Compression.ContentCoding.Gzip;
+        Has(head, received, "Accept-Encoding"u8, out ReadOnlySpan<byte> field)
+        && GzipAcceptance.IsTaken(field);
 }
 
 /// <summary>What an answer says of caches, for requests that came through one.</summary>

@@ -1,4 +1,5 @@
 using System.Text;
+using Tessera.Proxy.Compression;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Variables;
 
@@ -53,7 +54,7 @@ internal sealed class SubstitutionRule
 /// Replaces texts in one body that comes in pieces (ngx_http_sub_filter_module): what could be the
 /// beginning of a text is kept until its end is there. Owned by one reactor.
 /// </summary>
-internal sealed class Substitution
+internal sealed class Substitution : BodyStep
 {
     private readonly (byte[] Text, byte[] Replacement)[] _pairs;
     private readonly bool[] _isDone;
@@ -69,8 +70,7 @@ internal sealed class Substitution
         _isOnce = isOnce;
     }
 
-    /// <summary>Writes what is certain of the body so far, or all of it at its end.</summary>
-    public void Write(ReadOnlySpan<byte> data, bool isLast, Stream output)
+    public override bool TryWrite(ReadOnlySpan<byte> data, bool isLast, Stream output)
     {
         byte[] all = _kept.Length == 0 ? [] : [.. _kept, .. data];
         ReadOnlySpan<byte> rest = _kept.Length == 0 ? data : all;
@@ -100,6 +100,12 @@ internal sealed class Substitution
         }
 
         output.Write(rest[Math.Min(clean, rest.Length)..]);
+        return true;
+    }
+
+    public override void Dispose()
+    {
+        // It holds nothing that has to be given back.
     }
 
     private enum Outcome : byte

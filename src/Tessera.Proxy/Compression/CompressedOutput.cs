@@ -65,9 +65,13 @@ internal sealed class CompressedOutput : Stream
     /// until the next write.
     /// </summary>
     /// <param name="isChunked">False leaves it without framing.</param>
+    /// <param name="trailers">Whole lines behind the last chunk.</param>
     public byte[] TakeChunk(
-        bool isLast, out int start, out int length, bool isChunked = true)
+        bool isLast, out int start, out int length, bool isChunked = true,
+        ReadOnlySpan<byte> trailers = default)
     {
+        // There is room for the rest already.
+        GetRoom(trailers.Length);
         if (!isChunked)
         {
             start = ChunkHeadBytes;
@@ -91,8 +95,11 @@ internal sealed class CompressedOutput : Stream
 
         if (isLast)
         {
-            "0\r\n\r\n"u8.CopyTo(_buffer.AsSpan(end));
-            end += 5;
+            "0\r\n"u8.CopyTo(_buffer.AsSpan(end));
+            trailers.CopyTo(_buffer.AsSpan(end + 3));
+            end += 3 + trailers.Length;
+            "\r\n"u8.CopyTo(_buffer.AsSpan(end));
+            end += 2;
         }
 
         length = end - start;

@@ -1,5 +1,3 @@
-using Tessera.Proxy.Answers;
-
 namespace Tessera.Proxy.Compression;
 
 /// <summary>
@@ -18,14 +16,14 @@ internal sealed class CompressorStock
 
     public bool HasRoom => _active < MaxActive;
 
-    /// <param name="substitution">Done before it is compressed; null changes nothing.</param>
-    public BodyCompressor Rent(
-        ContentCoding coding, int level, Substitution? substitution = null)
+    public BodyCompressor Rent(ContentCoding coding, int level) =>
+        Rent(new BodySteps { Coding = coding, Level = level });
+
+    public BodyCompressor Rent(in BodySteps steps)
     {
         _active++;
         return new BodyCompressor(
-            coding, level, _spare.TryPop(out CompressedOutput? output) ? output : new(),
-            substitution);
+            steps, _spare.TryPop(out CompressedOutput? output) ? output : new());
     }
 
     public void Return(BodyCompressor compressor)

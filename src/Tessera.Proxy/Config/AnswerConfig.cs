@@ -44,6 +44,17 @@ public sealed record AnswerConfig
     ];
 
     /// <summary>
+    /// What bodies are in whose type names no charset: a text with variables; null when nobody
+    /// knows. They are written in <see cref="Charset"/> where a map tells how.
+    /// </summary>
+    public string? SourceCharset { get; init; }
+
+    /// <summary>A charset that an endpoint has named does not stay: override_charset.</summary>
+    public bool OverridesCharset { get; init; }
+
+    public ImmutableArray<CharsetMapConfig> CharsetMaps { get; init; } = [];
+
+    /// <summary>
     /// When a response expires: epoch, max, off, or a time as
     /// <see cref="ExpiryConfig"/> has it; null says nothing.
     /// </summary>

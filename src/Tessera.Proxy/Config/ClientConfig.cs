@@ -38,6 +38,18 @@ public sealed record ClientConfig
     /// <summary>Said in the field Keep-Alive, in seconds; 0 says nothing.</summary>
     public int ToldIdleSeconds { get; init; }
 
+    /// <summary>
+    /// How long an idle connection stays when the server is ended in good order: nginx's
+    /// keepalive_min_timeout.
+    /// </summary>
+    public int MinIdleMs { get; init; }
+
+    /// <summary>Old Internet Explorers are not kept behind a POST: keepalive_disable.</summary>
+    public bool DropsOldMsie { get; init; } = true;
+
+    /// <summary>Safari on a Mac is never kept.</summary>
+    public bool DropsSafari { get; init; }
+
     /// <summary>Requests of one connection.</summary>
     public int MaxRequests { get; init; } = 1_000;
 

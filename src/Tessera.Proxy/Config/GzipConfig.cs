@@ -23,6 +23,11 @@ public sealed record GzipConfig
     /// <summary>False compresses nothing, but says what precompressed files vary by.</summary>
     public bool IsOn { get; init; }
 
+    /// <summary>
+    /// What comes compressed is decompressed for whoever does not take it so: nginx's gunzip.
+    /// </summary>
+    public bool Inflates { get; init; }
+
     /// <summary>Whole media types; * is any. text/html is always among them.</summary>
     public ImmutableArray<string> Types { get; init; } = ["text/html"];
 

@@ -81,7 +81,21 @@ public sealed record LocationConfig
 /// The location's own text when <paramref name="Path"/> stands in its place (nginx's alias), "" in
 /// a location that is an expression; null for a root, behind which the whole path comes.
 /// </param>
-public sealed record DocumentRootConfig(string Path, string? Alias = null);
+public sealed record DocumentRootConfig(string Path, string? Alias = null)
+{
+    /// <summary>Null follows links wherever they lead to.</summary>
+    public LinkCheckConfig? Links { get; init; }
+}
+
+/// <summary>Symbolic links are not followed: nginx's disable_symlinks.</summary>
+/// <param name="FollowsOwners">
+/// But for those that belong to whom what they lead to belongs.
+/// </param>
+/// <param name="From">
+/// A text with variables: of a path that begins with it, only what is behind is looked at. Null
+/// looks at all of it.
+/// </param>
+public sealed record LinkCheckConfig(bool FollowsOwners, string? From);
 
 /// <summary>nginx's try_files.</summary>
 /// <param name="Paths">Texts with variables; one that ends with "/" looks for a folder.</param>

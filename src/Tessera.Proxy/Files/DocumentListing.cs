@@ -16,11 +16,14 @@ internal static class DocumentListing
     private static readonly string[] Months =
         CultureInfo.InvariantCulture.DateTimeFormat.AbbreviatedMonthNames;
 
-    public static ReadOnlySpan<byte> TypeOf(ListingFormat format) => format switch
+    public static ReadOnlySpan<byte> TypeOf(
+        ListingFormat format, Exchange exchange) => format switch
     {
         ListingFormat.Xml => "text/xml; charset=utf-8"u8,
         ListingFormat.Json => "application/json"u8,
-        ListingFormat.Jsonp => "application/javascript"u8,
+        ListingFormat.Jsonp => CallbackOf(exchange.Query).Length > 0
+            ? "application/javascript"u8
+            : "application/json"u8,
         _ => "text/html"u8,
     };
 

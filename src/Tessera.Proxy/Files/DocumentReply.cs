@@ -89,10 +89,12 @@ internal readonly record struct DocumentReply(int Status, OpenFile File)
             exchange.WriteETag(ref leading, File.ETag);
         }
 
-        leading.Write(IsCoded && Status != 304 ? "Content-Encoding: gzip\r\n"u8 : default);
+        leading.Write(IsCoded && Status != 304 && !exchange.Inflates
+            ? "Content-Encoding: gzip\r\n"u8
+            : default);
 
         var trailing = new ByteWriter(stackalloc byte[128]);
-        if (exchange.IsFiltered)
+        if (exchange.HasNoParts)
         {
             trailing.Write(exchange.ReplyCoding == ContentCoding.Gzip
                 ? "Content-Encoding: gzip\r\n"u8
@@ -120,8 +122,8 @@ internal readonly record struct DocumentReply(int Status, OpenFile File)
         var head = new AnswerHead(Status)
         {
             Type = Parts is null ? Type : type.Written,
-            Length = exchange.IsFiltered ? -1 : BodyLength,
-            IsChunked = exchange.IsFiltered && exchange.TakesChunks && exchange.SendsBody,
+            Length = exchange.LosesLength ? -1 : BodyLength,
+            IsChunked = exchange.LosesLength && exchange.TakesChunks && exchange.SendsBody,
             Varies = exchange.Varies,
             LastModified = exchange.LosesValidators ? default : File.LastModified,
             LeadingLines = leading.Written,

@@ -53,7 +53,8 @@ internal sealed class FileCache
     /// <param name="path">
     /// <see cref="FileSite.KeyPrefix"/>, the path below the root, and NUL.
     /// </param>
-    public LookUp Find(FileSite site, ReadOnlySpan<byte> path, long nowMs)
+    public LookUp Find(
+        FileSite site, ReadOnlySpan<byte> path, long nowMs, LinkCheck links = default)
     {
         ReadOnlySpan<byte> key = path[..^1];
         if (_lookup.TryGetValue(key, out OpenFile? known))
@@ -66,7 +67,7 @@ internal sealed class FileCache
             }
         }
 
-        SyscallResult opened = Open(site, RelativeTo(site, path), out FileStatus status);
+        SyscallResult opened = Open(site, RelativeTo(site, path), links, out FileStatus status);
         bool isSame = known is not null && opened.IsSuccess && known.Status == status
             && !known.IsUnsettled;
         if (isSame)
@@ -126,10 +127,12 @@ internal sealed class FileCache
     }
 
     private static SyscallResult Open(
-        FileSite site, ReadOnlySpan<byte> relative, out FileStatus status)
+        FileSite site, ReadOnlySpan<byte> relative, LinkCheck links, out FileStatus status)
     {
         status = default;
-        SyscallResult opened = Open(site, relative, isFolder: false);
+        SyscallResult opened = links.IsOn
+            ? FileCalls.OpenUnlinked(relative, links.Trusted, links.FollowsOwners)
+            : Open(site, relative, isFolder: false);
         if (!opened.IsSuccess)
         {
             return opened;

@@ -1,3 +1,4 @@
+using Tessera.Linux;
 using Tessera.Linux.Files;
 
 namespace Tessera.Proxy.Files;
@@ -14,7 +15,8 @@ internal static class FileLookup
     private const int CurrentFolder = -100;
 
     /// <param name="path">Absolute.</param>
-    public static bool TryGetStatus(ReadOnlySpan<byte> path, out FileStatus status)
+    public static bool TryGetStatus(
+        ReadOnlySpan<byte> path, LinkCheck links, out FileStatus status)
     {
         status = default;
         if (path.Length >= MaxPathBytes || path.IsEmpty)
@@ -25,6 +27,20 @@ internal static class FileLookup
         Span<byte> terminated = stackalloc byte[path.Length + 1];
         path.CopyTo(terminated);
         terminated[^1] = 0;
-        return FileCalls.GetStatus(CurrentFolder, terminated, out status).IsSuccess;
+        if (!links.IsOn)
+        {
+            return FileCalls.GetStatus(CurrentFolder, terminated, out status).IsSuccess;
+        }
+
+        SyscallResult opened = FileCalls.OpenUnlinked(
+            terminated, links.Trusted, links.FollowsOwners);
+        if (!opened.IsSuccess)
+        {
+            return false;
+        }
+
+        bool isSeen = FileCalls.GetStatus(opened.IntValue, out status).IsSuccess;
+        FileCalls.Close(opened.IntValue);
+        return isSeen;
     }
 }

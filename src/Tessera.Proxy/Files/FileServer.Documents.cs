@@ -21,6 +21,7 @@ internal sealed partial class FileServer
     private readonly byte[] _index = new byte[MaxNameBytes];
     private readonly List<ByteRange> _ranges = [];
     private int _nameLength;
+    private LinkCheck _links;
 
     /// <summary>Without an error an answer has been given.</summary>
     public async ReactorTask<ProxyError> ServeDocumentAsync(Exchange exchange, DocumentSite site)
@@ -109,7 +110,8 @@ internal sealed partial class FileServer
                 return new IndexOutcome(200, IsListing: false);
             }
 
-            if (found.Errno is FileErrno.AccessDenied or FileErrno.NotPermitted)
+            if (found.Errno
+                is FileErrno.AccessDenied or FileErrno.NotPermitted or FileErrno.Link)
             {
                 Tell(exchange, $"open() \"{NameText}\" failed {NginxErrorText.Cause(found.Errno)}");
                 return new IndexOutcome(403, IsListing: false);
@@ -151,11 +153,12 @@ internal sealed partial class FileServer
         _nameLength = name.Length + 1;
         _name[0] = (byte)'+';
         _name[_nameLength] = 0;
+        _links = exchange.Route.Root.LinksOf(name.Written, exchange);
         return !name.HasOverflowed && name.Length > 0 && !name.Written.Contains((byte)0);
     }
 
     private LookUp LookUpName() =>
-        _cache.Find(FileSite.WholeSystem, _name.AsSpan(0, _nameLength + 1), _reactor.NowMs);
+        _cache.Find(FileSite.WholeSystem, _name.AsSpan(0, _nameLength + 1), _reactor.NowMs, _links);
 
     /// <summary>The status for a file that cannot be opened.</summary>
     private int NoteMissing(Exchange exchange, int errno)
@@ -163,7 +166,7 @@ internal sealed partial class FileServer
         int status = errno switch
         {
             0 or FileErrno.NoEntry or FileErrno.NotFolder or FileErrno.NameTooLong => 404,
-            FileErrno.AccessDenied or FileErrno.NotPermitted => 403,
+            FileErrno.AccessDenied or FileErrno.NotPermitted or FileErrno.Link => 403,
             _ => 500,
         };
         if ((status != 404 || exchange.Route!.Config.TellsMissingFiles)
@@ -196,13 +199,8 @@ internal sealed partial class FileServer
     {
         DocumentReply reply = DecideDocument(exchange, site, file, type, isCoded);
         exchange.Status = reply.Status;
-        if (reply.Status is 412 or 416)
+        if (reply.Status == 412)
         {
-            if (reply.Status == 416)
-            {
-                exchange.TryAddField("Content-Range"u8, reply.ContentRange());
-            }
-
             return await RefuseInStyleAsync(exchange, reply.Status);
         }
 
@@ -215,7 +213,18 @@ internal sealed partial class FileServer
         exchange.ModifiedSeconds = file.Status.ModifiedSeconds;
         exchange.AddRouteFields();
         exchange.PrepareFilters(
-            reply.Status, type, file.Length, isCoded, FactsOf(exchange, reply));
+            reply.Status, type, file.Length, isCoded ? "gzip"u8 : default,
+            FactsOf(exchange, reply));
+        reply = DecideRanges(exchange, site, reply);
+        exchange.Status = reply.Status;
+        if (reply.Status == 416)
+        {
+            exchange.TryAddField("Content-Range"u8, reply.ContentRange());
+            exchange.AddRouteFieldsAgain();
+            exchange.ModifiedSeconds = -1;
+            return await RefuseInStyleAsync(exchange, reply.Status);
+        }
+
         if (exchange.IsFiltered)
         {
             return await SendFilteredAsync(exchange, reply);
@@ -269,7 +278,6 @@ internal sealed partial class FileServer
             Type = type,
             Length = file.Length,
             HasETag = site.Config.SendsETag,
-            TakesRanges = site.Config.MaxRanges > 0 && !isCoded,
             IsCoded = isCoded,
         };
         if (exchange.StatusOverride > 0)
@@ -284,19 +292,49 @@ internal sealed partial class FileServer
         long modified = file.Status.ModifiedSeconds;
         FileCondition condition = DocumentConditions.Evaluate(
             head, received, etag, modified, site.Config.ModifiedSince);
-        if (condition != FileCondition.Holds)
-        {
-            return reply with { Status = condition == FileCondition.Failed ? 412 : 304 };
-        }
+        return condition == FileCondition.Holds
+            ? reply
+            : reply with { Status = condition == FileCondition.Failed ? 412 : 304 };
+    }
 
-        if (!reply.TakesRanges || head.IsSimple
-            || !DocumentConditions.TryFind(head, received, HeaderKind.Range, out var field)
-            || !DocumentRanges.IsOfThis(head, received, etag, modified))
+    /// <summary>
+    /// Parts are of what is sent: where the body changes on its way there are none
+    /// (ngx_http_range_header_filter).
+    /// </summary>
+    private DocumentReply DecideRanges(
+        Exchange exchange, DocumentSite site, DocumentReply reply)
+    {
+        if (reply.Status != 200 || exchange.HasNoParts || reply.IsCoded
+            || site.Config.MaxRanges == 0)
         {
             return reply;
         }
 
-        return DocumentRanges.Parse(field, file.Length, site.Config.MaxRanges, _ranges) switch
+        reply = reply with { TakesRanges = true };
+        RequestHead head = exchange.Request;
+        ReadOnlySpan<byte> received = exchange.Received;
+        OpenFile file = reply.File;
+        if (head.IsSimple
+            || !DocumentConditions.TryFind(head, received, HeaderKind.Range, out var field)
+            || !DocumentRanges.IsOfThis(
+                head, received, reply.HasETag ? file.ETag : default, file.Status.ModifiedSeconds))
+        {
+            return reply;
+        }
+
+        RangeOutcome outcome = DocumentRanges.Parse(
+            field, file.Length, site.Config.MaxRanges, _ranges);
+        if (outcome == RangeOutcome.Parts && _ranges.Count > 1 && exchange.HasOnePart)
+        {
+            return reply;
+        }
+
+        if (outcome == RangeOutcome.Parts)
+        {
+            exchange.LeaveTrailers();
+        }
+
+        return outcome switch
         {
             RangeOutcome.NotSatisfiable => reply with { Status = 416 },
             RangeOutcome.Parts when _ranges.Count == 1 => reply with
@@ -308,7 +346,7 @@ internal sealed partial class FileServer
                 Status = 206,
                 Parts = [.. _ranges],
                 Boundary = DocumentReply.NextBoundary(),
-                FullType = DocumentReply.TypeWithCharset(exchange, type),
+                FullType = DocumentReply.TypeWithCharset(exchange, reply.Type),
             },
             _ => reply,
         };
@@ -348,9 +386,6 @@ internal sealed partial class FileServer
         return error;
     }
 
-    /// <summary>
-    /// The page has no length, so it goes in chunks, or until the connection ends.
-    /// </summary>
     private async ReactorTask<ProxyError> ListInStyleAsync(Exchange exchange, DocumentSite site)
     {
         if (site.Config.ListingFormat == ListingFormat.Jsonp
@@ -372,53 +407,8 @@ internal sealed partial class FileServer
             return ProxyError.None;
         }
 
-        exchange.AddRouteFields();
-        bool isChunked = exchange.Request.MinorVersion == 1 && !exchange.Request.IsSimple
-            && exchange.ClientRules is not { SendsChunks: false };
-        bool hasBody = exchange.Request.Method != HttpMethod.Head;
-        ConnectionOption option = exchange.Client.DecideConnection(
-            exchange, isDelimited: isChunked || !hasBody);
-        byte[] buffer = _reactor.Buffers.Rent(
-            HeadBytes + exchange.AddedFields.Length + page.Length);
-        int length = WriteListing(exchange, site, page, isChunked, hasBody, option, buffer);
-        exchange.HasReachedClient = true;
-        exchange.NoteSentHead(buffer.AsSpan(0, length));
-        SyscallResult sent = await exchange.Client.Transport.SendAsync(
-            buffer, 0, length, exchange.SendTimeoutMs);
-        _reactor.Buffers.Return(buffer);
-        return sent.IsSuccess ? ProxyError.None : SendFailed(sent);
-    }
-
-    private int WriteListing(
-        Exchange exchange, DocumentSite site, byte[] page, bool isChunked, bool hasBody,
-        ConnectionOption option, byte[] buffer)
-    {
-        var writer = new ByteWriter(buffer);
-        var styled = new AnswerHead(exchange.Status)
-        {
-            Type = DocumentListing.TypeOf(site.Config.ListingFormat),
-            IsChunked = isChunked && hasBody,
-        };
-        AnswerHead.Write(ref writer, styled, exchange.Style!, exchange, option, _shard.Clock);
-        if (!hasBody)
-        {
-            return writer.Length;
-        }
-
-        int head = writer.Length;
-        if (isChunked)
-        {
-            Span<byte> digits = stackalloc byte[8];
-            System.Buffers.Text.Utf8Formatter.TryFormat(
-                page.Length, digits, out int count, new('x'));
-            writer.Write(digits[..count]);
-            writer.Write("\r\n"u8);
-        }
-
-        writer.Write(page);
-        writer.Write(isChunked ? "\r\n0\r\n\r\n"u8 : default);
-        exchange.BodyBytesSent = writer.Length - head;
-        return writer.Length;
+        return await SendListingAsync(
+            exchange, page, DocumentListing.TypeOf(site.Config.ListingFormat, exchange).ToArray());
     }
 
     private byte[]? TryListInStyle(Exchange exchange, DocumentSite site)

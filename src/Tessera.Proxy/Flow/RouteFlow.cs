@@ -11,7 +11,11 @@ namespace Tessera.Proxy.Flow;
 /// </param>
 /// <param name="Excess">What the rule's bucket holds, in thousandths of requests.</param>
 internal readonly record struct RateVerdict(
-    RateRule? Rule, bool IsRefused, long WaitMs, long Excess);
+    RateRule? Rule, bool IsRefused, long WaitMs, long Excess)
+{
+    /// <summary>There was a limit with a key for the request.</summary>
+    public bool IsAsked { get; init; }
+}
 
 /// <summary>
 /// A route's limits, made ready once. Immutable; what they count is in their zones.
@@ -43,11 +47,25 @@ internal sealed class RouteFlow
 
     public Template? RateAfterText { get; }
 
-    /// <summary>The pace of a response, with what variables say of it.</summary>
-    public Pacer PacerOf(Exchange exchange) => new(
-        exchange.RateOverride >= 0 ? exchange.RateOverride
-            : RateText is null ? Config.BytesPerSecond : SizeOf(RateText, exchange),
-        RateAfterText is null ? Config.BytesBeforeLimit : SizeOf(RateAfterText, exchange));
+    /// <summary>
+    /// The pace of a response, with what variables say of it. As with nginx, what a second may
+    /// carry leaves at once where a file of its kind sets the rate.
+    /// </summary>
+    public Pacer PacerOf(Exchange exchange)
+    {
+        long free = RateAfterText is null
+            ? Config.BytesBeforeLimit
+            : SizeOf(RateAfterText, exchange);
+        if (exchange.RateOverride < 0 && RateText is null)
+        {
+            return new Pacer(Config.BytesPerSecond, free);
+        }
+
+        long rate = exchange.RateOverride >= 0
+            ? exchange.RateOverride
+            : SizeOf(RateText!, exchange);
+        return new Pacer(rate, free > long.MaxValue - rate ? free : free + rate);
+    }
 
     /// <summary>What is no size limits nothing (ngx_http_complex_value_size).</summary>
     private static long SizeOf(Template template, Exchange exchange)
@@ -66,6 +84,7 @@ internal sealed class RouteFlow
     {
         Span<ulong> keys = stackalloc ulong[FlowConfig.MaxRules];
         RateVerdict verdict = default;
+        bool isAsked = false;
         for (int i = 0; i < _rates.Length; i++)
         {
             RateRule rule = _rates[i];
@@ -75,6 +94,7 @@ internal sealed class RouteFlow
                 continue;
             }
 
+            isAsked = true;
             if (!rule.Zone.TryCharge(keys[i], rule.Rate, rule.Burst, nowMs, out long excess))
             {
                 Refund(keys[..i]);
@@ -89,15 +109,17 @@ internal sealed class RouteFlow
             }
         }
 
-        return verdict;
+        return verdict with { IsAsked = isAsked };
     }
 
     /// <summary>
     /// Counts the request in for as long as the exchange lasts. Returns the rule that refuses it,
     /// or null.
     /// </summary>
-    public ConnectionRule? TryEnter(Exchange exchange)
+    /// <param name="isAsked">There was a limit with a key for the request.</param>
+    public ConnectionRule? TryEnter(Exchange exchange, out bool isAsked)
     {
+        isAsked = false;
         foreach (ConnectionRule rule in _connections)
         {
             ulong key = rule.Key.Of(exchange);
@@ -106,6 +128,7 @@ internal sealed class RouteFlow
                 continue;
             }
 
+            isAsked = true;
             if (!rule.Zone.TryEnter(key, rule.Max, out int slot))
             {
                 return rule;
@@ -189,6 +212,9 @@ internal sealed class RateRule
 
     public bool IsDryRun { get; }
 
+    /// <summary>What nginx's log says of it.</summary>
+    public string DryRunText => IsDryRun ? ", dry run" : "";
+
     /// <summary>The name of the zone, in words.</summary>
     public string Limit { get; }
 
@@ -226,6 +252,9 @@ internal sealed class ConnectionRule
     public string ZoneName { get; }
 
     public bool IsDryRun { get; }
+
+    /// <summary>What nginx's log says of it.</summary>
+    public string DryRunText => IsDryRun ? ", dry run" : "";
 
     public string Reason { get; }
 }

@@ -42,15 +42,22 @@ internal sealed partial class ClientConnection
             return page.Length;
         }
 
-        // nginx answers 494, too large a head, as a kind of 400.
-        bool isHeadTooLarge = exchange.Status == 431;
-        exchange.Status = isHeadTooLarge ? 400 : exchange.Status;
+        // nginx answers these as kinds of 400 (NGX_HTTP_NGINX_CODES).
+        ReadOnlySpan<byte> detail = exchange.Status switch
+        {
+            431 or 494 => "Request Header Or Cookie Too Large"u8,
+            495 => "The SSL certificate error"u8,
+            496 => "No required SSL certificate was sent"u8,
+            497 => "The plain HTTP request was sent to HTTPS port"u8,
+            _ => default,
+        };
+        exchange.Status = detail.IsEmpty ? exchange.Status : 400;
         bool isPadded = exchange.Status >= 400 && style.Config.PadsPages
             && exchange.WantsLongPages && !exchange.Request.IsSimple;
         if (!StatusPage.TryWrite(
             ref page,
             exchange.Status,
-            isHeadTooLarge ? "Request Header Or Cookie Too Large"u8 : default,
+            detail,
             style,
             isPadded))
         {
@@ -73,10 +80,11 @@ internal sealed partial class ClientConnection
     {
         exchange.AddRouteFields();
         bool hasBody = exchange.SendsBody;
-        exchange.PrepareFilters(exchange.Status, type, length, isCoded: false, default);
+        exchange.PrepareFilters(exchange.Status, type, length, coding: default, default);
         if (exchange.IsFiltered)
         {
-            option = DecideConnection(exchange, isDelimited: exchange.TakesChunks || !hasBody);
+            option = DecideConnection(
+                exchange, isDelimited: exchange.TakesChunks || !hasBody || !exchange.LosesLength);
             text = FilterText(exchange, text, ref length);
         }
 
@@ -106,11 +114,9 @@ internal sealed partial class ClientConnection
     /// </summary>
     private byte[] FilterText(Exchange exchange, byte[] text, ref int length)
     {
-        BodyCompressor filter = _shard.Compressors.Rent(
-            exchange.ReplyCoding, exchange.CompressionLevel, exchange.Substitution);
+        BodyCompressor filter = exchange.BeginFilter();
         filter.Write(text.AsSpan(0, length), CompressionFlush.Finish);
-        byte[] chunk = filter.Output.TakeChunk(
-            isLast: true, out int start, out length, exchange.TakesChunks);
+        byte[] chunk = exchange.TakeChunk(filter.Output, isLast: true, out int start, out length);
         byte[] filtered = Reactor.Buffers.RentAny(length);
         chunk.AsSpan(start, length).CopyTo(filtered);
         _shard.Compressors.Return(filter);
@@ -127,8 +133,8 @@ internal sealed partial class ClientConnection
         var head = new AnswerHead(exchange.Status)
         {
             Type = type,
-            Length = exchange.IsFiltered ? -1 : length,
-            IsChunked = exchange.IsFiltered && exchange.TakesChunks && exchange.SendsBody,
+            Length = exchange.LosesLength ? -1 : length,
+            IsChunked = exchange.LosesLength && exchange.TakesChunks && exchange.SendsBody,
             LastModified = exchange.ModifiedSeconds >= 0 && !exchange.LosesValidators
                 ? HttpDate.Format(exchange.ModifiedSeconds)
                 : default,

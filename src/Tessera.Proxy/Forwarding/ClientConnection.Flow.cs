@@ -68,10 +68,42 @@ internal sealed partial class ClientConnection
             return await RefuseTooLargeAsync(exchange);
         }
 
+        // (2) How often, and how many at once?
         if (route.Flow is { } flow)
         {
-            // (2) The rate; what is beyond it but within the burst waits for its turn.
+            if (!await TryPassLimitsAsync(exchange, flow))
+            {
+                return false;
+            }
+
+            exchange.Pacer = flow.PacerOf(exchange);
+        }
+
+        // (3) Who asks?
+        GateVerdict verdict = route.Gate?.Check(exchange) ?? GateVerdict.Pass;
+        if (verdict == GateVerdict.Undecided)
+        {
+            verdict = await CheckPasswordAsync(exchange, route.Gate!);
+        }
+
+        // (4) Who says so?
+        return route.AuthRequest is { } question
+            ? await TryAskAsync(exchange, route, question, verdict)
+            : verdict == GateVerdict.Pass || await DenyAsync(exchange, route.Gate!, verdict);
+    }
+
+    /// <summary>
+    /// As with nginx, limits of a kind are asked until some have answered: wherever the request
+    /// goes on to, it is not charged again. False when an answer has been given, or nobody waits
+    /// for one.
+    /// </summary>
+    private async ReactorTask<bool> TryPassLimitsAsync(Exchange exchange, RouteFlow flow)
+    {
+        // (1) The rate; what is beyond it but within the burst waits for its turn.
+        if (exchange.RateOutcome == LimitOutcome.None)
+        {
             RateVerdict rate = flow.Charge(exchange, Reactor.NowMs);
+            exchange.RateOutcome = OutcomeOf(rate);
             if (rate.Rule is { } rule)
             {
                 NoteRate(exchange, rule, rate);
@@ -86,35 +118,42 @@ internal sealed partial class ClientConnection
                     return Leave(exchange);
                 }
             }
-
-            // (3) Requests at once.
-            if (flow.TryEnter(exchange) is { } crowded)
-            {
-                exchange.Counters.Add(LimitKind.ConnectionsRefused);
-                TellCrowded(exchange, crowded);
-                _shard.ErrorLog.WriteLimit(
-                    crowded.LogLevel, exchange, $"{crowded.Status}, {crowded.Reason}");
-                if (!crowded.IsDryRun)
-                {
-                    return await RefuseAsync(exchange, crowded.Status, crowded.Reason);
-                }
-            }
-
-            exchange.Pacer = flow.PacerOf(exchange);
         }
 
-        // (4) Who asks?
-        GateVerdict verdict = route.Gate?.Check(exchange) ?? GateVerdict.Pass;
-        if (verdict == GateVerdict.Undecided)
+        // (2) Requests at once.
+        if (exchange.CrowdOutcome != LimitOutcome.None)
         {
-            verdict = await CheckPasswordAsync(exchange, route.Gate!);
+            return true;
         }
 
-        // (5) Who says so?
-        return route.AuthRequest is { } question
-            ? await TryAskAsync(exchange, route, question, verdict)
-            : verdict == GateVerdict.Pass || await DenyAsync(exchange, route.Gate!, verdict);
+        ConnectionRule? crowded = flow.TryEnter(exchange, out bool isAsked);
+        exchange.CrowdOutcome = OutcomeOf(crowded, isAsked);
+        if (crowded is null)
+        {
+            return true;
+        }
+
+        exchange.Counters.Add(LimitKind.ConnectionsRefused);
+        TellCrowded(exchange, crowded);
+        _shard.ErrorLog.WriteLimit(
+            crowded.LogLevel, exchange, $"{crowded.Status}, {crowded.Reason}");
+        return crowded.IsDryRun
+            || await RefuseAsync(exchange, crowded.Status, crowded.Reason);
     }
+
+    private static LimitOutcome OutcomeOf(ConnectionRule? crowded, bool isAsked) =>
+        crowded is { } rule
+            ? rule.IsDryRun ? LimitOutcome.RejectedDryRun : LimitOutcome.Rejected
+            : isAsked ? LimitOutcome.Passed : LimitOutcome.None;
+
+    private static LimitOutcome OutcomeOf(in RateVerdict rate) => rate.Rule switch
+    {
+        null => rate.IsAsked ? LimitOutcome.Passed : LimitOutcome.None,
+        { IsDryRun: true } => rate.IsRefused
+            ? LimitOutcome.RejectedDryRun
+            : LimitOutcome.DelayedDryRun,
+        _ => rate.IsRefused ? LimitOutcome.Rejected : LimitOutcome.Delayed,
+    };
 
     /// <summary>False, always: the request goes no further.</summary>
     private ReactorTask<bool> RefuseTooLargeAsync(Exchange exchange)

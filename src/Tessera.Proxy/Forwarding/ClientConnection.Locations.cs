@@ -328,7 +328,8 @@ internal sealed partial class ClientConnection
             using var path = EvaluatedText.Of(candidate.Path, exchange);
             var writer = new ByteWriter(buffer.AsSpan(0, MaxReplyBytes));
             root?.WriteTry(ref writer, path.Text, exchange);
-            isFound = FileLookup.TryGetStatus(writer.Written, out FileStatus status)
+            LinkCheck links = root?.LinksOf(writer.Written, exchange) ?? default;
+            isFound = FileLookup.TryGetStatus(writer.Written, links, out FileStatus status)
                 && status.Kind == FileKind.Folder == candidate.IsFolder;
             if (isFound)
             {

@@ -24,7 +24,7 @@ internal sealed partial class ClientConnection
 
     private void TellCrowded(Exchange exchange, ConnectionRule rule) => TellNginx(
         exchange, rule.LogLevel, rule, static (rule, _) =>
-            $"limiting connections by zone \"{rule.ZoneName}\"");
+            $"limiting connections{rule.DryRunText} by zone \"{rule.ZoneName}\"");
 
     private void TellRate(Exchange exchange, RateRule rule, in RateVerdict rate)
     {
@@ -32,20 +32,22 @@ internal sealed partial class ClientConnection
         double excess = rate.Excess / (double)RateZone.Request;
         if (rate.IsRefused)
         {
-            TellNginx(exchange, rule.LogLevel, (excess, rule.ZoneName), static (about, culture) =>
+            TellNginx(exchange, rule.LogLevel, (excess, rule), static (about, culture) =>
                 string.Create(
                     culture,
-                    $"limiting requests, excess: {about.excess:F3} by zone \"{about.ZoneName}\""));
+                    $"limiting requests{about.rule.DryRunText}, excess: {about.excess:F3} "
+                    + $"by zone \"{about.rule.ZoneName}\""));
             return;
         }
 
         ErrorLevel level = rule.LogLevel == ErrorLevel.Information
             ? ErrorLevel.Debug
             : rule.LogLevel - 1;
-        TellNginx(exchange, level, (excess, rule.ZoneName), static (about, culture) =>
+        TellNginx(exchange, level, (excess, rule), static (about, culture) =>
             string.Create(
                 culture,
-                $"delaying request, excess: {about.excess:F3}, by zone \"{about.ZoneName}\""));
+                $"delaying request{about.rule.DryRunText}, excess: {about.excess:F3}, "
+                + $"by zone \"{about.rule.ZoneName}\""));
     }
 
     /// <summary>The text is made only for who reads it.</summary>

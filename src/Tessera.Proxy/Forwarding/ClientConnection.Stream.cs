@@ -2,6 +2,7 @@ using System.Text;
 using Tessera.Linux;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Access;
+using Tessera.Proxy.Flow;
 using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Resolving;
@@ -101,12 +102,18 @@ internal sealed partial class ClientConnection
     /// <summary>0 when nothing forbids it.</summary>
     private int AdmitStream(Exchange exchange, Route route)
     {
-        if (route.Flow?.TryEnter(exchange) is { } crowded)
+        bool isAsked = false;
+        ConnectionRule? crowded = route.Flow?.TryEnter(exchange, out isAsked);
+        exchange.CrowdOutcome = OutcomeOf(crowded, isAsked);
+        if (crowded is not null)
         {
             exchange.Counters.Add(Flow.LimitKind.ConnectionsRefused);
             TellCrowded(exchange, crowded);
             _shard.ErrorLog.WriteLimit(crowded.LogLevel, exchange, $"503, {crowded.Reason}");
-            return crowded.Status;
+            if (!crowded.IsDryRun)
+            {
+                return crowded.Status;
+            }
         }
 
         if (route.Gate is { } gate && gate.Check(exchange) != GateVerdict.Pass)

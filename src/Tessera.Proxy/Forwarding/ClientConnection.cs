@@ -40,6 +40,7 @@ internal sealed partial class ClientConnection : Sleeper
     private Exchange? _exchange;
     private Closing _closing;
     private ClientConfig? _rules;
+    private long _idleSinceMs;
     private bool _isHttp;
     private bool _isIdle;
 
@@ -199,6 +200,23 @@ internal sealed partial class ClientConnection : Sleeper
     }
 
     /// <summary>
+    /// The server ends. True for a connection that was not idle for long enough yet: it stays until
+    /// then, and for one more request.
+    /// </summary>
+    public bool StaysForNow()
+    {
+        long leftMs = (_rules?.MinIdleMs ?? 0) - (Reactor.NowMs - _idleSinceMs);
+        if (leftMs <= 0 || Transport.Handle.Sleeper != this)
+        {
+            return false;
+        }
+
+        TimerWheel.Disarm(this);
+        Reactor.Timers.Arm(this, Reactor.NowMs + leftMs);
+        return true;
+    }
+
+    /// <summary>
     /// Decides whether the connection serves another request, and what the answer says about it.
     /// </summary>
     /// <param name="isDelimited">
@@ -254,6 +272,7 @@ internal sealed partial class ClientConnection : Sleeper
         || (rules.IdleTimeoutMs > 0
             && Requests < rules.MaxRequests
             && Reactor.NowMs - StartMs <= rules.MaxAgeMs
+            && !exchange.IsUnkeptBrowser(rules)
             && !(isPage
                 && exchange.Status is 400 or 413 or 414 or 431 or 500 or 501 or 505));
 
@@ -443,6 +462,7 @@ internal sealed partial class ClientConnection : Sleeper
     {
         _exchange = null;
         _rules = exchange.ClientRules;
+        _idleSinceMs = Reactor.NowMs;
         int consumed = exchange.Request.Length + exchange.BodyInBuffer;
         _shard.EndExchange(exchange);
         _start = Math.Min(_start + consumed, _end);

@@ -3,6 +3,7 @@ using Tessera.Proxy.Answers;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Variables;
+using HttpMethod = Tessera.Proxy.Http.HttpMethod;
 
 namespace Tessera.Proxy.Forwarding;
 
@@ -38,6 +39,37 @@ internal sealed partial class Exchange
     /// <summary>The client is Internet Explorer, as nginx tells it.</summary>
     public bool IsMsie => Names(UserAgent, "MSIE "u8, behind: 3)
         && !Names(UserAgent, "Opera"u8);
+
+    /// <summary>
+    /// The client is one whose connections are not kept (ngx_http_update_location_config).
+    /// </summary>
+    public bool IsUnkeptBrowser(ClientConfig rules) =>
+        (rules.DropsOldMsie && Request.Method == HttpMethod.Post && IsOldMsie)
+        || (rules.DropsSafari && IsSafari);
+
+    /// <summary>Internet Explorer up to 6, but not that of Windows' second service pack.</summary>
+    private bool IsOldMsie
+    {
+        get
+        {
+            ReadOnlySpan<byte> agent = UserAgent;
+            int at = agent.IndexOf("MSIE "u8);
+            return IsMsie && agent[at + 6] == '.'
+                && (agent[at + 5] is (byte)'4' or (byte)'5'
+                    || (agent[at + 5] == '6' && !Names(agent, "SV1"u8)));
+        }
+    }
+
+    private bool IsSafari
+    {
+        get
+        {
+            ReadOnlySpan<byte> agent = UserAgent;
+            return Names(agent, "Safari/"u8) && Names(agent, "Mac OS X"u8)
+                && !Names(agent, "Gecko/"u8) && !Names(agent, "Chrome/"u8)
+                && !Names(agent, "Opera"u8) && !IsMsie;
+        }
+    }
 
     /// <summary>The client shows a page of its own in place of a short one.</summary>
     public bool WantsLongPages => IsMsie
@@ -141,7 +173,7 @@ internal sealed partial class Exchange
     private void AddExpiry()
     {
         if (Route?.Style?.Expiry is { } expiry
-            && Status is 200 or 201 or 204 or 206 or 301 or 302 or 303 or 304 or 307 or 308)
+            && AnswerStyle.IsGood(Status))
         {
             long nowMs = Client.Shard.Clock.ToUnixMs(_reactor.NowMs);
             HasExpiry = expiry.AddTo(this, nowMs / 1_000, ModifiedSeconds);

@@ -52,6 +52,14 @@ internal sealed partial class Exchange
         _occupied[_occupiedCount++] = (zone, slot);
     }
 
+    /// <summary>
+    /// What rate limits said of it. They are asked once, wherever the request goes on to.
+    /// </summary>
+    public LimitOutcome RateOutcome { get; set; }
+
+    /// <summary>The same of limits of requests at once.</summary>
+    public LimitOutcome CrowdOutcome { get; set; }
+
     /// <summary>The response rests to keep to its rate; it is counted once.</summary>
     public void NotePaced()
     {
@@ -80,6 +88,8 @@ internal sealed partial class Exchange
         BodyFloor = default;
         Pacer = default;
         _isPaced = false;
+        RateOutcome = LimitOutcome.None;
+        CrowdOutcome = LimitOutcome.None;
         _isTooLarge = false;
     }
 }

@@ -108,7 +108,7 @@ internal sealed partial class Exchange
     /// </summary>
     public void NoteSentHead(ReadOnlySpan<byte> answer)
     {
-        if (KeepsHeads)
+        if (KeepsHeads || HasTrailers)
         {
             int end = answer.IndexOf("\r\n\r\n"u8);
             ReadOnlySpan<byte> head = end < 0 ? answer : answer[..(end + 4)];

@@ -325,6 +325,12 @@ internal sealed partial class Exchange
     }
 
     /// <summary>
+    /// Has the fields of every status added once more to an answer that was begun as another one,
+    /// as nginx does.
+    /// </summary>
+    public void AddRouteFieldsAgain() => _hasRouteFields = false;
+
+    /// <summary>
     /// Picks an endpoint that was not tried yet and counts the request in. On failure nothing is
     /// counted: <see cref="ProxyErrorKind.NoEndpoint"/>, <see cref="ProxyErrorKind.AllFull"/> or
     /// <see cref="ProxyErrorKind.Exhausted"/>.

@@ -6,14 +6,14 @@ using Tessera.Proxy.Transports;
 
 namespace Tessera.Proxy.Forwarding;
 
-/// <summary>Responses that are compressed on their way.</summary>
+/// <summary>Responses whose bodies change on their way.</summary>
 internal sealed partial class Forwarder
 {
     /// <summary>Compressed data worth a send of its own while there is more to compress.</summary>
     private const int MinCompressedBytes = 16 * 1_024;
 
     /// <summary>
-    /// As the relay, with the data compressed in steps and framed in chunks of its own. Whatever
+    /// As the relay, with the data changed in steps and framed in chunks of its own. Whatever
     /// has arrived is on its way to the client before the next is waited for, so a stream of events
     /// is as prompt as without.
     /// </summary>
@@ -21,8 +21,7 @@ internal sealed partial class Forwarder
     {
         Transport client = exchange.Client.Transport;
         Transport upstream = exchange.Upstream!.Transport;
-        BodyCompressor compressor = _shard.Compressors.Rent(
-            exchange.ReplyCoding, exchange.CompressionLevel, exchange.Substitution);
+        BodyCompressor compressor = exchange.BeginFilter();
         try
         {
             int start = exchange.ReplyBodyStart;
@@ -38,13 +37,18 @@ internal sealed partial class Forwarder
 
                 do
                 {
-                    int step = Math.Min(end - start, BodyCompressor.StepBytes);
+                    int step = Math.Min(end - start, compressor.StepLength);
                     bool isLast = start + step == end;
                     CompressionFlush flush = !isLast ? CompressionFlush.None
                         : exchange.ReplyBody.IsComplete ? CompressionFlush.Finish
                         : upstream.HasInput() ? CompressionFlush.None
                         : CompressionFlush.Flush;
-                    compressor.Write(exchange.Reply.AsSpan(start, step), flush);
+                    if (!compressor.Write(exchange.Reply.AsSpan(start, step), flush))
+                    {
+                        return ProxyError.Of(
+                            ProxyErrorKind.InvalidResponse, ProxyErrorSource.Upstream);
+                    }
+
                     start += step;
                     ProxyError error = await SendCompressedAsync(exchange, compressor, flush);
                     if (error.IsError || flush == CompressionFlush.Finish)
@@ -117,8 +121,7 @@ internal sealed partial class Forwarder
             return ProxyError.None;
         }
 
-        byte[] chunk = output.TakeChunk(
-            isLast, out int start, out int length, exchange.TakesChunks);
+        byte[] chunk = exchange.TakeChunk(output, isLast, out int start, out int length);
         SyscallResult sent = await SendPacedAsync(exchange, chunk, start, length);
         return sent.IsSuccess ? ProxyError.None : ClientSendFailed(sent);
     }

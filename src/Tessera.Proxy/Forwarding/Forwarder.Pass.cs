@@ -176,12 +176,13 @@ internal sealed partial class Forwarder
         SetPace(exchange, rule);
         DecideSpooling(exchange, rule);
         bool isTunnel = head.StatusCode == HttpStatus.SwitchingProtocols;
-        bool isCompressed = exchange.IsFiltered;
+        bool isCompressed = exchange.IsFiltered
+            && (framing != BodyFraming.None || exchange.FiltersNothing);
         bool knowsChunks = exchange.TakesChunks && !exchange.IsReplyBare;
         exchange.AddsChunks = framing is BodyFraming.UntilClose or BodyFraming.Chunked
             && knowsChunks && !isCompressed && !isTunnel;
         bool isDelimited = knowsChunks || framing == BodyFraming.None
-            || (framing == BodyFraming.Length && !isCompressed);
+            || (framing == BodyFraming.Length && !exchange.LosesLength);
         ConnectionOption option = exchange.Client.DecideConnection(exchange, isDelimited);
         exchange.NoteReplyHead(_reactor.NowMs);
         bool isRelayedLater = isCompressed

@@ -270,7 +270,8 @@ internal sealed partial class Forwarder
     private IoOperation SendReply(Exchange exchange, int length)
     {
         Transport client = exchange.Client.Transport;
-        bool isLast = exchange.IsReplyComplete && !exchange.KeepsClient
+        bool isLast = exchange.IsReplyComplete && !exchange.FiltersNothing
+            && !exchange.KeepsClient
             && exchange.Client.ClosesAtOnce;
         return isLast
             ? client.SendMoreAsync(

@@ -92,7 +92,8 @@ internal sealed partial class Forwarder
                 int length = EditReply(exchange);
                 SyscallResult sent = await SendReply(exchange, length);
                 error = NoteReplySent(exchange, sent, length);
-                bool isDone = error.IsError || exchange.IsReplyComplete;
+                bool isDone = error.IsError
+                    || (exchange.IsReplyComplete && !exchange.FiltersNothing);
                 error = isDone ? error : await RelayReplyAsync(exchange);
                 error = exchange.Store is null ? error : await FinishStoreAsync(exchange, error);
             }

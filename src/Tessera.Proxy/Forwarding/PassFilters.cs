@@ -12,15 +12,10 @@ internal static class PassFilters
 {
     public static void Prepare(Exchange exchange, PassRule rule, BodyFraming framing)
     {
-        if (exchange.Route is not { } route || (route.Gzip is null && route.Substitution is null))
-        {
-            return;
-        }
-
         ResponseHead head = exchange.Response;
         ReadOnlySpan<byte> reply = exchange.Reply.AsSpan(exchange.ReplyStart);
         ReadOnlySpan<byte> type = default;
-        bool isCoded = false;
+        ReadOnlySpan<byte> coding = default;
         var facts = default(ProxiedFacts);
         foreach (ref readonly HeaderField field in head.Headers.AsSpan(0, head.HeaderCount))
         {
@@ -31,7 +26,7 @@ internal static class PassFilters
                     type = value;
                     break;
                 case HeaderKind.ContentEncoding:
-                    isCoded |= !value.IsEmpty;
+                    coding = value;
                     break;
                 case HeaderKind.CacheControl:
                     facts = facts with
@@ -46,24 +41,32 @@ internal static class PassFilters
                     facts = facts with { HasETag = true };
                     break;
                 default:
-                    facts = NoteOther(field.Name(reply), value, facts, exchange);
+                    facts = NoteOther(field.Name(reply), value, facts, exchange, rule);
                     break;
             }
         }
 
-        long length = framing == BodyFraming.Length ? head.ContentLength : -1;
-        exchange.PrepareFilters(head.StatusCode, type, length, isCoded, facts);
+        long length = framing is BodyFraming.Length or BodyFraming.None ? head.ContentLength : -1;
+        exchange.PrepareFilters(exchange.Status, type, length, coding, facts);
     }
 
     private static ProxiedFacts NoteOther(
-        ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, ProxiedFacts facts, Exchange exchange)
+        ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, ProxiedFacts facts, Exchange exchange,
+        PassRule rule)
     {
+        if (name.Length == 15 && Ascii.EqualsIgnoreCase(name, "X-Accel-Charset"u8)
+            && !rule.Ignores("X-Accel-Charset"))
+        {
+            exchange.AskCharset(value);
+            return facts;
+        }
+
         if (Ascii.EqualsIgnoreCase(name, "Expires"u8))
         {
             ClientConnection client = exchange.Client;
             long nowMs = client.Shard.Clock.ToUnixMs(client.Shard.Reactor.NowMs);
-            bool isExpired = !HttpDate.TryParse(value, out long expires)
-                || expires < nowMs / 1_000;
+            bool isExpired = HttpDate.TryParse(value, out long expires)
+                && expires < nowMs / 1_000;
             return facts with { HasExpires = true, IsExpired = isExpired };
         }
 

@@ -48,10 +48,14 @@ internal static class PassReplyWriter
         for (int i = 0; i < head.HeaderCount; i++)
         {
             ref readonly HeaderField field = ref head.Headers[i];
-            if (field.Kind == HeaderKind.ETag && exchange.IsFiltered)
+            if (field.Kind == HeaderKind.ETag && (exchange.IsReworked || exchange.ReplacesETag))
             {
                 ReadOnlySpan<byte> etag = field.Value(reply);
                 exchange.WriteETag(ref writer, IsRepeated(head, i, reply) ? default : etag);
+            }
+            else if (field.Kind == HeaderKind.ContentEncoding && exchange.Inflates)
+            {
+                WriteOuterCodings(ref writer, field.Value(reply));
             }
             else if (i != location && Passes(exchange, field, rule, reply)
                 && !IsRepeated(head, i, reply))
@@ -65,6 +69,19 @@ internal static class PassReplyWriter
             ? "Content-Encoding: gzip\r\n"u8
             : default);
         writer.Write("\r\n"u8);
+    }
+
+    /// <summary>What is left of a list when its last coding was taken back.</summary>
+    private static void WriteOuterCodings(
+        ref ByteWriter writer, scoped ReadOnlySpan<byte> codings)
+    {
+        int comma = codings.LastIndexOf((byte)',');
+        if (comma > 0)
+        {
+            writer.Write("Content-Encoding: "u8);
+            writer.Write(codings[..comma].TrimEnd(" \t"u8));
+            writer.Write("\r\n"u8);
+        }
     }
 
     /// <summary>The fields of an interim response that the client may see.</summary>
@@ -107,11 +124,10 @@ internal static class PassReplyWriter
         }
     }
 
-    /// <summary>A type that names its charset keeps it.</summary>
     private static void WriteType(
         ref ByteWriter writer, Exchange exchange, scoped ReadOnlySpan<byte> type)
     {
-        if (exchange.Style is { } style && !type.Contains((byte)';'))
+        if (exchange.Style is { } style)
         {
             style.WriteType(ref writer, type, exchange);
         }
@@ -124,7 +140,7 @@ internal static class PassReplyWriter
     private static void WriteLength(ref ByteWriter writer, Exchange exchange)
     {
         ResponseHead head = exchange.Response;
-        bool isAsItWas = !exchange.IsFiltered;
+        bool isAsItWas = !exchange.LosesLength;
         if (isAsItWas && !head.IsChunked && head.ContentLength >= 0)
         {
             writer.Write("Content-Length: "u8);
@@ -133,7 +149,7 @@ internal static class PassReplyWriter
         }
 
         bool isChunked = exchange.AddsChunks
-            || (exchange.TakesChunks
+            || (exchange.TakesChunks && exchange.SendsBody
                 && (!isAsItWas || exchange.ReplyBody.Framing == BodyFraming.Chunked));
         writer.Write(isChunked ? "Transfer-Encoding: chunked\r\n"u8 : default);
     }
@@ -181,8 +197,9 @@ internal static class PassReplyWriter
         Exchange exchange, in HeaderField field, PassRule rule, ReadOnlySpan<byte> reply) =>
         field.Kind is not (HeaderKind.Connection or HeaderKind.KeepAlive
             or HeaderKind.TransferEncoding or HeaderKind.ContentLength or HeaderKind.ContentType)
-        && !(exchange.IsFiltered && field.Kind == HeaderKind.AcceptRanges)
-        && !(exchange.LosesValidators && Is(field, reply, "Last-Modified"u8))
+        && !(exchange.HasNewCoding && field.Kind == HeaderKind.AcceptRanges)
+        && !((exchange.LosesValidators || exchange.ReplacesLastModified)
+            && Is(field, reply, "Last-Modified"u8))
         && !(exchange.HasExpiry
             && (field.Kind == HeaderKind.CacheControl || Is(field, reply, "Expires"u8)))
         && !rule.Hides(field.Name(reply));

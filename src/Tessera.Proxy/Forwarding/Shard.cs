@@ -251,7 +251,7 @@ internal sealed class Shard
     public void BeginClosing()
     {
         IsClosing = true;
-        CloseIdle(null);
+        AbortWhere(c => c.IsIdle && c.Transport.IsSilentNow() && !c.StaysForNow());
     }
 
     /// <summary>Cuts whatever is left.</summary>

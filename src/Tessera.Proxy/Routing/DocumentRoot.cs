@@ -1,4 +1,5 @@
 using System.Text;
+using Tessera.Proxy.Files;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Variables;
 
@@ -11,6 +12,9 @@ internal sealed class DocumentRoot(DocumentRootConfig config)
     private readonly byte[]? _alias =
         config.Alias is { } alias ? Encoding.UTF8.GetBytes(alias) : null;
 
+    private readonly Template? _trusted =
+        config.Links?.From is { } from ? Template.Parse(from) : null;
+
     /// <summary>It stands in the place of the location's text.</summary>
     public bool IsAlias => _alias is not null;
 
@@ -19,6 +23,35 @@ internal sealed class DocumentRoot(DocumentRootConfig config)
 
     /// <summary>What of a path the alias stands for.</summary>
     public int AliasLength => _alias?.Length ?? 0;
+
+    /// <summary>
+    /// What holds for links in a path of the system (ngx_http_set_disable_symlinks).
+    /// </summary>
+    public LinkCheck LinksOf(ReadOnlySpan<byte> path, Exchange exchange)
+    {
+        if (config.Links is not { } links)
+        {
+            return default;
+        }
+
+        if (_trusted is null)
+        {
+            return new LinkCheck(IsOn: true, links.FollowsOwners, 0);
+        }
+
+        using var from = EvaluatedText.Of(_trusted, exchange);
+        int length = from.Text.Length;
+        if (length == 0 || !path.StartsWith(from.Text))
+        {
+            return new LinkCheck(IsOn: true, links.FollowsOwners, 0);
+        }
+
+        // Only whole names are trusted.
+        return length == path.Length ? default : new LinkCheck(
+            IsOn: true,
+            links.FollowsOwners,
+            path[length] == '/' ? length : path[length - 1] == '/' ? length - 1 : 0);
+    }
 
     /// <summary>As it is written, variables filled in.</summary>
     public void WritePath(ref ByteWriter writer, Exchange exchange) =>

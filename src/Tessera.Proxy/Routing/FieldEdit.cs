@@ -40,7 +40,12 @@ internal sealed class FieldEdit
         ? null
         : new FieldEdit(
             fields.Where(field => field.Value.Length == 0).Select(field => field.Name),
-            fields.Where(field => field.Value.Length > 0));
+            fields.Where(field => field.Value.Length > 0 || IsValidator(field.Name)));
+
+    /// <summary>A field of which an answer has one at most.</summary>
+    public static bool IsValidator(string name) =>
+        name.Equals("Last-Modified", StringComparison.OrdinalIgnoreCase)
+        || name.Equals("ETag", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Names are compared without regard to letter case (RFC 9110 section 5.1).</summary>
     public bool Drops(ReadOnlySpan<byte> name)
@@ -95,12 +100,14 @@ internal sealed class FieldEdit
     /// <param name="scratch">For one value; a longer one gets a buffer of its own.</param>
     public void AddTo(Exchange exchange, Span<byte> scratch)
     {
-        bool isGood = exchange.Status is 200 or 201 or 204 or 206 or 301 or 302 or 303 or 304
-            or 307 or 308;
+        bool isGood = Answers.AnswerStyle.IsGood(exchange.Status);
         foreach (Line line in _lines)
         {
             if (line.Always || isGood)
             {
+                // As with nginx there is one of these (ngx_http_set_last_modified).
+                exchange.ReplacesLastModified |= IsNamed(line, "Last-Modified"u8);
+                exchange.ReplacesETag |= IsNamed(line, "ETag"u8);
                 var writer = new ByteWriter(scratch);
                 line.Value.Write(ref writer, exchange);
                 if (writer.HasOverflowed)
@@ -115,6 +122,9 @@ internal sealed class FieldEdit
             }
         }
     }
+
+    private static bool IsNamed(Line line, ReadOnlySpan<byte> name) =>
+        line.Name.Length == name.Length && Ascii.EqualsIgnoreCase(line.Name, name);
 
     private sealed record Line(byte[] Name, Template Value, bool Always);
 }

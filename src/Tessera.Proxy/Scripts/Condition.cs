@@ -75,7 +75,8 @@ internal abstract class Condition(bool isNegated)
         protected override bool Test(Exchange exchange)
         {
             using var text = EvaluatedText.Of(subject, exchange);
-            bool exists = FileLookup.TryGetStatus(text.Text, out FileStatus status);
+            LinkCheck links = exchange.Route?.Root?.LinksOf(text.Text, exchange) ?? default;
+            bool exists = FileLookup.TryGetStatus(text.Text, links, out FileStatus status);
             return exists && kind switch
             {
                 ConditionKind.IsFile => status.Kind == FileKind.Regular,

@@ -148,6 +148,26 @@ internal static class FieldText
         return default;
     }
 
+    /// <summary>As for a request, in the lines of trailers.</summary>
+    public static void WriteAll(
+        ref ByteWriter writer, ReadOnlySpan<byte> lines, ReadOnlySpan<byte> name)
+    {
+        bool isFirst = true;
+        while (!lines.IsEmpty)
+        {
+            int end = lines.IndexOf("\r\n"u8);
+            int colon = lines[..end].IndexOf((byte)':');
+            if (colon == name.Length && IsName(lines[..colon], name))
+            {
+                writer.Write(isFirst ? default : ", "u8);
+                writer.Write(lines[(colon + 2)..end]);
+                isFirst = false;
+            }
+
+            lines = lines[(end + 2)..];
+        }
+    }
+
     /// <summary>
     /// The value of the cookie of that name that a head sets (RFC 6265 section 4.1).
     /// </summary>

@@ -66,6 +66,12 @@ internal enum Variable : byte
     SecureLink,
     SecureLinkExpires,
     LimitRate,
+
+    /// <summary>
+    /// What limit_req and limit_conn said: PASSED, DELAYED, REJECTED; empty without them.
+    /// </summary>
+    LimitReqStatus,
+    LimitConnStatus,
     ProxyAddXForwardedFor,
 
     /// <summary>The backend's name; nginx has the name in proxy_pass.</summary>
@@ -143,6 +149,7 @@ internal enum Variable : byte
     Http,
     Cookie,
     SentHttp,
+    SentTrailer,
     UpstreamHttp,
     UpstreamCookie,
     UpstreamTrailer,
@@ -176,7 +183,7 @@ internal readonly record struct VariableName(
         ("proxy_protocol_tlv_", Variable.ProxyProtocolTlv),
 
         ("upstream_trailer_", Variable.UpstreamTrailer),
-        ("sent_trailer_", Variable.Nothing),
+        ("sent_trailer_", Variable.SentTrailer),
     ];
 
     /// <summary>

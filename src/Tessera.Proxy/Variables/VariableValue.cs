@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Text;
 using System.Text;
+using Tessera.Proxy.Flow;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Http;
 
@@ -49,6 +50,9 @@ internal static class VariableValue
                 break;
             case Variable.SentHttp:
                 writer.Write(FieldText.Find(exchange.SentHead, name.Member));
+                break;
+            case Variable.SentTrailer:
+                FieldText.WriteAll(ref writer, exchange.SentTrailers, name.Member);
                 break;
             case Variable.UpstreamHttp:
                 writer.Write(FieldText.Find(exchange.UpstreamHead, name.Member));
@@ -229,6 +233,12 @@ internal static class VariableValue
                     ? exchange.RateOverride
                     : route.Flow?.BytesPerSecond ?? 0);
                 break;
+            case Variable.LimitReqStatus:
+                writer.Write(TextOf(exchange.RateOutcome));
+                break;
+            case Variable.LimitConnStatus:
+                writer.Write(TextOf(exchange.CrowdOutcome));
+                break;
             case Variable.ProxyHost or Variable.ProxyPort
                 when exchange.Server is not null && !exchange.IsForwarded:
                 break;
@@ -246,6 +256,16 @@ internal static class VariableValue
                 break;
         }
     }
+
+    private static ReadOnlySpan<byte> TextOf(LimitOutcome outcome) => outcome switch
+    {
+        LimitOutcome.Passed => "PASSED"u8,
+        LimitOutcome.Delayed => "DELAYED"u8,
+        LimitOutcome.Rejected => "REJECTED"u8,
+        LimitOutcome.DelayedDryRun => "DELAYED_DRY_RUN"u8,
+        LimitOutcome.RejectedDryRun => "REJECTED_DRY_RUN"u8,
+        _ => default,
+    };
 
     private static void WriteOther(Variable variable, ref ByteWriter writer, Exchange exchange)
     {

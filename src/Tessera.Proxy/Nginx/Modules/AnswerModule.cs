@@ -4,8 +4,8 @@ using Tessera.Proxy.Answers;
 namespace Tessera.Proxy.Nginx;
 
 /// <summary>
-/// How answers look: their fields, pages and types. Parts of ngx_http_core_module,
-/// ngx_http_headers_module and ngx_http_charset_filter_module. Stateless.
+/// How answers look: their fields, pages and types. Parts of ngx_http_core_module, and
+/// ngx_http_headers_module. Stateless.
 /// </summary>
 internal static class AnswerModule
 {
@@ -15,20 +15,20 @@ internal static class AnswerModule
             ["html"] = "text/html", ["gif"] = "image/gif", ["jpg"] = "image/jpeg",
         }.ToImmutableSortedDictionary(StringComparer.Ordinal);
 
+    private static readonly string[] Inheritance = ["on", "off", "merge"];
+
     public static DirectiveRule[] Directives { get; } =
     [
         new("server_tokens", NginxContext.HttpServerLocation),
         Flag("absolute_redirect"), Flag("server_name_in_redirect"), Flag("port_in_redirect"),
-        Flag("msie_padding"), Flag("msie_refresh"), Flag("override_charset"),
+        Flag("msie_padding"), Flag("msie_refresh"),
         new("default_type", NginxContext.HttpServerLocation),
         new("types", NginxContext.HttpServerLocation, 0, 0) { HasLines = true, MayRepeat = true },
         Number("types_hash_max_size"), Number("types_hash_bucket_size"),
-        new("charset", NginxContext.HttpServerLocationIf),
-        new("source_charset", NginxContext.HttpServerLocationIf),
-        new("charset_types", NginxContext.HttpServerLocation, 1, -1) { MayRepeat = true },
-        new("charset_map", NginxContext.Http, 2, 2) { HasLines = true, MayRepeat = true },
         new("add_header", NginxContext.HttpServerLocationIf, 2, 3) { MayRepeat = true },
         new("add_trailer", NginxContext.HttpServerLocationIf, 2, 3) { MayRepeat = true },
+        new("add_header_inherit", NginxContext.HttpServerLocation) { Choices = Inheritance },
+        new("add_trailer_inherit", NginxContext.HttpServerLocation) { Choices = Inheritance },
         new("expires", NginxContext.HttpServerLocationIf, 1, 2),
     ];
 
@@ -50,12 +50,8 @@ internal static class AnswerModule
             RefreshesPages = scope.Flag("msie_refresh", false),
             Types = ReadTypes(scope),
             DefaultType = scope.Text("default_type", "text/plain"),
-            Charset = scope.Text("charset", "off") is var charset && charset == "off"
-                ? null
-                : charset,
-            CharsetTypes = ReadCharsetTypes(scope),
             Expiry = ReadExpiry(scope),
-            Trailers = ReadFields(scope, "add_trailer"),
+            Trailers = [.. ReadFields(scope, "add_trailer")],
         },
         ResponseHeaders = route.ResponseHeaders.AddRange(ReadFields(scope, "add_header")),
     };
@@ -87,13 +83,6 @@ internal static class AnswerModule
         return types.ToImmutable();
     }
 
-    /// <summary>text/html is always among them.</summary>
-    private static ImmutableArray<string> ReadCharsetTypes(NginxScope scope)
-    {
-        string[] types = [.. scope.All("charset_types").SelectMany(d => d.Arguments)];
-        return types.Length == 0 ? new AnswerConfig().CharsetTypes : ["text/html", .. types];
-    }
-
     private static ExpiryConfig? ReadExpiry(NginxScope scope)
     {
         if (scope.Find("expires") is not { } expires)
@@ -117,14 +106,29 @@ internal static class AnswerModule
         return new ExpiryConfig(text, isAfterChange);
     }
 
-    private static ImmutableArray<FieldConfig> ReadFields(NginxScope scope, string name) =>
-    [
-        .. scope.All(name).Where(field => field.Arguments[1].Length > 0).Select(field =>
+    private static IEnumerable<FieldConfig> ReadFields(NginxScope scope, string name) =>
+        Inherit(scope, name).Where(HasEffect).Select(field =>
             new FieldConfig(field.Value, field.Arguments[1], Always: field.Arguments switch
             {
                 [_, _] => false,
                 [_, _, "always"] => true,
                 _ => throw field.Error($"invalid parameter \"{field.Arguments[2]}\""),
-            })),
-    ];
+            }));
+
+    /// <summary>An empty field is none, but takes away what there is one of.</summary>
+    private static bool HasEffect(NginxDirective field) =>
+        field.Arguments[1].Length > 0
+        || (field.Name == "add_header" && Routing.FieldEdit.IsValidator(field.Value));
+
+    /// <summary>
+    /// Those of a block, or where it has none, of the one around it; add_header_inherit has it that
+    /// none of those count, or that all of them do, the outer ones first.
+    /// </summary>
+    private static NginxDirective[] Inherit(NginxScope scope, string name)
+    {
+        string inheritance = scope.Text($"{name}_inherit", "on");
+        NginxDirective[] here = [.. scope.AllHere(name)];
+        bool isWhole = inheritance == "off" || (inheritance == "on" && here.Length > 0);
+        return isWhole || scope.Outer is null ? here : [.. Inherit(scope.Outer, name), .. here];
+    }
 }

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Tessera.Proxy.Nginx;
 
 /// <summary>
@@ -36,7 +38,8 @@ internal static class ClientModule
         },
         Time("keepalive_time"),
         new("keepalive_requests", NginxContext.HttpServerLocation) { Kind = ValueKind.Number },
-        new("keepalive_disable", NginxContext.HttpServerLocation, 1, -1),
+        new("keepalive_disable", NginxContext.HttpServerLocation, 1, 2),
+        Time("keepalive_min_timeout"),
         new("lingering_close", NginxContext.HttpServerLocation)
         {
             Choices = ["off", "on", "always"],
@@ -56,6 +59,7 @@ internal static class ClientModule
         (int number, long size) = ReadLargeBuffers(scope);
         long small = scope.Size("client_header_buffer_size", 1_024);
         NginxDirective? idle = scope.Find("keepalive_timeout");
+        ImmutableArray<string> dropped = ReadDropped(scope);
         return route with
         {
             Client = new ClientConfig
@@ -72,6 +76,9 @@ internal static class ClientModule
                 ToldIdleSeconds = idle is { Arguments: [_, var told] }
                     ? NginxValue.Milliseconds(idle, told) / 1_000
                     : 0,
+                MinIdleMs = scope.Milliseconds("keepalive_min_timeout", 0),
+                DropsOldMsie = dropped.Contains("msie6"),
+                DropsSafari = dropped.Contains("safari"),
                 MaxRequests = scope.Number("keepalive_requests", 1_000),
                 MaxAgeMs = scope.Milliseconds("keepalive_time", 3_600_000),
                 Lingers = scope.Text("lingering_close", "on") != "off",
@@ -81,6 +88,16 @@ internal static class ClientModule
                 SendsChunks = scope.Flag("chunked_transfer_encoding", true),
             },
         };
+    }
+
+    /// <summary>Browsers that are not kept.</summary>
+    private static ImmutableArray<string> ReadDropped(NginxScope scope)
+    {
+        NginxDirective? directive = scope.Find("keepalive_disable");
+        string? unknown = directive?.Arguments.FirstOrDefault(
+            name => name is not ("none" or "msie6" or "safari"));
+        return unknown is not null ? throw directive!.Error($"invalid value \"{unknown}\"")
+            : directive?.Arguments ?? ["msie6"];
     }
 
     private static BodyKeepingConfig ReadBody(NginxScope scope, NginxFiles files)

@@ -12,6 +12,7 @@ internal static class ContentModule
     public static RouteConfig Apply(NginxScope scope, RouteConfig route, HttpReading reading)
     {
         DocumentRootConfig root = ReadRoot(scope, route.Path, reading);
+        root = root with { Links = StaticModule.ReadLinks(scope) };
         route = route with { Location = route.Location! with { Root = root } };
         return ProxyModule.TryRead(scope, route, reading)
             ?? StaticModule.Apply(scope, route);

@@ -4,7 +4,8 @@ using System.Text.RegularExpressions;
 namespace Tessera.Proxy.Nginx;
 
 /// <summary>
-/// What is done to bodies: ngx_http_gzip_filter_module, ngx_http_sub_filter_module. Stateless.
+/// What is done to bodies: ngx_http_gzip_filter_module, ngx_http_gunzip_filter_module,
+/// ngx_http_sub_filter_module. Stateless.
 /// </summary>
 internal static class GzipModule
 {
@@ -29,6 +30,8 @@ internal static class GzipModule
         new("gzip_hash", NginxContext.HttpServerLocation) { Kind = ValueKind.Size },
         new("postpone_gzipping", NginxContext.HttpServerLocation) { Kind = ValueKind.Size },
         new("gzip_no_buffer", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
+        new("gunzip", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
+        new("gunzip_buffers", NginxContext.HttpServerLocation, 2, 2),
         new("sub_filter", NginxContext.HttpServerLocation, 2, 2) { MayRepeat = true },
         new("sub_filter_once", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
         new("sub_filter_types", NginxContext.HttpServerLocation, 1, -1) { MayRepeat = true },
@@ -48,7 +51,8 @@ internal static class GzipModule
     private static GzipConfig? ReadGzip(NginxScope scope)
     {
         bool isOn = scope.Flag("gzip", false);
-        if (!isOn && scope.Text("gzip_static", "off") == "off")
+        bool inflates = scope.Flag("gunzip", false);
+        if (!isOn && !inflates && scope.Text("gzip_static", "off") == "off")
         {
             return null;
         }
@@ -62,6 +66,7 @@ internal static class GzipModule
         return new GzipConfig
         {
             IsOn = isOn,
+            Inflates = inflates,
             Types = ["text/html", .. scope.All("gzip_types").SelectMany(d => d.Arguments)],
             MinBytes = scope.Size("gzip_min_length", 20),
             Level = level,

@@ -35,6 +35,7 @@ internal static class HttpModule
             Files = files,
             Upstreams = new UpstreamModule(http, files.Source),
             Variables = new NginxVariables(),
+            CharsetMaps = CharsetModule.ReadMaps(http),
             Warn = warn,
         };
         LogModule.CheckFormats(http);

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Tessera.Proxy.Nginx;
 
 /// <summary>
@@ -8,6 +10,9 @@ internal sealed class HttpReading
     public required NginxFiles Files { get; init; }
 
     public required UpstreamModule Upstreams { get; init; }
+
+    /// <summary>Of all charsets that the block tells how to write in another one.</summary>
+    public ImmutableArray<CharsetMapConfig> CharsetMaps { get; init; } = [];
 
     public required NginxVariables Variables { get; init; }
 

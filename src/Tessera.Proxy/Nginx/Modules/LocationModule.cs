@@ -23,6 +23,7 @@ internal static class LocationModule
         AccessModule.Apply,
         LinkModule.Apply,
         AnswerModule.Apply,
+        CharsetModule.Apply,
         ClientModule.Apply,
         GzipModule.Apply,
         LimitModule.Apply,

@@ -68,6 +68,49 @@ internal static class StaticModule
         };
     }
 
+    /// <summary>Null where links are followed.</summary>
+    public static LinkCheckConfig? ReadLinks(NginxScope scope)
+    {
+        if (scope.Find("disable_symlinks") is not { } directive)
+        {
+            return null;
+        }
+
+        string? from = null;
+        bool? followsOwners = null;
+        bool isOff = false;
+        foreach (string argument in directive.Arguments)
+        {
+            switch (argument)
+            {
+                case "off":
+                    isOff = true;
+                    break;
+                case "on" or "if_not_owner":
+                    followsOwners = argument == "if_not_owner";
+                    break;
+                case ['f', 'r', 'o', 'm', '=', _, ..]:
+                    from = argument["from=".Length..];
+                    NginxVariables.CheckText(directive, from);
+                    break;
+                default:
+                    throw directive.Error($"invalid parameter \"{argument}\"");
+            }
+        }
+
+        if (isOff)
+        {
+            return directive.Arguments.Length == 1
+                ? null
+                : throw directive.Error($"invalid parameter \"{directive.Arguments[1]}\"");
+        }
+
+        return new LinkCheckConfig(
+            followsOwners ?? throw directive.Error(
+                "\"disable_symlinks\" must have \"off\", \"on\" or \"if_not_owner\" parameter"),
+            from);
+    }
+
     private static DirectiveRule Any(string name) => new(name, NginxContext.HttpServerLocation);
 
     private static DirectiveRule Flag(string name) =>

@@ -44,7 +44,8 @@ public class SubstitutionTests
         for (int i = 0; i < pieces.Length; i++)
         {
             bool isLast = i == pieces.Length - 1;
-            substitution.Write(Encoding.ASCII.GetBytes(pieces[i]), isLast, output);
+            substitution.TryWrite(Encoding.ASCII.GetBytes(pieces[i]), isLast, output)
+                .ShouldBeTrue();
         }
 
         return Encoding.ASCII.GetString(output.ToArray());

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using Shouldly;
 using Tessera.Proxy;
+using Tessera.Tests.Proxy.Nginx;
 using Xunit;
 
 namespace Tessera.Tests.Proxy.Forwarding;
@@ -202,6 +203,41 @@ public sealed class AllocationTests
         await client.ConnectAsync(site.Proxy.Address, TestContext.Current.CancellationToken);
         string request = $"GET / HTTP/1.1\r\nHost: test\r\n{fields}\r\n";
         await ShouldNotAllocateAsync(site.Proxy, client.Client, request);
+    }
+
+    /// <summary>A location of nginx's kind, with what most of them have.</summary>
+    [Theory]
+    [InlineData("GET /one.txt HTTP/1.1\r\nHost: test\r\n\r\n")]
+    [InlineData("GET /one.txt HTTP/1.1\r\nHost: test\r\nRange: bytes=0-2\r\n\r\n")]
+    [InlineData("GET /back HTTP/1.1\r\nHost: test\r\nUser-Agent: t\r\n\r\n")]
+    public async Task Serves_locations_of_nginx_without_allocating(string request)
+    {
+        using ScriptedServer server = ScriptedServer.Named("one");
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("tessera-allocations-");
+        File.WriteAllText(Path.Combine(folder.FullName, "one.txt"), "one");
+        ProxyConfig read = NginxText.ReadHttp(
+            $$"""
+            access_log off; charset utf-8; gunzip on; gzip on; gzip_min_length 100;
+            add_header X-Uri $uri;
+            upstream web { server {{server.Address}}; keepalive 4; }
+            server {
+                location / { root {{folder.FullName}}; }
+                location /back {
+                    proxy_pass http://web; proxy_http_version 1.1;
+                    proxy_set_header Connection ""; proxy_set_header X-Real-IP $remote_addr;
+                }
+            }
+            """);
+        await using ProxyFixture proxy = ProxyFixture.Start(
+            [server.Address],
+            new ProxyOptions { Reactors = 1 },
+            backend: _ => read.Backends.ShouldHaveSingleItem(),
+            listener: l => l with { Routes = [], Servers = read.Listeners[0].Servers });
+        using var client = new TcpClient { NoDelay = true };
+        await client.ConnectAsync(proxy.Address, TestContext.Current.CancellationToken);
+        await ShouldNotAllocateAsync(proxy, client.Client, request);
+        await proxy.DisposeAsync();
+        folder.Delete(recursive: true);
     }
 
     /// <summary>
