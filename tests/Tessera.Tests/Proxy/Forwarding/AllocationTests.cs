@@ -217,9 +217,12 @@ public sealed class AllocationTests
         File.WriteAllText(Path.Combine(folder.FullName, "one.txt"), "one");
         ProxyConfig read = NginxText.ReadHttp(
             $$"""
-            access_log off; charset utf-8; gunzip on; gzip on; gzip_min_length 100;
+            access_log off; keepalive_requests 100000; charset utf-8;
+            gunzip on; gzip on; gzip_min_length 100;
             add_header X-Uri $uri;
-            upstream web { server {{server.Address}}; keepalive 4; }
+            upstream web {
+                server {{server.Address}}; keepalive 4; keepalive_requests 100000;
+            }
             server {
                 location / { root {{folder.FullName}}; }
                 location /back {
