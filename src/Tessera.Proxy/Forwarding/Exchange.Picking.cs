@@ -44,6 +44,9 @@ internal sealed partial class Exchange
         _persistence?.NoteReplyHead(this, Endpoint!, nowMs);
     }
 
+    /// <summary>What the last pick went through in vain; null when it found one.</summary>
+    public BackendSet? FoundNoneIn { get; private set; }
+
     private Endpoint? Pick(BackendSet set, long nowMs)
     {
         _algorithm = set.Config.Algorithm;

@@ -358,9 +358,11 @@ internal sealed partial class Exchange
                     set.Active.Length == 0 ? ProxyErrorKind.NoEndpoint
                     : Balancer.MayWaitForRoom(set, _tried) ? ProxyErrorKind.AllFull
                     : ProxyErrorKind.Exhausted;
+                FoundNoneIn = set;
                 return ProxyError.Of(kind, ProxyErrorSource.Proxy);
             }
 
+            FoundNoneIn = null;
             _tried.Add(Endpoint);
             Endpoint.Health.NoteBegun(nowMs);
         }
@@ -476,6 +478,7 @@ internal sealed partial class Exchange
         Endpoint = null;
         _reserved?.End();
         _reserved = null;
+        FoundNoneIn = null;
         Stored?.Release();
         Store?.Abandon();
         Spool?.Close();

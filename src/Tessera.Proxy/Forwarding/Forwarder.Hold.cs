@@ -38,7 +38,7 @@ internal sealed partial class Forwarder
 
         if (set.Config.LeavesFailedOut && !(isFull && set.Limits.HoldQueueLength > 0))
         {
-            return IsBeingReplaced(exchange, set)
+            return IsBeingReplaced(exchange)
                 ? await WaitForNextSetAsync(exchange)
                 : NoneIsLeft(exchange, set);
         }
@@ -118,11 +118,12 @@ internal sealed partial class Forwarder
     }
 
     /// <summary>
-    /// Endpoints of it have got their new states, and the next configuration is not in force yet:
-    /// a matter of microseconds, for which no request fails.
+    /// Endpoints of what was picked from have got their new states, and the next configuration is
+    /// not in force yet, or just since then: a matter of microseconds, for which no request fails.
     /// </summary>
-    private bool IsBeingReplaced(Exchange exchange, BackendSet set)
+    private bool IsBeingReplaced(Exchange exchange)
     {
+        BackendSet set = exchange.FoundNoneIn!;
         if (exchange.HoldDeadlineMs == 0)
         {
             exchange.HoldDeadlineMs = _reactor.NowMs + MaxReplacementMs;

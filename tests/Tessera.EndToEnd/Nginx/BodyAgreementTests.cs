@@ -36,6 +36,7 @@ public sealed class BodyAgreementTests
                 proxy_request_buffering off;
                 proxy_http_version 1.1;
                 client_body_in_file_only on;
+                proxy_hide_header X-Length;
                 proxy_pass http://127.0.0.1:%%PORT_0%%/inner/;
             }
             location /set/ {

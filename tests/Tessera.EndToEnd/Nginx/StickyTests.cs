@@ -57,7 +57,7 @@ public sealed partial class StickyTests : IDisposable
             + "httponly; path=/$");
         (await AskAsync(server, "/marked", "srv=b", 4)).ShouldBe("2222");
         (await AskAsync(server, "/marked", "srv=a", 4)).ShouldBe("1111");
-        (await AskAsync(server, "/marked", "srv=c", 4)).ShouldBe("1212");
+        (await AskAsync(server, "/marked", "srv=c", 4)).ShouldBeOneOf("1212", "2121");
 
         // (2) The first text that is not empty names it.
         (await AskAsync(server, "/named?at=a", "at=b", 3)).ShouldBe("222");
