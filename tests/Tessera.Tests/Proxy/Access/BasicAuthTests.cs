@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Text;
 using Shouldly;
@@ -69,20 +68,18 @@ public sealed class BasicAuthTests
         using ScriptedServer server = ScriptedServer.Named("one");
         await using ProxyFixture proxy = Start(server);
 
-        // Each of these takes its time; a request that needs no password passes between them.
+        // Each of these takes its time. Others pass between them, many while a few of them are
+        // reckoned; on the reactor all of them would be reckoned before the first other.
         Task<int[]> guesses = Task.WhenAll(Enumerable.Range(0, 40).Select(
             i => FlowFixture.StatusAsync(proxy, Request("slow", $"guess {i}"))));
-        var clock = Stopwatch.StartNew();
-        long worstMs = 0;
-        while (!guesses.IsCompleted)
+        int passed = 0;
+        for (; !guesses.IsCompleted; passed++)
         {
-            clock.Restart();
             (await FlowFixture.StatusAsync(proxy, Request("ann", "secret"))).ShouldBe(200);
-            worstMs = Math.Max(worstMs, clock.ElapsedMilliseconds);
         }
 
         (await guesses).ShouldAllBe(status => status == 401);
-        worstMs.ShouldBeLessThan(1_500);
+        passed.ShouldBeGreaterThan(20);
     }
 
     [Fact]
