@@ -88,8 +88,11 @@ public sealed class AllocationTests
         var clock = Stopwatch.StartNew();
         await load.RunAsync(Connections, batches: 100_000 / Batch / Connections + 1);
         long allocated = await AllocatedAsync(proxy) - before;
+
+        // A log whose writer gets no processor takes further buffers; three of them are 16 bytes a
+        // request, less than the smallest object.
         allocated.ShouldBeLessThan(
-            LogBufferBytes + (AllowedBytes * (2 + (long)clock.Elapsed.TotalSeconds)));
+            (3 * LogBufferBytes) + (AllowedBytes * (2 + (long)clock.Elapsed.TotalSeconds)));
         proxy.Status("web-1").Requests.ShouldBeGreaterThan(100_000);
         await proxy.DisposeAsync();
         File.Delete(log);
