@@ -1,5 +1,6 @@
 using System.Net;
 using System.Runtime.InteropServices;
+using static Tessera.Linux.Net.MessageCalls;
 
 namespace Tessera.Linux.Net;
 
@@ -19,10 +20,6 @@ public static unsafe partial class DatagramCalls
     private const int IpProtoIPv6 = 41;
     private const int IPv6ReceivePacketInfo = 49;
     private const int IPv6PacketInfo = 50;
-    private const int MsgNoSignal = 0x4000;
-
-    /// <summary>sizeof(struct cmsghdr): length, level, type.</summary>
-    private const int HeaderLength = 16;
 
     /// <summary>struct in_pktinfo: interface, local address, address of the header.</summary>
     private const int InfoLength = 12;
@@ -62,7 +59,7 @@ public static unsafe partial class DatagramCalls
         fixed (byte* bytes = buffer)
         fixed (InternetAddress* name = &peer)
         {
-            var part = new Part { Start = bytes, Length = (nuint)buffer.Length };
+            var part = new MessagePart { Start = bytes, Length = (nuint)buffer.Length };
             var header = new MessageHeader
             {
                 Name = name,
@@ -72,19 +69,11 @@ public static unsafe partial class DatagramCalls
                 Control = control,
                 ControlLength = ControlLength,
             };
-            nint received;
-            do
-            {
-                received = recvmsg(descriptor, &header, 0);
-            }
-            while (received < 0 && Marshal.GetLastSystemError() == Errno.Interrupted);
-            if (received < 0)
-            {
-                return SyscallResult.Failure(Marshal.GetLastSystemError());
-            }
-
-            local = ReadLocal(control, (int)header.ControlLength);
-            return SyscallResult.Success(received);
+            SyscallResult received = MessageCalls.Receive(descriptor, &header, flags: 0);
+            local = received.IsSuccess
+                ? ReadLocal(control, (int)header.ControlLength)
+                : default;
+            return received;
         }
     }
 
@@ -98,7 +87,7 @@ public static unsafe partial class DatagramCalls
         fixed (byte* bytes = datagram)
         fixed (InternetAddress* name = &peer)
         {
-            var part = new Part { Start = bytes, Length = (nuint)datagram.Length };
+            var part = new MessagePart { Start = bytes, Length = (nuint)datagram.Length };
             var header = new MessageHeader
             {
                 Name = name,
@@ -112,36 +101,29 @@ public static unsafe partial class DatagramCalls
                 header.ControlLength = WriteLocal(control, local);
             }
 
-            nint sent;
-            do
-            {
-                sent = sendmsg(descriptor, &header, MsgNoSignal);
-            }
-            while (sent < 0 && Marshal.GetLastSystemError() == Errno.Interrupted);
-            return sent >= 0
-                ? SyscallResult.Success(sent)
-                : SyscallResult.Failure(Marshal.GetLastSystemError());
+            return MessageCalls.Send(descriptor, &header);
         }
     }
 
     private static InternetAddress ReadLocal(byte* control, int length)
     {
-        if (length < HeaderLength)
+        if (length < ControlHeaderLength)
         {
             return default;
         }
 
         int level = *(int*)(control + 8);
         int type = *(int*)(control + 12);
-        byte* info = control + HeaderLength;
-        if (level == IpProtoIP && type == IPPacketInfo && length >= HeaderLength + InfoLength)
+        byte* info = control + ControlHeaderLength;
+        if (level == IpProtoIP && type == IPPacketInfo
+            && length >= ControlHeaderLength + InfoLength)
         {
             return new InternetAddress(
                 new IPEndPoint(new IPAddress(new ReadOnlySpan<byte>(info + 8, 4)), 0));
         }
 
         return level == IpProtoIPv6 && type == IPv6PacketInfo
-            && length >= HeaderLength + Info6Length
+            && length >= ControlHeaderLength + Info6Length
                 ? new InternetAddress(
                     new IPEndPoint(new IPAddress(new ReadOnlySpan<byte>(info, 16)), 0))
                 : default;
@@ -149,12 +131,12 @@ public static unsafe partial class DatagramCalls
 
     private static nuint WriteLocal(byte* control, in InternetAddress local)
     {
-        int length = HeaderLength + (local.IsIPv4 ? InfoLength : Info6Length);
+        int length = ControlHeaderLength + (local.IsIPv4 ? InfoLength : Info6Length);
         new Span<byte>(control, ControlLength).Clear();
         *(nuint*)control = (nuint)length;
         *(int*)(control + 8) = local.IsIPv4 ? IpProtoIP : IpProtoIPv6;
         *(int*)(control + 12) = local.IsIPv4 ? IPPacketInfo : IPv6PacketInfo;
-        byte* address = control + HeaderLength + (local.IsIPv4 ? 4 : 0);
+        byte* address = control + ControlHeaderLength + (local.IsIPv4 ? 4 : 0);
         local.Host.CopyTo(new Span<byte>(address, local.Host.Length));
 
         // CMSG_SPACE: lengths count in words of eight bytes.
@@ -172,29 +154,4 @@ public static unsafe partial class DatagramCalls
     [LibraryImport(Library)]
     private static partial int setsockopt(
         int descriptor, int level, int name, void* value, int length);
-
-    [LibraryImport(Library)]
-    private static partial nint sendmsg(int descriptor, MessageHeader* message, int flags);
-
-    [LibraryImport(Library)]
-    private static partial nint recvmsg(int descriptor, MessageHeader* message, int flags);
-
-    /// <summary>struct iovec.</summary>
-    private struct Part
-    {
-        public byte* Start;
-        public nuint Length;
-    }
-
-    /// <summary>struct msghdr of 64-bit Linux.</summary>
-    private struct MessageHeader
-    {
-        public void* Name;
-        public ulong NameLength;
-        public Part* Parts;
-        public nuint PartCount;
-        public void* Control;
-        public nuint ControlLength;
-        public int Flags;
-    }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using static Tessera.Linux.Net.MessageCalls;
 
 namespace Tessera.Linux.Net;
 
@@ -15,14 +16,8 @@ public static unsafe partial class DescriptorMessages
     private const int SolSocket = 1;
     private const int ScmRights = 1;
     private const int SoPeerCredentials = 17;
-    private const int MsgControlTruncated = 0x8;
-    private const int MsgTruncated = 0x20;
-    private const int MsgNoSignal = 0x4000;
-    private const int MsgCloseOnExec = 0x40000000;
 
-    /// <summary>sizeof(struct cmsghdr): length, level, type.</summary>
-    private const int HeaderLength = 16;
-    private const int ControlLength = HeaderLength + (MaxDescriptors * sizeof(int));
+    private const int ControlLength = ControlHeaderLength + (MaxDescriptors * sizeof(int));
 
     /// <summary>
     /// Sends a message with copies of <paramref name="descriptors"/>, at most
@@ -35,26 +30,21 @@ public static unsafe partial class DescriptorMessages
         byte* control = stackalloc byte[ControlLength];
         fixed (byte* bytes = message)
         {
-            var part = new Part { Start = bytes, Length = (nuint)message.Length };
+            var part = new MessagePart { Start = bytes, Length = (nuint)message.Length };
             var header = new MessageHeader { Parts = &part, PartCount = 1 };
             if (!descriptors.IsEmpty)
             {
-                int length = HeaderLength + (descriptors.Length * sizeof(int));
+                int length = ControlHeaderLength + (descriptors.Length * sizeof(int));
                 *(nuint*)control = (nuint)length;
                 *(int*)(control + 8) = SolSocket;
                 *(int*)(control + 12) = ScmRights;
-                descriptors.CopyTo(new Span<int>(control + HeaderLength, descriptors.Length));
+                descriptors.CopyTo(
+                    new Span<int>(control + ControlHeaderLength, descriptors.Length));
                 header.Control = control;
                 header.ControlLength = (nuint)length;
             }
 
-            SyscallResult sent;
-            do
-            {
-                sent = From(sendmsg(socket, &header, MsgNoSignal));
-            }
-            while (sent.Errno == Errno.Interrupted);
-            return sent;
+            return MessageCalls.Send(socket, &header);
         }
     }
 
@@ -69,7 +59,7 @@ public static unsafe partial class DescriptorMessages
         byte* control = stackalloc byte[ControlLength];
         fixed (byte* bytes = message)
         {
-            var part = new Part { Start = bytes, Length = (nuint)message.Length };
+            var part = new MessagePart { Start = bytes, Length = (nuint)message.Length };
             var header = new MessageHeader
             {
                 Parts = &part,
@@ -77,12 +67,7 @@ public static unsafe partial class DescriptorMessages
                 Control = control,
                 ControlLength = ControlLength,
             };
-            SyscallResult received;
-            do
-            {
-                received = From(recvmsg(socket, &header, MsgCloseOnExec));
-            }
-            while (received.Errno == Errno.Interrupted);
+            SyscallResult received = MessageCalls.Receive(socket, &header, MsgCloseOnExec);
             if (!received.IsSuccess)
             {
                 return received;
@@ -113,14 +98,14 @@ public static unsafe partial class DescriptorMessages
     private static int[] ReadDescriptors(byte* control, int length)
     {
         // One header at most: the sender of a message passes all of its descriptors in one.
-        if (length < HeaderLength || *(int*)(control + 8) != SolSocket
+        if (length < ControlHeaderLength || *(int*)(control + 8) != SolSocket
             || *(int*)(control + 12) != ScmRights)
         {
             return [];
         }
 
-        int bytes = Math.Min((int)*(nuint*)control, length) - HeaderLength;
-        return new ReadOnlySpan<int>(control + HeaderLength, bytes / sizeof(int)).ToArray();
+        int bytes = Math.Min((int)*(nuint*)control, length) - ControlHeaderLength;
+        return new ReadOnlySpan<int>(control + ControlHeaderLength, bytes / sizeof(int)).ToArray();
     }
 
     private static SyscallResult From(nint result) =>
@@ -129,31 +114,6 @@ public static unsafe partial class DescriptorMessages
             : SyscallResult.Failure(Marshal.GetLastSystemError());
 
     [LibraryImport(Library)]
-    private static partial nint sendmsg(int descriptor, MessageHeader* message, int flags);
-
-    [LibraryImport(Library)]
-    private static partial nint recvmsg(int descriptor, MessageHeader* message, int flags);
-
-    [LibraryImport(Library)]
     private static partial int getsockopt(
         int descriptor, int level, int name, void* value, int* length);
-
-    /// <summary>struct iovec.</summary>
-    private struct Part
-    {
-        public byte* Start;
-        public nuint Length;
-    }
-
-    /// <summary>struct msghdr of 64-bit Linux.</summary>
-    private struct MessageHeader
-    {
-        public void* Name;
-        public ulong NameLength;
-        public Part* Parts;
-        public nuint PartCount;
-        public void* Control;
-        public nuint ControlLength;
-        public int Flags;
-    }
 }

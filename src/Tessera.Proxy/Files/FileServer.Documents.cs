@@ -249,11 +249,7 @@ internal sealed partial class FileServer
         exchange.HasReachedClient = true;
         exchange.NoteSentHead(buffer.AsSpan(0, length));
         bool isAll = isCopied || !hasBody || reply.BodyLength == 0;
-        SyscallResult sent = isAll
-            ? await exchange.Client.Transport.SendAsync(
-                buffer, 0, length, exchange.SendTimeoutMs)
-            : await exchange.Client.Transport.SendMoreAsync(
-                buffer, 0, length, exchange.SendTimeoutMs);
+        SyscallResult sent = await SendHead(exchange, buffer, length, isAll);
         _reactor.Buffers.Return(buffer);
         if (!sent.IsSuccess)
         {
@@ -263,12 +259,10 @@ internal sealed partial class FileServer
 
         return isAll ? ProxyError.None
             : reply.Parts is null
-                ? await SendPartAsync(exchange, PlainReply(file, type), reply.Offset, reply.Length)
+                ? await SendPartAsync(
+                    exchange, file, file.Content, reply.Offset, reply.Length)
                 : await SendDocumentPartsAsync(exchange, reply);
     }
-
-    private static FileReply PlainReply(OpenFile file, byte[] type) =>
-        new(200, file) { Type = type, Content = file.Content };
 
     private DocumentReply DecideDocument(
         Exchange exchange, DocumentSite site, OpenFile file, byte[] type, bool isCoded)
@@ -361,7 +355,7 @@ internal sealed partial class FileServer
     private async ReactorTask<ProxyError> SendDocumentPartsAsync(
         Exchange exchange, DocumentReply reply)
     {
-        FileReply plain = PlainReply(reply.File, reply.Type);
+        OpenFile file = reply.File;
         byte[] buffer = _reactor.Buffers.Rent(DocumentReply.MaxPartHeadBytes);
         ProxyError error = ProxyError.None;
         for (int i = 0; i <= reply.Parts!.Length && !error.IsError; i++)
@@ -370,16 +364,13 @@ internal sealed partial class FileServer
             int length = isEnd
                 ? reply.WriteEnd(buffer)
                 : reply.WritePartHead(buffer, reply.Parts[i]);
-            SyscallResult sent = isEnd
-                ? await exchange.Client.Transport.SendAsync(
-                    buffer, 0, length, exchange.SendTimeoutMs)
-                : await exchange.Client.Transport.SendMoreAsync(
-                    buffer, 0, length, exchange.SendTimeoutMs);
+            SyscallResult sent = await SendHead(exchange, buffer, length, isEnd);
             exchange.BodyBytesSent += exchange.Client.Transport.Sent;
             error = !sent.IsSuccess ? SendFailed(sent)
                 : isEnd ? ProxyError.None
                 : await SendPartAsync(
-                    exchange, plain, reply.Parts[i].First, reply.Parts[i].Length);
+                    exchange, file, file.Content, reply.Parts[i].First,
+                    reply.Parts[i].Length);
         }
 
         _reactor.Buffers.Return(buffer);

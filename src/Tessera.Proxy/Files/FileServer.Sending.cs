@@ -24,16 +24,22 @@ internal sealed partial class FileServer
     /// <summary>Compressed data worth a send of its own.</summary>
     private const int MinChunkBytes = 16 * 1_024;
 
+    /// <summary>The head of an answer or of a part; what follows it leaves with it.</summary>
+    /// <param name="isAll">Nothing follows.</param>
+    private static IoOperation SendHead(
+        Exchange exchange, byte[] buffer, int length, bool isAll) => isAll
+        ? exchange.Client.Transport.SendAsync(buffer, 0, length, exchange.SendTimeoutMs)
+        : exchange.Client.Transport.SendMoreAsync(buffer, 0, length, exchange.SendTimeoutMs);
+
     /// <summary>
     /// Bytes of the file or of its content. A file that changes while it is sent ends the
     /// connection: what was announced cannot be kept any more.
     /// </summary>
     private async ReactorTask<ProxyError> SendPartAsync(
-        Exchange exchange, FileReply reply, long offset, long length)
+        Exchange exchange, OpenFile file, byte[]? content, long offset, long length)
     {
         Transport client = exchange.Client.Transport;
-        OpenFile file = reply.File;
-        if (reply.Content is { } content)
+        if (content is not null)
         {
             SyscallResult sent = await _shard.Forwarder.SendPacedAsync(
                 exchange, content, (int)offset, (int)length);
@@ -86,7 +92,6 @@ internal sealed partial class FileServer
     private async ReactorTask<ProxyError> SendPartsAsync(Exchange exchange, FileReply reply)
     {
         Transport client = exchange.Client.Transport;
-        int timeoutMs = exchange.SendTimeoutMs;
         ByteRange[] parts = reply.Parts!;
         byte[] buffer = _reactor.Buffers.Rent(FileReply.MaxPartHeadBytes);
         ProxyError error = ProxyError.None;
@@ -94,13 +99,12 @@ internal sealed partial class FileServer
         {
             bool isEnd = i == parts.Length;
             int length = isEnd ? reply.WriteEnd(buffer) : reply.WritePartHead(buffer, parts[i]);
-            SyscallResult sent = isEnd
-                ? await client.SendAsync(buffer, 0, length, timeoutMs)
-                : await client.SendMoreAsync(buffer, 0, length, timeoutMs);
+            SyscallResult sent = await SendHead(exchange, buffer, length, isEnd);
             exchange.BodyBytesSent += client.Sent;
             error = !sent.IsSuccess ? SendFailed(sent)
                 : isEnd ? ProxyError.None
-                : await SendPartAsync(exchange, reply, parts[i].First, parts[i].Length);
+                : await SendPartAsync(
+                    exchange, reply.File, reply.Content, parts[i].First, parts[i].Length);
         }
 
         _reactor.Buffers.Return(buffer);

@@ -129,11 +129,7 @@ internal sealed partial class FileServer
         exchange.HasReachedClient = true;
         exchange.NoteSentHead(buffer.AsSpan(0, length));
         bool isAll = isCopied || !hasBody || reply.BodyLength == 0;
-        SyscallResult sent = isAll
-            ? await exchange.Client.Transport.SendAsync(
-                buffer, 0, length, exchange.SendTimeoutMs)
-            : await exchange.Client.Transport.SendMoreAsync(
-                buffer, 0, length, exchange.SendTimeoutMs);
+        SyscallResult sent = await SendHead(exchange, buffer, length, isAll);
         _reactor.Buffers.Return(buffer);
         if (!sent.IsSuccess)
         {
@@ -144,7 +140,8 @@ internal sealed partial class FileServer
         return isAll ? ProxyError.None
             : reply.BodyLength < 0 ? await SendCompressedAsync(exchange, reply)
             : reply.Parts is null
-                ? await SendPartAsync(exchange, reply, reply.Offset, reply.Length)
+                ? await SendPartAsync(
+                    exchange, reply.File, reply.Content, reply.Offset, reply.Length)
                 : await SendPartsAsync(exchange, reply);
     }
 

@@ -1,3 +1,4 @@
+using System.Text;
 using Tessera.Linux;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Reactors;
@@ -18,22 +19,19 @@ internal sealed partial class Forwarder
     /// <summary>A client that takes nothing for so long is slow.</summary>
     private const int SlowClientMs = 100;
 
-    /// <summary>Whether answers of this exchange may be spooled, by what is known of them now.
-    /// </summary>
+    /// <summary>Whether this answer may be spooled, by what its head says.</summary>
     private static void DecideSpooling(Exchange exchange, PassRule rule)
     {
-        bool isAllowed = rule.Config.BuffersReply && !exchange.Pacer.IsLimited;
-        if (!rule.Ignores("X-Accel-Buffering"))
+        bool isPossible = rule.Config.TemporaryFolder is not null && !exchange.Pacer.IsLimited;
+        exchange.MaySpool = isPossible && rule.Config.BuffersReply;
+        if (isPossible && !rule.Ignores("X-Accel-Buffering"))
         {
             ReadOnlySpan<byte> asked = FieldText.Find(
                 exchange.Reply.AsSpan(exchange.ReplyStart, exchange.Response.Length),
                 "x_accel_buffering"u8);
-            isAllowed = !exchange.Pacer.IsLimited
-                && (System.Text.Ascii.EqualsIgnoreCase(asked, "yes"u8)
-                    || (isAllowed && !System.Text.Ascii.EqualsIgnoreCase(asked, "no"u8)));
+            exchange.MaySpool = Ascii.EqualsIgnoreCase(asked, "yes"u8)
+                || (exchange.MaySpool && !Ascii.EqualsIgnoreCase(asked, "no"u8));
         }
-
-        exchange.MaySpool = isAllowed && rule.Config.TemporaryFolder is not null;
     }
 
     private int SendTimeoutOf(Exchange exchange) => exchange.MaySpool
@@ -134,8 +132,7 @@ internal sealed partial class Forwarder
         return ProxyError.None;
     }
 
-    /// <summary>The endpoint is done with the answer: what is left of it goes to the client.
-    /// </summary>
+    /// <summary>The endpoint is done: what is left of its answer goes to the client.</summary>
     /// <param name="error">How the try has ended, which stays as it is.</param>
     private async ReactorTask<ProxyError> SendSpoolAsync(Exchange exchange, ProxyError error)
     {

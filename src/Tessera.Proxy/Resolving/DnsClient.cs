@@ -169,14 +169,15 @@ internal sealed class DnsClient
                     return answer;
                 }
 
-                // As nginx: that a server does not understand is no answer.
-                restMs = _servers.Length > 1 ? 0 : PatienceMs;
+                // As nginx: that a server does not understand is no answer. When none of them
+                // does, none is asked again at once.
+                restMs = (attempt + 1) % _servers.Length == 0 ? PatienceMs : 0;
             }
             catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
             {
                 restMs = 0;
             }
-            catch (Exception e) when (e is SocketException or EndOfStreamException)
+            catch (Exception e) when (e is SocketException or IOException)
             {
                 // It cannot be reached, or has gone away.
             }

@@ -83,6 +83,33 @@ public sealed class DnsClientTests
     }
 
     [Fact]
+    public async Task Servers_that_do_not_understand_are_not_asked_on_and_on()
+    {
+        await using var first = new NameServer { ["a.test"] = new() { Code = 1 } };
+        await using var second = new NameServer { ["a.test"] = new() { Code = 1 } };
+        var client = new DnsClient(new ResolverConfig
+        {
+            Servers = [first.Address.ToString(), second.Address.ToString()],
+        });
+        (await ResolveAsync(client, "a.test", timeoutMs: 300)).ShouldBe(" for 0, 110");
+
+        // Both kinds of addresses, each server once.
+        (first.Questions + second.Questions).ShouldBeLessThanOrEqualTo(4);
+    }
+
+    [Fact]
+    public async Task A_connection_that_is_reset_is_no_answer()
+    {
+        await using var server = new NameServer
+        {
+            ResetsConnections = true,
+            ["long.test"] = new() { Addresses = ["127.0.0.2"], IsLong = true },
+        };
+        (await ResolveAsync(Client(server), "long.test", timeoutMs: 300))
+            .ShouldBe(" for 0, 110");
+    }
+
+    [Fact]
     public async Task Finds_the_servers_of_a_service()
     {
         await using var server = new NameServer

@@ -53,6 +53,9 @@ internal sealed class NameServer : IAsyncDisposable
     /// <summary>Questions so far.</summary>
     public int Questions => Volatile.Read(ref _questions);
 
+    /// <summary>Whoever asks over TCP meets a reset.</summary>
+    public bool ResetsConnections { get; init; }
+
     public NameRecords this[string name]
     {
         set => _records[name] = value;
@@ -98,6 +101,12 @@ internal sealed class NameServer : IAsyncDisposable
                 NetworkStream stream = client.GetStream();
                 byte[] head = new byte[2];
                 await stream.ReadExactlyAsync(head, _end.Token);
+                if (ResetsConnections)
+                {
+                    client.Client.Close(timeout: 0);
+                    continue;
+                }
+
                 byte[] question = new byte[BinaryPrimitives.ReadUInt16BigEndian(head)];
                 await stream.ReadExactlyAsync(question, _end.Token);
                 byte[] answer = Answer(question, isShort: false)!;
