@@ -46,6 +46,11 @@ internal sealed partial class Exchange
     /// <summary>Null where the listener's routes serve it.</summary>
     public VirtualServer? Server { get; private set; }
 
+    /// <summary>
+    /// try_files has chosen a file behind an alias that is a whole name (nginx's add_uri_to_alias).
+    /// </summary>
+    public bool AddsPathToAlias { get; set; }
+
     /// <summary>Where the next round begins.</summary>
     public Jump Jump { get; set; }
 
@@ -311,6 +316,7 @@ internal sealed partial class Exchange
     private void BeginAnew()
     {
         IsInternal = true;
+        AddsPathToAlias = false;
         HasChangedUri = true;
         IsForwarded = false;
         _changesLeft = Math.Max(0, _changesLeft - 1);
@@ -334,6 +340,7 @@ internal sealed partial class Exchange
         Server = null;
         Jump = Jump.None;
         IsInternal = false;
+        AddsPathToAlias = false;
         HasChangedUri = false;
         LeftLocation = false;
         StatusOverride = 0;

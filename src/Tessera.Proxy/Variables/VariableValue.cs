@@ -302,6 +302,9 @@ internal static class VariableValue
             case Variable.TesseraVersion:
                 writer.Write(Version);
                 break;
+            case Variable.NginxVersion:
+                writer.WriteText(NginxVersion.Number);
+                break;
             case Variable.Route:
                 writer.WriteText(exchange.Route?.Name);
                 break;

@@ -34,7 +34,7 @@ internal static class ContentModule
 
         if (alias is not null && scope.FindHere("root") is null)
         {
-            NginxVariables.CheckText(alias, alias.Value);
+            Check(alias);
             bool isExpression = path.Kind is PathMatchKind.Regex or PathMatchKind.RegexIgnoreCase;
             return new DocumentRootConfig(
                 Absolute(reading, alias.Value), isExpression ? "" : path.Text);
@@ -43,11 +43,27 @@ internal static class ContentModule
         root = scope.Find("root");
         if (root is not null)
         {
-            NginxVariables.CheckText(root, root.Value);
+            Check(root);
         }
 
         string text = Absolute(reading, root?.Value ?? "html");
         return new DocumentRootConfig(text.Length > 1 ? text.TrimEnd('/') : "");
+    }
+
+    /// <exception cref="NginxConfigException">It asks for itself.</exception>
+    private static void Check(NginxDirective directive)
+    {
+        foreach (string own in (string[])["document_root", "realpath_root"])
+        {
+            if (directive.Value.Contains($"${own}", StringComparison.Ordinal)
+                || directive.Value.Contains($"${{{own}}}", StringComparison.Ordinal))
+            {
+                throw directive.Error($"the ${own} variable cannot be used in the "
+                    + $"\"{directive.Name}\" directive");
+            }
+        }
+
+        NginxVariables.CheckText(directive, directive.Value);
     }
 
     /// <summary>A text that begins with a variable is what the variable says.</summary>
