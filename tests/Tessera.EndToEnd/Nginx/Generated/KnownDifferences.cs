@@ -47,8 +47,6 @@ internal static class KnownDifferences
                 && difference.Nginx.Contains('\t', StringComparison.Ordinal)),
         ("a request that goes in circles: how many of them $args has seen",
             difference => difference.Nginx.Contains("t=t=t=", StringComparison.Ordinal)),
-        ("whose turn it is behind a try that failed: not told apart from nginx's order yet",
-            IsAboutTurns),
         ("chunks that grow too large: how much of them was read before the 413",
             difference => difference.Nginx.Contains("\t413\t", StringComparison.Ordinal)
                 && difference.Tessera.Contains("\t413\t", StringComparison.Ordinal)),
@@ -72,23 +70,6 @@ internal static class KnownDifferences
                 .All(isSame => isSame);
         });
     }
-
-    /// <summary>
-    /// Nothing but which server of an upstream has answered, or was tried, and how long an answer
-    /// was that another try has followed.
-    /// </summary>
-    private static bool IsAboutTurns(Disagreement difference) =>
-        difference.Server.Contains("proxy_pass http://u", StringComparison.Ordinal)
-        && (difference.Request.Contains("/p/die", StringComparison.Ordinal)
-            || WithoutOrigins(difference.Nginx) == WithoutOrigins(difference.Tessera));
-
-    private static string WithoutOrigins(string text) =>
-        text.Contains('\t', StringComparison.Ordinal)
-            ? string.Join('\n', text.Split('\n').Select(line => string.Join(
-                '\t', line.Split('\t').Where((_, i) => i is not (21 or 22 or 23 or 29 or 30)))))
-            : string.Join('\n', text.Split('\n').Where(line =>
-                !line.StartsWith("X-One: o", StringComparison.Ordinal)
-                && line is not ("0" or "1" or "2")));
 
     private static int Count(string text, string part) => text.Split(part).Length - 1;
 }
