@@ -124,7 +124,8 @@ internal sealed partial class Exchange
     public bool HasContinued { get; set; }
 
     /// <summary>nginx counts what it said of going on as a part of the body.</summary>
-    public int ContinueBytes => HasContinued && Server is not null ? 25 : 0;
+    public int ContinueBytes =>
+        HasContinued && Server is not null ? "HTTP/1.1 100 Continue\r\n\r\n".Length : 0;
 
     /// <summary>
     /// An error was to be answered: none is told to go on any more (nginx's expect_tested).
