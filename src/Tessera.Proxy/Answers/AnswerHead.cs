@@ -94,9 +94,10 @@ internal ref struct AnswerHead
             writer.Write("Vary: Accept-Encoding\r\n"u8);
         }
 
+        writer.Write(exchange.AddedFields[..exchange.CarriedBytes]);
         exchange.WriteLocation(ref writer, style, isEarly: false);
         writer.Write(head.LeadingLines);
-        writer.Write(exchange.AddedFields);
+        writer.Write(exchange.AddedFields[exchange.CarriedBytes..]);
         writer.Write(head.TrailingLines);
         writer.Write("\r\n"u8);
     }

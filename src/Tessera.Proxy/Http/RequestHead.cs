@@ -168,6 +168,7 @@ public sealed class RequestHead
             {
                 if (bytes.Length - _lines.Taken > Rules.MaxLineBytes)
                 {
+                    ReadLength = _hasRequestLine ? _lines.Taken - Start : 0;
                     return FailLine();
                 }
 
@@ -179,6 +180,7 @@ public sealed class RequestHead
 
             if (_lines.Taken - start > Rules.MaxLineBytes)
             {
+                ReadLength = _hasRequestLine ? start - Start : 0;
                 return FailLine();
             }
 

@@ -175,10 +175,14 @@ internal static class VariableValue
         }
     }
 
-    /// <summary>Known once the body has been read, and 0 for one that was thrown away.</summary>
+    /// <summary>
+    /// Known once the body has been read, and 0 for one that was thrown away for an answer.
+    /// </summary>
     private static void WriteChunkedLength(ref ByteWriter writer, Exchange exchange)
     {
-        if (exchange.RequestBody.IsComplete)
+        bool isWanted = exchange.HasReadBody || exchange.HasReachedClient
+            || (exchange.Status != 0 && !exchange.IsDropped);
+        if (exchange.RequestBody.IsComplete && isWanted)
         {
             writer.WriteNumber(exchange.HasReadBody ? exchange.RequestBody.AnnouncedBytes : 0);
         }
@@ -275,13 +279,13 @@ internal static class VariableValue
                 writer.Write("009"u8);
                 break;
             case Variable.Status:
-                WriteStatus(ref writer, exchange.Status);
+                WriteStatus(ref writer, exchange.ToldStatus);
                 break;
             case Variable.BytesSent:
                 writer.WriteNumber(exchange.BytesSent);
                 break;
             case Variable.BodyBytesSent:
-                writer.WriteNumber(exchange.BodyBytesSent);
+                writer.WriteNumber(exchange.BodyBytesSent + exchange.ContinueBytes);
                 break;
             case Variable.Hostname:
                 writer.Write(Hostname);

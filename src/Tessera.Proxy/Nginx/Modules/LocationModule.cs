@@ -61,7 +61,7 @@ internal static class LocationModule
             }
 
             locations.Add(ReadRoute(
-                scope.Within(directive, NginxContext.Location), path, reading));
+                scope.Within(directive, NginxContext.Location, path), path, reading));
         }
 
         return locations.ToImmutable();
