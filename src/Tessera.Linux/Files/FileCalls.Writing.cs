@@ -7,6 +7,8 @@ namespace Tessera.Linux.Files;
 public static unsafe partial class FileCalls
 {
     private const int ReadWrite = 0x2;
+    private const int WriteOnly = 0x1;
+    private const int Append = 0x400;
     private const int Create = 0x40;
     private const int Exclusive = 0x80;
 
@@ -28,6 +30,27 @@ public static unsafe partial class FileCalls
             {
                 int result = openat(
                     CurrentFolder, pointer, ReadWrite | Create | Exclusive | CloseOnExec, mode);
+                if (result >= 0 || Marshal.GetLastSystemError() != Errno.Interrupted)
+                {
+                    return From(result);
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// Opens a file, which is made when it is not there, so that every write goes to its end,
+    /// wherever other processes have put it: O_APPEND, which .NET does not ask for.
+    /// </summary>
+    /// <param name="mode">Permissions of a new file, less those of umask(2).</param>
+    public static SyscallResult OpenToAppend(string path, uint mode)
+    {
+        fixed (byte* pointer = System.Text.Encoding.UTF8.GetBytes(path + "\0"))
+        {
+            while (true)
+            {
+                int result = openat(
+                    CurrentFolder, pointer, WriteOnly | Create | Append | CloseOnExec, mode);
                 if (result >= 0 || Marshal.GetLastSystemError() != Errno.Interrupted)
                 {
                     return From(result);

@@ -3,6 +3,9 @@ using System.IO.Compression;
 using System.Net.Sockets;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
+using Tessera.Linux;
+using Tessera.Linux.Files;
+using Tessera.Linux.Net;
 
 namespace Tessera.Proxy.Telemetry;
 
@@ -17,6 +20,9 @@ internal sealed class LogFiles : IDisposable
     private const int MaxSockets = 64;
 
     private const int StandardError = 2;
+
+    /// <summary>Of a new file, less those of umask(2): read and write for all.</summary>
+    private const uint Mode = 0x1B6;
 
     private readonly Dictionary<string, FileStream> _open = new(StringComparer.Ordinal);
     private readonly Dictionary<SyslogConfig, Socket> _sockets = [];
@@ -100,12 +106,20 @@ internal sealed class LogFiles : IDisposable
         _sockets.Clear();
     }
 
-    private static FileStream Open(string path) => new(
-        path,
-        FileMode.Append,
-        FileAccess.Write,
-        FileShare.ReadWrite | FileShare.Delete,
-        bufferSize: 0);
+    /// <summary>
+    /// Two processes may write to one file, while one takes the other's place, and whoever rotates
+    /// it may cut it: each write finds the end for itself.
+    /// </summary>
+    private static FileStream Open(string path)
+    {
+        SyscallResult opened = FileCalls.OpenToAppend(path, Mode);
+        return opened.IsSuccess
+            ? new FileStream(
+                new SafeFileHandle(opened.IntValue, ownsHandle: true),
+                FileAccess.Write,
+                bufferSize: 0)
+            : throw new IOException($"{path}: {Errno.Describe(opened.Errno)}");
+    }
 
     private bool TryKeepOpen(string path, out FileStream stream)
     {

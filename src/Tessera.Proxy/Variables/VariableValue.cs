@@ -213,6 +213,17 @@ internal static class VariableValue
             case Variable.InvalidReferer when exchange.Route.Referers is { } referers:
                 writer.Write(referers.IsInvalid(exchange) ? "1"u8 : default);
                 break;
+            case Variable.Msie:
+                writer.Write(exchange.IsMsie ? "1"u8 : default);
+                break;
+            case Variable.ModernBrowser when exchange.Route.Browsers is { } browsers:
+                writer.Write(
+                    browsers.IsModern(exchange.UserAgent) ? browsers.ModernValue : default);
+                break;
+            case Variable.AncientBrowser when exchange.Route.Browsers is { } browsers:
+                writer.Write(
+                    browsers.IsModern(exchange.UserAgent) ? default : browsers.AncientValue);
+                break;
             case Variable.SecureLink:
                 exchange.Route.SecureLink?.Write(ref writer, exchange);
                 break;
