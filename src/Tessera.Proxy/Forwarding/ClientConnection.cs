@@ -137,7 +137,9 @@ internal sealed partial class ClientConnection : Sleeper
                 ParseStatus status = exchange.Request.Parse(Received, MaxHeadBytes);
                 if (status == ParseStatus.Incomplete)
                 {
+                    _shard.ReadingCount++;
                     status = await ReceiveHeadAsync(exchange);
+                    _shard.ReadingCount--;
                 }
 
                 // (3) Route and serve it, or refuse it. Most routes do nothing but forward.

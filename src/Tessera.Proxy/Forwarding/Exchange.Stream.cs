@@ -15,9 +15,8 @@ internal sealed partial class Exchange
     /// it on to. What a proxy before this one has put there does not count.
     /// </summary>
     public long BytesReceived => Tries is [.., { ConnectedMs: >= 0 }]
-        || Client.Datagrams is not null
         ? Client.Transport.Handle.Read.TotalBytes - Client.ProxyHeadBytes
-        : 0;
+        : Client.Datagrams?.WaitingBytes ?? 0;
 
     /// <summary>It is being passed on, or was.</summary>
     public bool IsRelayed { get; set; }

@@ -49,13 +49,13 @@ internal static class VariableValue
                     FieldText.FindCookie(exchange.Request, exchange.Received, name.Member));
                 break;
             case Variable.SentHttp:
-                writer.Write(FieldText.Find(exchange.SentHead, name.Member));
+                exchange.WriteSentField(ref writer, name.Member);
                 break;
             case Variable.SentTrailer:
                 FieldText.WriteAll(ref writer, exchange.SentTrailers, name.Member);
                 break;
             case Variable.UpstreamHttp:
-                writer.Write(FieldText.Find(exchange.UpstreamHead, name.Member));
+                FieldText.WriteAllOfHead(ref writer, exchange.UpstreamHead, name.Member);
                 break;
             case Variable.UpstreamTrailer:
                 writer.Write(FieldText.Find(exchange.UpstreamTrailers, name.Member));
