@@ -5,6 +5,8 @@ namespace Tessera.Bench.Peers;
 /// <summary>One proxy under one scenario in one round.</summary>
 /// <param name="GrownBytes">By how much its resident set grew under the load.</param>
 /// <param name="LogBytes">By how much its access log grew, warm-up included.</param>
+/// <param name="StolenShare">Of the machine's time meanwhile, 0 to 1; 0 where it does not
+/// matter.</param>
 internal sealed record Measurement(
     string Peer,
     Scenario Scenario,
@@ -13,7 +15,8 @@ internal sealed record Measurement(
     TimeSpan Cpu,
     long ResidentBytes,
     long GrownBytes,
-    long LogBytes)
+    long LogBytes,
+    double StolenShare)
 {
     public double CpuMicroseconds => Cpu.TotalMicroseconds / Math.Max(1, Load.Requests);
 

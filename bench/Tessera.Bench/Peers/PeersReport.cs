@@ -14,6 +14,9 @@ internal sealed class PeersReport
 
     private const string Tessera = "tessera";
 
+    /// <summary>Of the machine's time that others had: less disturbs nobody.</summary>
+    private const double DoubtfulShare = 0.03;
+
     /// <summary>Differences between two runs below this say nothing.</summary>
     private const double Tolerance = 0.10;
 
@@ -122,7 +125,9 @@ internal sealed class PeersReport
         }
     }
 
-    /// <summary>Replies that failed, and proxies that did not log what they served.</summary>
+    /// <summary>
+    /// Replies that failed, proxies that did not log what they served, and a disturbed machine.
+    /// </summary>
     private IEnumerable<string> Doubts()
     {
         const int leastBytesPerLine = 40;
@@ -132,6 +137,13 @@ internal sealed class PeersReport
             if (one.Load.Failures > 0)
             {
                 yield return $"{where}: {one.Load.Failures} failures";
+            }
+
+            if (one.StolenShare > DoubtfulShare)
+            {
+                yield return string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{where}: {one.StolenShare * 100:0} % of the machine's time was stolen");
             }
 
             if (one.Scenario.Kind != LoadKind.Idle
