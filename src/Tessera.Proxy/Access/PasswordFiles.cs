@@ -16,8 +16,10 @@ internal sealed class PasswordFiles(Template name, string folder)
     /// <summary>More of them begin anew: clients may choose the name.</summary>
     private const int MaxKept = 64;
 
-    /// <summary>A larger file is no list of users.</summary>
-    private const long MaxBytes = 4 * 1_024 * 1_024;
+    /// <summary>
+    /// A larger file is not read: the reactor waits for the disk meanwhile, once for each change.
+    /// </summary>
+    private const int MaxBytes = 256 * 1_024;
 
     private readonly ConcurrentDictionary<string, Reading> _kept = new(StringComparer.Ordinal);
 
@@ -44,7 +46,7 @@ internal sealed class PasswordFiles(Template name, string folder)
             }
 
             var list = new PasswordList(
-                File.ReadAllText(path).Split(['\n', '\r']).Select(PasswordEntry.KeepKnown)
+                Read(path).Split(['\n', '\r']).Select(PasswordEntry.KeepKnown)
                     .OfType<string>());
             if (_kept.Count >= MaxKept)
             {
@@ -58,6 +60,14 @@ internal sealed class PasswordFiles(Template name, string folder)
         {
             return null;
         }
+    }
+
+    private static string Read(string path)
+    {
+        using FileStream file = File.OpenRead(path);
+        byte[] bytes = new byte[MaxBytes];
+        int length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+        return Encoding.UTF8.GetString(bytes, 0, length);
     }
 
     private sealed record Reading((DateTime, long) Version, PasswordList List);

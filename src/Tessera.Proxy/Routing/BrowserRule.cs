@@ -1,4 +1,5 @@
 using System.Text;
+using Tessera.Proxy.Forwarding;
 
 namespace Tessera.Proxy.Routing;
 
@@ -11,19 +12,27 @@ internal sealed class BrowserRule
     private readonly BrowserConfig _config;
     private readonly (byte[] Mark, ModernBrowser Browser)[] _modern;
     private readonly byte[][] _ancient;
+    private readonly byte[] _modernValue;
+    private readonly byte[] _ancientValue;
 
     public BrowserRule(BrowserConfig config)
     {
         _config = config;
         _modern = [.. config.Modern.Select(m => (Encoding.UTF8.GetBytes(m.Mark), m))];
         _ancient = [.. config.Ancient.Select(Encoding.UTF8.GetBytes)];
-        ModernValue = Encoding.UTF8.GetBytes(config.ModernValue);
-        AncientValue = Encoding.UTF8.GetBytes(config.AncientValue);
+        _modernValue = Encoding.UTF8.GetBytes(config.ModernValue);
+        _ancientValue = Encoding.UTF8.GetBytes(config.AncientValue);
     }
 
-    public byte[] ModernValue { get; }
-
-    public byte[] AncientValue { get; }
+    /// <summary>The value of a variable; nothing where it says no.</summary>
+    /// <param name="isModern">Of $modern_browser; else of $ancient_browser.</param>
+    public void Write(ref ByteWriter writer, ReadOnlySpan<byte> agent, bool isModern)
+    {
+        if (IsModern(agent) == isModern)
+        {
+            writer.Write(isModern ? _modernValue : _ancientValue);
+        }
+    }
 
     /// <param name="agent">The value of User-Agent; empty without one.</param>
     public bool IsModern(ReadOnlySpan<byte> agent)
@@ -41,7 +50,7 @@ internal sealed class BrowserRule
         return _config.IsUnlistedModern && !IsAncient(agent);
     }
 
-    /// <summary>Up to what is neither a digit nor a dot; -1 for what nginx refuses.</summary>
+    /// <summary>Up to what is neither a digit nor a dot; 0 for what is none.</summary>
     public static long ReadVersion(ReadOnlySpan<byte> text)
     {
         long version = 0;

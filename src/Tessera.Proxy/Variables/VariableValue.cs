@@ -216,13 +216,9 @@ internal static class VariableValue
             case Variable.Msie:
                 writer.Write(exchange.IsMsie ? "1"u8 : default);
                 break;
-            case Variable.ModernBrowser when exchange.Route.Browsers is { } browsers:
-                writer.Write(
-                    browsers.IsModern(exchange.UserAgent) ? browsers.ModernValue : default);
-                break;
-            case Variable.AncientBrowser when exchange.Route.Browsers is { } browsers:
-                writer.Write(
-                    browsers.IsModern(exchange.UserAgent) ? default : browsers.AncientValue);
+            case Variable.ModernBrowser or Variable.AncientBrowser:
+                exchange.Route.Browsers?.Write(
+                    ref writer, exchange.UserAgent, isModern: variable == Variable.ModernBrowser);
                 break;
             case Variable.SecureLink:
                 exchange.Route.SecureLink?.Write(ref writer, exchange);
