@@ -63,6 +63,11 @@ internal enum Variable : byte
 
     /// <summary>"1" when the field Referer names somebody else; empty otherwise.</summary>
     InvalidReferer,
+
+    /// <summary>"1" for Internet Explorer (ngx_http_browser_module).</summary>
+    Msie,
+    ModernBrowser,
+    AncientBrowser,
     SecureLink,
     SecureLinkExpires,
     LimitRate,

@@ -49,13 +49,13 @@ internal static class VariableValue
                     FieldText.FindCookie(exchange.Request, exchange.Received, name.Member));
                 break;
             case Variable.SentHttp:
-                writer.Write(FieldText.Find(exchange.SentHead, name.Member));
+                exchange.WriteSentField(ref writer, name.Member);
                 break;
             case Variable.SentTrailer:
                 FieldText.WriteAll(ref writer, exchange.SentTrailers, name.Member);
                 break;
             case Variable.UpstreamHttp:
-                writer.Write(FieldText.Find(exchange.UpstreamHead, name.Member));
+                FieldText.WriteAllOfHead(ref writer, exchange.UpstreamHead, name.Member);
                 break;
             case Variable.UpstreamTrailer:
                 writer.Write(FieldText.Find(exchange.UpstreamTrailers, name.Member));
@@ -216,6 +216,13 @@ internal static class VariableValue
                 break;
             case Variable.InvalidReferer when exchange.Route.Referers is { } referers:
                 writer.Write(referers.IsInvalid(exchange) ? "1"u8 : default);
+                break;
+            case Variable.Msie:
+                writer.Write(exchange.IsMsie ? "1"u8 : default);
+                break;
+            case Variable.ModernBrowser or Variable.AncientBrowser:
+                exchange.Route.Browsers?.Write(
+                    ref writer, exchange.UserAgent, isModern: variable == Variable.ModernBrowser);
                 break;
             case Variable.SecureLink:
                 exchange.Route.SecureLink?.Write(ref writer, exchange);

@@ -22,6 +22,7 @@ internal static class LocationModule
         RealIpModule.Apply,
         AccessModule.Apply,
         LinkModule.Apply,
+        BrowserModule.Apply,
         AnswerModule.Apply,
         CharsetModule.Apply,
         ClientModule.Apply,
