@@ -49,9 +49,12 @@ internal abstract class Step
 
         public override ScriptEnd Run(Exchange exchange, ref bool needsLocation)
         {
-            if (!_condition.Holds(exchange))
+            switch (_condition.Test(exchange))
             {
-                return ScriptEnd.Done;
+                case MatchOutcome.None:
+                    return ScriptEnd.Done;
+                case MatchOutcome.Failed:
+                    return ScriptEnd.Failed;
             }
 
             if (_route is not null)
