@@ -87,9 +87,14 @@ internal sealed partial class ExpressionText
         's' or 'S' => CodeSet.Space,
         'h' or 'H' when !IsUtf => CodeSet.HorizontalSpace,
         'v' or 'V' when !IsUtf => CodeSet.VerticalSpace,
-        'N' when _index == _source.Length || _source[_index] != '{' => CodeSet.LineFeed,
+        'N' when !IsFollowedByName() => CodeSet.LineFeed,
         _ => null,
     };
+
+    /// <summary>\N{U+41} is a character; \N{2} is any two.</summary>
+    private bool IsFollowedByName() =>
+        _index + 1 < _source.Length && _source[_index] == '{'
+        && !char.IsAsciiDigit(_source[_index + 1]);
 
     /// <summary>
     /// .NET's own is cheaper; of characters it would know more letters than ASCII's.

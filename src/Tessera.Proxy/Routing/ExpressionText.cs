@@ -217,8 +217,8 @@ internal sealed partial class ExpressionText
     {
         int end = _source.IndexOf('}', _index);
         counts = end < 0 ? "" : _source[_index..(end + 1)];
-        string[] numbers = counts.Trim('{', '}').Split(',');
-        if (counts.Length < 3 || numbers.Length > 2 || numbers[0].Length == 0
+        string[] numbers = counts.Length < 3 ? [] : counts[1..^1].Split(',');
+        if (numbers.Length is 0 or > 2 || numbers[0].Length == 0
             || !Array.TrueForAll(numbers, number => number.All(char.IsAsciiDigit)))
         {
             return false;
