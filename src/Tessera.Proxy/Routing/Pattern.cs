@@ -95,6 +95,11 @@ internal sealed class Pattern
             {
                 // Once more: see AttemptTimeout.
             }
+            catch (IndexOutOfRangeException)
+            {
+                // .NET's interpreter loses its stack over some expressions that repeat nothing.
+                break;
+            }
         }
 
         return MatchOutcome.Failed;
@@ -114,6 +119,11 @@ internal sealed class Pattern
             catch (RegexMatchTimeoutException)
             {
                 // Once more: see AttemptTimeout.
+            }
+            catch (IndexOutOfRangeException)
+            {
+                // .NET's interpreter loses its stack over some expressions that repeat nothing.
+                break;
             }
         }
 
