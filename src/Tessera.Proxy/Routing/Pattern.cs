@@ -30,7 +30,7 @@ internal sealed class Pattern
     /// </summary>
     private static readonly TimeSpan AttemptTimeout = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>With <see cref="AttemptTimeout"/> the longest that a text holds a reactor.</summary>
+    /// <summary>Times <see cref="AttemptTimeout"/> a text may hold a reactor.</summary>
     private const int MaxAttempts = 2;
 
     private static readonly ConcurrentDictionary<(string, bool), Pattern> Kept = [];

@@ -41,7 +41,7 @@ internal sealed class ServerTable
     public VirtualServer Default => _default;
 
     /// <param name="exchange">
-    /// Is told of a failed match (<see cref="Exchange.HasFailedMatch"/>); then the default is found.
+    /// Is told of a match that failed (<see cref="Exchange.HasFailedMatch"/>): the default serves.
     /// </param>
     public VirtualServer Find(Exchange exchange)
     {
