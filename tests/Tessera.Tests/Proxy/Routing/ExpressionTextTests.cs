@@ -11,7 +11,7 @@ public sealed class ExpressionTextTests
 {
     private static readonly (string Text, Func<int, bool> Has)[] Members =
     [
-        ("a", c => c == 'a'), ("-[aeiou", c => "-[aeiou".Contains((char)c)),
+        ("a", c => c == 'a'), (@"\-[aeiou", c => "-[aeiou".Contains((char)c)),
         ("b-f", c => c is >= 'b' and <= 'f'), (@"\]", c => c == ']'), ("^", c => c == '^'),
         (@"\d", IsDigit), (@"\D", c => !IsDigit(c)), (@"\w", IsWord), (@"\W", c => !IsWord(c)),
         (@"\s", IsSpace), (@"\S", c => !IsSpace(c)), (@"\xe9", c => c == 0xE9),
