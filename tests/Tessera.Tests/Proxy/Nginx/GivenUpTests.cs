@@ -70,7 +70,7 @@ public sealed class GivenUpTests
             server {
                 location / {
                     proxy_pass http://{{back.Address}};
-                    proxy_redirect "~^http://(?<host>\w+)/([^/]+)/(.*)$" /$host/$2/$3;
+                    proxy_redirect "~^http://(?<site>\w+)/([^/]+)/(.*)$" /$site/$2/$3;
                     proxy_cookie_path "~^/([^/]+)/(?<rest>.*)$" /$rest/$1;
                 }
             }
