@@ -95,7 +95,7 @@ internal sealed class Pattern
             {
                 // Once more: see AttemptTimeout.
             }
-            catch (IndexOutOfRangeException)
+            catch (Exception fault) when (fault is IndexOutOfRangeException or OverflowException)
             {
                 // .NET's interpreter loses its stack over some expressions that repeat nothing.
                 break;
@@ -120,7 +120,7 @@ internal sealed class Pattern
             {
                 // Once more: see AttemptTimeout.
             }
-            catch (IndexOutOfRangeException)
+            catch (Exception fault) when (fault is IndexOutOfRangeException or OverflowException)
             {
                 // .NET's interpreter loses its stack over some expressions that repeat nothing.
                 break;
