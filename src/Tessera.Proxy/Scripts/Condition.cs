@@ -29,19 +29,20 @@ internal abstract class Condition(bool isNegated)
     }
 
     /// <summary>Whether it holds; negated or not, nobody knows once a match has failed.</summary>
-    public MatchOutcome Test(Exchange exchange) => Evaluate(exchange) switch
-    {
-        MatchOutcome.Failed => MatchOutcome.Failed,
-        var outcome => Of(outcome == MatchOutcome.Match != isNegated),
-    };
+    public MatchOutcome Test(Exchange exchange, in ScriptCourse course) =>
+        Evaluate(exchange, course) switch
+        {
+            MatchOutcome.Failed => MatchOutcome.Failed,
+            var outcome => Of(outcome == MatchOutcome.Match != isNegated),
+        };
 
-    protected abstract MatchOutcome Evaluate(Exchange exchange);
+    protected abstract MatchOutcome Evaluate(Exchange exchange, in ScriptCourse course);
 
     private static MatchOutcome Of(bool holds) => holds ? MatchOutcome.Match : MatchOutcome.None;
 
     private sealed class Truth(Template subject, bool isNegated) : Condition(isNegated)
     {
-        protected override MatchOutcome Evaluate(Exchange exchange)
+        protected override MatchOutcome Evaluate(Exchange exchange, in ScriptCourse course)
         {
             using var text = EvaluatedText.Of(subject, exchange);
             return Of(text.Text.Length > 0 && !text.Text.SequenceEqual("0"u8));
@@ -51,10 +52,10 @@ internal abstract class Condition(bool isNegated)
     private sealed class Equality(Template subject, Template operand, bool isNegated)
         : Condition(isNegated)
     {
-        protected override MatchOutcome Evaluate(Exchange exchange)
+        protected override MatchOutcome Evaluate(Exchange exchange, in ScriptCourse course)
         {
             using var left = EvaluatedText.Of(subject, exchange);
-            using var right = EvaluatedText.Of(operand, exchange);
+            using var right = ScriptText.Evaluate(operand, exchange, course);
             return Of(left.Text.SequenceEqual(right.Text));
         }
     }
@@ -62,7 +63,7 @@ internal abstract class Condition(bool isNegated)
     private sealed class Fit(Template subject, Expression expression, bool isNegated)
         : Condition(isNegated)
     {
-        protected override MatchOutcome Evaluate(Exchange exchange)
+        protected override MatchOutcome Evaluate(Exchange exchange, in ScriptCourse course)
         {
             using var text = EvaluatedText.Of(subject, exchange);
             MatchOutcome outcome = expression.Match(text.Text, exchange);
@@ -78,9 +79,9 @@ internal abstract class Condition(bool isNegated)
     private sealed class Presence(Template subject, ConditionKind kind, bool isNegated)
         : Condition(isNegated)
     {
-        protected override MatchOutcome Evaluate(Exchange exchange)
+        protected override MatchOutcome Evaluate(Exchange exchange, in ScriptCourse course)
         {
-            using var text = EvaluatedText.Of(subject, exchange);
+            using var text = ScriptText.Evaluate(subject, exchange, course);
             LinkCheck links = exchange.Route?.Root?.LinksOf(text.Text, exchange) ?? default;
             bool exists = FileLookup.TryGetStatus(text.Text, links, out FileStatus status);
             return Of(exists && kind switch
