@@ -283,6 +283,7 @@ public static unsafe partial class FileCalls
         private const int TypeMask = 0xF000;
         private const int TypeRegular = 0x8000;
         private const int TypeFolder = 0x4000;
+        private const int OwnerMayExecute = 0x40;
 
         [FieldOffset(20)]
         public uint Owner;
@@ -325,6 +326,9 @@ public static unsafe partial class FileCalls
             (ModifiedSeconds * 1_000_000_000) + ModifiedNs,
             (ChangedSeconds * 1_000_000_000) + ChangedNs,
             Inode,
-            ((ulong)DeviceMajor << 32) | DeviceMinor);
+            ((ulong)DeviceMajor << 32) | DeviceMinor)
+        {
+            IsExecutable = (Mode & OwnerMayExecute) != 0,
+        };
     }
 }

@@ -18,9 +18,12 @@ public enum FileKind : byte
 public readonly record struct FileStatus(
     FileKind Kind, long Length, long ModifiedNs, long ChangedNs, ulong Inode, ulong Device)
 {
+    /// <summary>Its owner may execute it (S_IXUSR of inode(7)).</summary>
+    public bool IsExecutable { get; init; }
+
     /// <summary>As equality, but for names and rights, which may differ.</summary>
     public bool HasSameContent(FileStatus other) =>
-        other with { ChangedNs = ChangedNs } == this;
+        other with { ChangedNs = ChangedNs, IsExecutable = IsExecutable } == this;
 
     private const long NsPerSecond = 1_000_000_000;
 

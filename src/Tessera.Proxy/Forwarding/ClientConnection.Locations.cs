@@ -53,15 +53,18 @@ internal sealed partial class ClientConnection
     private static void EnterServer(Exchange exchange, VirtualServer server)
     {
         exchange.Enter(server);
-        if (!server.HasPrologue
-            && server.Locations.Find(exchange, out Route? route) == LocationOutcome.Found
-            && !route!.IsInternal)
+        if (!server.HasPrologue && !exchange.HasFailedMatch)
         {
-            exchange.FollowLocation(route);
-            if (!exchange.IsLengthTooLarge)
+            LocationOutcome outcome = server.Locations.Find(exchange, out Route? route);
+            exchange.HasFailedMatch = outcome == LocationOutcome.Failed;
+            if (outcome == LocationOutcome.Found && !route!.IsInternal)
             {
-                exchange.Jump = exchange.Route!.IsPlain ? Jump.None : Jump.Route;
-                return;
+                exchange.FollowLocation(route);
+                if (!exchange.IsLengthTooLarge)
+                {
+                    exchange.Jump = exchange.Route!.IsPlain ? Jump.None : Jump.Route;
+                    return;
+                }
             }
         }
 
@@ -76,6 +79,13 @@ internal sealed partial class ClientConnection
         if (exchange.IsLost)
         {
             await RefuseAsync(exchange, 500, "the request goes in circles");
+            return ProxyError.None;
+        }
+
+        if (exchange.HasFailedMatch)
+        {
+            exchange.HasFailedMatch = false;
+            await RefuseAsync(exchange, 500, "");
             return ProxyError.None;
         }
 
@@ -131,6 +141,11 @@ internal sealed partial class ClientConnection
     {
         LocationOutcome outcome = server.Locations.Find(exchange, out Route? route);
         exchange.FollowLocation(route ?? server.Fallback);
+        if (outcome == LocationOutcome.Failed)
+        {
+            return await RefuseAsync(exchange, 500, "");
+        }
+
         if (exchange.Route!.IsInternal && !exchange.IsInternal)
         {
             return await RefuseAsync(exchange, 404, "nothing is served under this address");

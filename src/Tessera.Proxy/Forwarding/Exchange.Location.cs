@@ -54,6 +54,11 @@ internal sealed partial class Exchange
     /// <summary>Where the next round begins.</summary>
     public Jump Jump { get; set; }
 
+    /// <summary>
+    /// An expression failed while its server or location was looked for: it is answered with 500.
+    /// </summary>
+    public bool HasFailedMatch { get; set; }
+
     /// <summary>The client did not ask for where it is now.</summary>
     public bool IsInternal { get; private set; }
 
@@ -384,6 +389,7 @@ internal sealed partial class Exchange
     private void ResetLocation()
     {
         Server = null;
+        HasFailedMatch = false;
         Jump = Jump.None;
         IsInternal = false;
         AddsPathToAlias = false;

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using System.Text.RegularExpressions;
 using Tessera.Proxy.Variables;
 
@@ -72,9 +73,13 @@ internal sealed partial class Exchange
         _captureCount = 0;
     }
 
-    /// <param name="text">What was matched, each byte a character.</param>
+    /// <param name="text">What was matched.</param>
     /// <param name="groups">The first is the whole match.</param>
-    public void NoteCaptures(ReadOnlySpan<byte> text, GroupCollection groups)
+    /// <param name="characters">
+    /// The text that groups lie in, where that is characters of UTF-8; null where it is bytes.
+    /// </param>
+    public void NoteCaptures(
+        ReadOnlySpan<byte> text, GroupCollection groups, string? characters = null)
     {
         if (_captured.Length < text.Length)
         {
@@ -92,7 +97,10 @@ internal sealed partial class Exchange
         for (int i = 0; i < _captureCount; i++)
         {
             Group group = groups[i];
-            _captures[i] = group.Success ? (group.Index, group.Length) : (0, 0);
+            _captures[i] = !group.Success ? (0, 0)
+                : characters is null ? (group.Index, group.Length)
+                : (Encoding.UTF8.GetByteCount(characters.AsSpan(0, group.Index)),
+                    Encoding.UTF8.GetByteCount(group.ValueSpan));
         }
     }
 

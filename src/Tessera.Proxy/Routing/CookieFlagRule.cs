@@ -24,7 +24,7 @@ internal enum CookieFlagBits
 internal sealed class CookieFlagRule
 {
     private readonly Template? _name;
-    private readonly Pattern? _pattern;
+    private readonly Expression? _expression;
     private readonly Template[] _flags;
 
     /// <exception cref="FormatException">A text names no variable.</exception>
@@ -33,7 +33,8 @@ internal sealed class CookieFlagRule
     {
         if (config.Cookie.StartsWith('~'))
         {
-            _pattern = Pattern.Of(config.Cookie[1..], ignoresCase: true);
+            _expression = new Expression(
+                config.Cookie[1..], ignoresCase: true, VariableScope.Current);
         }
         else
         {
@@ -58,7 +59,7 @@ internal sealed class CookieFlagRule
     public CookieFlagBits Find(Exchange exchange, ReadOnlySpan<byte> cookie, out bool fits)
     {
         Span<byte> buffer = stackalloc byte[256];
-        fits = _pattern?.IsMatch(cookie) ?? false;
+        fits = _expression?.Match(cookie, exchange) == MatchOutcome.Match;
         if (_name is not null)
         {
             var name = new ByteWriter(buffer);

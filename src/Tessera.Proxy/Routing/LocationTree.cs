@@ -12,6 +12,9 @@ internal enum LocationOutcome : byte
 
     /// <summary>The path lacks the slash that the location ends with.</summary>
     LacksSlash,
+
+    /// <summary>An expression failed: which location it is cannot be told.</summary>
+    Failed,
 }
 
 /// <summary>
@@ -34,6 +37,7 @@ internal sealed class LocationTree
         /// <summary>Nothing else is looked at.</summary>
         Settled,
         LacksSlash,
+        Failed,
     }
 
     /// <param name="routes">Without named ones, which no path leads to.</param>
@@ -75,6 +79,7 @@ internal sealed class LocationTree
         {
             SearchEnd.Nothing => LocationOutcome.None,
             SearchEnd.LacksSlash => LocationOutcome.LacksSlash,
+            SearchEnd.Failed => LocationOutcome.Failed,
             _ => LocationOutcome.Found,
         };
     }
@@ -89,10 +94,10 @@ internal sealed class LocationTree
         {
             skipsExpressions = route!.Config.Path.Kind == PathMatchKind.PrefixBeforeRegex;
             SearchEnd within = route.Nested?.Search(exchange, ref route) ?? SearchEnd.Nothing;
-            end = within is SearchEnd.Settled or SearchEnd.LacksSlash ? within : end;
+            end = within >= SearchEnd.Settled ? within : end;
         }
 
-        if (end is SearchEnd.Settled or SearchEnd.LacksSlash || skipsExpressions)
+        if (end >= SearchEnd.Settled || skipsExpressions)
         {
             return end;
         }
@@ -100,13 +105,18 @@ internal sealed class LocationTree
         // (2) The first expression, and what is within it.
         foreach ((Expression expression, Route candidate) in _expressions)
         {
-            if (expression.IsMatch(exchange.Path, exchange))
+            switch (expression.Match(exchange.Path, exchange))
             {
-                route = candidate;
-                return candidate.Nested?.Search(exchange, ref route) == SearchEnd.LacksSlash
-                    ? SearchEnd.LacksSlash
-                    : SearchEnd.Settled;
+                case MatchOutcome.None:
+                    continue;
+                case MatchOutcome.Failed:
+                    return SearchEnd.Failed;
             }
+
+            route = candidate;
+            SearchEnd within =
+                candidate.Nested?.Search(exchange, ref route) ?? SearchEnd.Nothing;
+            return within > SearchEnd.Settled ? within : SearchEnd.Settled;
         }
 
         return end;

@@ -8,7 +8,7 @@ namespace Tessera.Proxy.Routing;
 
 /// <summary>
 /// A regular expression over text that clients send. It takes time linear in the text's length,
-/// whatever the text is, unless it looks around or back: then it is given up after a moment.
+/// whatever the text is, unless it looks around or back: then it is given up after half a second.
 /// Immutable; each thread that uses it has a machine of its own, so that matching allocates
 /// nothing.
 /// </summary>
@@ -23,8 +23,15 @@ internal sealed class Pattern
     /// <summary>Longer texts are decoded into a rented buffer.</summary>
     private const int MaxStackChars = 512;
 
-    /// <summary>For expressions that may backtrack.</summary>
-    private static readonly TimeSpan MatchTimeout = TimeSpan.FromMilliseconds(50);
+    /// <summary>
+    /// For expressions that may backtrack. The clock goes on while other programs have the
+    /// processor, so one attempt says little; honest matches take microseconds and would have to
+    /// lose it for so long in each.
+    /// </summary>
+    private static readonly TimeSpan AttemptTimeout = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Times <see cref="AttemptTimeout"/> a text may hold a reactor.</summary>
+    private const int MaxAttempts = 2;
 
     private static readonly ConcurrentDictionary<(string, bool), Pattern> Kept = [];
 
@@ -39,9 +46,93 @@ internal sealed class Pattern
     /// <summary>This thread's own.</summary>
     public Regex Machine => _regex.Value!;
 
-    /// <summary>The same expression is compiled once.</summary>
     /// <exception cref="ArgumentException">It is no regular expression.</exception>
-    public static Pattern Of(string text, bool ignoresCase = false)
+    public static Pattern Of(string text, bool ignoresCase = false) =>
+        // PCRE's named groups are .NET's with a P.
+        Share(text.Replace("(?P<", "(?<", StringComparison.Ordinal), ignoresCase);
+
+    /// <summary>To be held against what <see cref="ByteText"/> makes of bytes.</summary>
+    /// <exception cref="ArgumentException">It is no regular expression.</exception>
+    public static Pattern Of(ExpressionText text, bool ignoresCase) =>
+        Share(text.Text, ignoresCase);
+
+    /// <param name="text">UTF-8.</param>
+    public bool IsMatch(ReadOnlySpan<byte> text)
+    {
+        char[]? rented = null;
+        Span<char> chars = text.Length <= MaxStackChars
+            ? stackalloc char[text.Length]
+            : rented = ArrayPool<char>.Shared.Rent(text.Length);
+        int length = Encoding.UTF8.GetChars(text, chars);
+        bool isMatch = Test(chars[..length]) == MatchOutcome.Match;
+        if (rented is not null)
+        {
+            ArrayPool<char>.Shared.Return(rented);
+        }
+
+        return isMatch;
+    }
+
+    /// <summary>
+    /// With its groups, which costs a string and a match. Null when it does not match.
+    /// </summary>
+    /// <param name="text">UTF-8.</param>
+    public Match? Match(ReadOnlySpan<byte> text)
+    {
+        Match(Encoding.UTF8.GetString(text), out Match? match);
+        return match;
+    }
+
+    public MatchOutcome Test(ReadOnlySpan<char> text)
+    {
+        for (int attempt = 0; attempt < MaxAttempts; attempt++)
+        {
+            try
+            {
+                return Machine.IsMatch(text) ? MatchOutcome.Match : MatchOutcome.None;
+            }
+            catch (RegexMatchTimeoutException)
+            {
+                // Once more: see AttemptTimeout.
+            }
+            catch (Exception fault) when (fault is IndexOutOfRangeException or OverflowException)
+            {
+                // .NET's interpreter loses its stack over some expressions that repeat nothing.
+                break;
+            }
+        }
+
+        return MatchOutcome.Failed;
+    }
+
+    /// <param name="match">Null unless it matches.</param>
+    public MatchOutcome Match(string text, out Match? match)
+    {
+        for (int attempt = 0; attempt < MaxAttempts; attempt++)
+        {
+            try
+            {
+                match = Machine.Match(text);
+                match = match.Success ? match : null;
+                return match is null ? MatchOutcome.None : MatchOutcome.Match;
+            }
+            catch (RegexMatchTimeoutException)
+            {
+                // Once more: see AttemptTimeout.
+            }
+            catch (Exception fault) when (fault is IndexOutOfRangeException or OverflowException)
+            {
+                // .NET's interpreter loses its stack over some expressions that repeat nothing.
+                break;
+            }
+        }
+
+        match = null;
+        return MatchOutcome.Failed;
+    }
+
+    /// <summary>The same expression is compiled once.</summary>
+    private static Pattern Share(string text, bool ignoresCase)
     {
         if (Kept.TryGetValue((text, ignoresCase), out Pattern? known))
         {
@@ -56,52 +147,8 @@ internal sealed class Pattern
         return Kept.GetOrAdd((text, ignoresCase), new Pattern(text, ignoresCase));
     }
 
-    /// <param name="text">UTF-8.</param>
-    public bool IsMatch(ReadOnlySpan<byte> text)
-    {
-        char[]? rented = null;
-        Span<char> chars = text.Length <= MaxStackChars
-            ? stackalloc char[text.Length]
-            : rented = ArrayPool<char>.Shared.Rent(text.Length);
-        try
-        {
-            int length = Encoding.UTF8.GetChars(text, chars);
-            return _regex.Value!.IsMatch(chars[..length]);
-        }
-        catch (RegexMatchTimeoutException)
-        {
-            return false;
-        }
-        finally
-        {
-            if (rented is not null)
-            {
-                ArrayPool<char>.Shared.Return(rented);
-            }
-        }
-    }
-
-    /// <summary>
-    /// With its groups, which costs a string and a match. Null when it does not match.
-    /// </summary>
-    /// <param name="text">UTF-8.</param>
-    public Match? Match(ReadOnlySpan<byte> text)
-    {
-        try
-        {
-            Match match = _regex.Value!.Match(Encoding.UTF8.GetString(text));
-            return match.Success ? match : null;
-        }
-        catch (RegexMatchTimeoutException)
-        {
-            return null;
-        }
-    }
-
     private static Regex Create(string text, bool ignoresCase)
     {
-        // PCRE's named groups are .NET's with a P.
-        text = text.Replace("(?P<", "(?<", StringComparison.Ordinal);
         RegexOptions options = RegexOptions.CultureInvariant
             | (ignoresCase ? RegexOptions.IgnoreCase : RegexOptions.None);
         try
@@ -110,7 +157,7 @@ internal sealed class Pattern
         }
         catch (NotSupportedException)
         {
-            return new Regex(text, options, MatchTimeout);
+            return new Regex(text, options, AttemptTimeout);
         }
     }
 }

@@ -78,9 +78,12 @@ internal sealed class RefererRule
 
         foreach (Expression expression in _expressions)
         {
-            if (expression.IsMatch(referer, exchange))
+            switch (expression.Match(referer, exchange))
             {
-                return true;
+                case MatchOutcome.Match:
+                    return true;
+                case MatchOutcome.Failed:
+                    return false;
             }
         }
 

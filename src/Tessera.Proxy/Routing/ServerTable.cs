@@ -40,6 +40,9 @@ internal sealed class ServerTable
     /// <summary>Serves hosts that no name fits.</summary>
     public VirtualServer Default => _default;
 
+    /// <param name="exchange">
+    /// Is told of a match that failed (<see cref="Exchange.HasFailedMatch"/>): the default serves.
+    /// </param>
     public VirtualServer Find(Exchange exchange)
     {
         if (_isAlone)
@@ -91,9 +94,13 @@ internal sealed class ServerTable
     {
         foreach ((Expression expression, VirtualServer server) in _expressions)
         {
-            if (expression.IsMatch(name, exchange))
+            switch (expression.Match(name, exchange))
             {
-                return server;
+                case MatchOutcome.Match:
+                    return server;
+                case MatchOutcome.Failed:
+                    exchange.HasFailedMatch = true;
+                    return null;
             }
         }
 

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.RegularExpressions;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Variables;
 
@@ -12,13 +11,13 @@ namespace Tessera.Proxy.Routing;
 internal sealed class TextRewrite
 {
     private readonly Template? _prefix;
-    private readonly Pattern? _pattern;
+    private readonly Expression? _expression;
     private readonly Template? _replacement;
 
-    private TextRewrite(Template? prefix, Pattern? pattern, Template? replacement)
+    private TextRewrite(Template? prefix, Expression? expression, Template? replacement)
     {
         _prefix = prefix;
-        _pattern = pattern;
+        _expression = expression;
         _replacement = replacement;
     }
 
@@ -29,11 +28,16 @@ internal sealed class TextRewrite
         Template? replacement =
             config.Replacement is null ? null : Template.Parse(config.Replacement);
         string text = config.Pattern;
-        return text.StartsWith("~*", StringComparison.Ordinal)
-            ? new TextRewrite(null, Pattern.Of(text[2..], ignoresCase: true), replacement)
-            : text.StartsWith('~')
-                ? new TextRewrite(null, Pattern.Of(text[1..]), replacement)
-                : new TextRewrite(Template.Parse(text), null, replacement);
+        if (!text.StartsWith('~'))
+        {
+            return new TextRewrite(Template.Parse(text), null, replacement);
+        }
+
+        bool ignoresCase = text.StartsWith("~*", StringComparison.Ordinal);
+        return new TextRewrite(
+            null,
+            new Expression(text[(ignoresCase ? 2 : 1)..], ignoresCase, VariableScope.Current),
+            replacement);
     }
 
     /// <summary>
@@ -43,10 +47,9 @@ internal sealed class TextRewrite
     public bool TryWrite(
         ref ByteWriter writer, Exchange exchange, scoped ReadOnlySpan<byte> value)
     {
-        if (_pattern is not null)
+        if (_expression is not null)
         {
-            return _pattern.Match(value) is { } match
-                && WriteMatched(ref writer, exchange, match, value);
+            return TryWriteMatched(ref writer, exchange, value);
         }
 
         Span<byte> buffer = stackalloc byte[512];
@@ -69,10 +72,9 @@ internal sealed class TextRewrite
     public bool TryWriteDomain(
         ref ByteWriter writer, Exchange exchange, scoped ReadOnlySpan<byte> value)
     {
-        if (_pattern is not null)
+        if (_expression is not null)
         {
-            return _pattern.Match(value) is { } match
-                && WriteMatched(ref writer, exchange, match, value);
+            return TryWriteMatched(ref writer, exchange, value);
         }
 
         Span<byte> buffer = stackalloc byte[512];
@@ -90,13 +92,15 @@ internal sealed class TextRewrite
         return true;
     }
 
-    private bool WriteMatched(
-        ref ByteWriter writer, Exchange exchange, Match match, scoped ReadOnlySpan<byte> value)
+    /// <summary>
+    /// A match that fails leaves the value, as in nginx (ngx_http_proxy_rewrite_regex_handler).
+    /// </summary>
+    private bool TryWriteMatched(
+        ref ByteWriter writer, Exchange exchange, scoped ReadOnlySpan<byte> value)
     {
-        exchange.Groups = match.Groups;
-        if (exchange.Server is not null)
+        if (_expression!.Match(value, exchange) != MatchOutcome.Match)
         {
-            exchange.NoteCaptures(value, match.Groups);
+            return false;
         }
 
         WriteReplacement(ref writer, exchange, value);

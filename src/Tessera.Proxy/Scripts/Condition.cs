@@ -1,4 +1,3 @@
-using System.Text;
 using Tessera.Linux.Files;
 using Tessera.Proxy.Files;
 using Tessera.Proxy.Forwarding;
@@ -29,66 +28,69 @@ internal abstract class Condition(bool isNegated)
         };
     }
 
-    public bool Holds(Exchange exchange, in ScriptCourse course) =>
-        Test(exchange, course) != isNegated;
+    /// <summary>Whether it holds; negated or not, nobody knows once a match has failed.</summary>
+    public MatchOutcome Test(Exchange exchange, in ScriptCourse course) =>
+        Evaluate(exchange, course) switch
+        {
+            MatchOutcome.Failed => MatchOutcome.Failed,
+            var outcome => Of(outcome == MatchOutcome.Match != isNegated),
+        };
 
-    protected abstract bool Test(Exchange exchange, in ScriptCourse course);
+    protected abstract MatchOutcome Evaluate(Exchange exchange, in ScriptCourse course);
+
+    private static MatchOutcome Of(bool holds) => holds ? MatchOutcome.Match : MatchOutcome.None;
 
     private sealed class Truth(Template subject, bool isNegated) : Condition(isNegated)
     {
-        protected override bool Test(Exchange exchange, in ScriptCourse course)
+        protected override MatchOutcome Evaluate(Exchange exchange, in ScriptCourse course)
         {
             using var text = EvaluatedText.Of(subject, exchange);
-            return text.Text.Length > 0 && !text.Text.SequenceEqual("0"u8);
+            return Of(text.Text.Length > 0 && !text.Text.SequenceEqual("0"u8));
         }
     }
 
     private sealed class Equality(Template subject, Template operand, bool isNegated)
         : Condition(isNegated)
     {
-        protected override bool Test(Exchange exchange, in ScriptCourse course)
+        protected override MatchOutcome Evaluate(Exchange exchange, in ScriptCourse course)
         {
             using var left = EvaluatedText.Of(subject, exchange);
             using var right = ScriptText.Evaluate(operand, exchange, course);
-            return left.Text.SequenceEqual(right.Text);
+            return Of(left.Text.SequenceEqual(right.Text));
         }
     }
 
     private sealed class Fit(Template subject, Expression expression, bool isNegated)
         : Condition(isNegated)
     {
-        protected override bool Test(Exchange exchange, in ScriptCourse course)
+        protected override MatchOutcome Evaluate(Exchange exchange, in ScriptCourse course)
         {
             using var text = EvaluatedText.Of(subject, exchange);
-            if (expression.IsMatch(text.Text, exchange))
+            MatchOutcome outcome = expression.Match(text.Text, exchange);
+            if (outcome == MatchOutcome.None)
             {
-                return true;
+                exchange.ForgetCaptures();
             }
 
-            exchange.ForgetCaptures();
-            return false;
+            return outcome;
         }
     }
 
     private sealed class Presence(Template subject, ConditionKind kind, bool isNegated)
         : Condition(isNegated)
     {
-        protected override bool Test(Exchange exchange, in ScriptCourse course)
+        protected override MatchOutcome Evaluate(Exchange exchange, in ScriptCourse course)
         {
             using var text = ScriptText.Evaluate(subject, exchange, course);
             LinkCheck links = exchange.Route?.Root?.LinksOf(text.Text, exchange) ?? default;
             bool exists = FileLookup.TryGetStatus(text.Text, links, out FileStatus status);
-            return exists && kind switch
+            return Of(exists && kind switch
             {
                 ConditionKind.IsFile => status.Kind == FileKind.Regular,
                 ConditionKind.IsFolder => status.Kind == FileKind.Folder,
-                ConditionKind.IsExecutable =>
-                    IsExecutable(Encoding.UTF8.GetString(text.Text)),
+                ConditionKind.IsExecutable => status.IsExecutable,
                 _ => true,
-            };
+            });
         }
-
-        private static bool IsExecutable(string path) =>
-            (File.GetUnixFileMode(path) & UnixFileMode.UserExecute) != 0;
     }
 }

@@ -51,10 +51,13 @@ internal sealed class PathChange : Step
 
     public override ScriptEnd Run(Exchange exchange, ref ScriptCourse course)
     {
-        if (!_expression.IsMatch(exchange.Path, exchange))
+        switch (_expression.Match(exchange.Path, exchange))
         {
-            exchange.ForgetCaptures();
-            return ScriptEnd.Done;
+            case MatchOutcome.None:
+                exchange.ForgetCaptures();
+                return ScriptEnd.Done;
+            case MatchOutcome.Failed:
+                return ScriptEnd.Failed;
         }
 
         exchange.NoteRewritten();

@@ -25,5 +25,8 @@ internal readonly record struct ScriptEnd(
 {
     public static ScriptEnd Done => default;
 
+    /// <summary>An expression was given up, so that nobody knows where to go on.</summary>
+    public static ScriptEnd Failed => new(ScriptVerdict.Answer, 500);
+
     public static ScriptEnd Stopped => new(ScriptVerdict.Stopped);
 }

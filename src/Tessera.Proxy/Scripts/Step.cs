@@ -46,9 +46,12 @@ internal abstract class Step
 
         public override ScriptEnd Run(Exchange exchange, ref ScriptCourse course)
         {
-            if (!_condition.Holds(exchange, course))
+            switch (_condition.Test(exchange, course))
             {
-                return ScriptEnd.Done;
+                case MatchOutcome.None:
+                    return ScriptEnd.Done;
+                case MatchOutcome.Failed:
+                    return ScriptEnd.Failed;
             }
 
             if (_route is not null)

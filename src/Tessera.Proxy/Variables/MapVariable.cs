@@ -74,9 +74,13 @@ internal sealed class MapVariable(MapConfig config, int slot)
 
         foreach ((Expression expression, Template value) in _expressions)
         {
-            if (expression.IsMatch(text, exchange))
+            switch (expression.Match(text, exchange))
             {
-                return value;
+                case MatchOutcome.Match:
+                    return value;
+                case MatchOutcome.Failed:
+                    // nginx takes the default then (ngx_http_map_find).
+                    return null;
             }
         }
 

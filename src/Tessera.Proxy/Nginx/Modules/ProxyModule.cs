@@ -75,7 +75,7 @@ internal static class ProxyModule
         return route with
         {
             Backend = address.HasVariables ? null : reading.Upstreams.BackendOf(address),
-            Pass = ReadPass(scope, address) with
+            Pass = ReadPass(scope, address, reading.Variables) with
             {
                 Store = StoreSetting.Read(scope, reading.Files),
                 BuffersReply = scope.Flag("proxy_buffering", true),
@@ -97,7 +97,8 @@ internal static class ProxyModule
         };
     }
 
-    private static ProxyPassConfig ReadPass(NginxScope scope, PassAddress address) => new()
+    private static ProxyPassConfig ReadPass(
+        NginxScope scope, PassAddress address, NginxVariables variables) => new()
     {
         Host = address.Host,
         Port = address.Port,
@@ -119,10 +120,10 @@ internal static class ProxyModule
         HiddenFields = [.. scope.All("proxy_hide_header").Select(field => field.Value)],
         ShownFields = [.. scope.All("proxy_pass_header").Select(field => field.Value)],
         IgnoredFields = ReadIgnored(scope),
-        Redirects = ReadRedirects(scope, address),
-        CookieDomains = ReadReplacements(scope, "proxy_cookie_domain"),
-        CookiePaths = ReadReplacements(scope, "proxy_cookie_path"),
-        CookieFlags = ReadCookieFlags(scope),
+        Redirects = ReadRedirects(scope, address, variables),
+        CookieDomains = ReadReplacements(scope, "proxy_cookie_domain", variables),
+        CookiePaths = ReadReplacements(scope, "proxy_cookie_path", variables),
+        CookieFlags = ReadCookieFlags(scope, variables),
         InterceptsErrors = scope.Flag("proxy_intercept_errors", false),
         OutlastsClient = scope.Flag("proxy_ignore_client_abort", false),
         LocalAddress = ReadBind(scope, out bool isTransparent),
@@ -202,7 +203,7 @@ internal static class ProxyModule
     }
 
     private static ImmutableArray<TextReplacement> ReadRedirects(
-        NginxScope scope, PassAddress address)
+        NginxScope scope, PassAddress address, NginxVariables variables)
     {
         NginxDirective[] directives = [.. scope.All("proxy_redirect")];
         if (directives.Length == 0)
@@ -227,6 +228,7 @@ internal static class ProxyModule
                     redirects.Add(address.DefaultRedirect);
                     break;
                 case [var pattern, var replacement]:
+                    CheckExpression(directive, variables);
                     redirects.Add(new TextReplacement(pattern, replacement));
                     break;
                 default:
@@ -237,8 +239,19 @@ internal static class ProxyModule
         return redirects.ToImmutable();
     }
 
+    /// <summary>Behind "~" or "~*".</summary>
+    private static void CheckExpression(NginxDirective directive, NginxVariables variables)
+    {
+        if (directive.Value.StartsWith('~'))
+        {
+            int marks = directive.Value.StartsWith("~*", StringComparison.Ordinal) ? 2 : 1;
+            variables.CheckExpression(directive, directive.Value[marks..]);
+        }
+    }
+
     /// <summary>Of a domain's expression the letter case means nothing.</summary>
-    private static ImmutableArray<TextReplacement> ReadReplacements(NginxScope scope, string name)
+    private static ImmutableArray<TextReplacement> ReadReplacements(
+        NginxScope scope, string name, NginxVariables variables)
     {
         var replacements = ImmutableArray.CreateBuilder<TextReplacement>();
         foreach (NginxDirective directive in scope.All(name))
@@ -250,6 +263,7 @@ internal static class ProxyModule
                     : throw directive.Error($"invalid parameter \"{directive.Value}\"");
             }
 
+            CheckExpression(directive, variables);
             bool isDomain = name == "proxy_cookie_domain"
                 && pattern.StartsWith('~') && !pattern.StartsWith("~*", StringComparison.Ordinal);
             replacements.Add(new TextReplacement(
@@ -259,7 +273,8 @@ internal static class ProxyModule
         return replacements.ToImmutable();
     }
 
-    private static ImmutableArray<CookieFlags> ReadCookieFlags(NginxScope scope)
+    private static ImmutableArray<CookieFlags> ReadCookieFlags(
+        NginxScope scope, NginxVariables variables)
     {
         var flags = ImmutableArray.CreateBuilder<CookieFlags>();
         foreach (NginxDirective directive in scope.All("proxy_cookie_flags"))
@@ -267,6 +282,11 @@ internal static class ProxyModule
             if (directive.Arguments is ["off"])
             {
                 return [];
+            }
+
+            if (directive.Value.StartsWith('~'))
+            {
+                variables.CheckExpression(directive, directive.Value[1..]);
             }
 
             flags.Add(new CookieFlags(directive.Value, directive.Arguments[1..]));

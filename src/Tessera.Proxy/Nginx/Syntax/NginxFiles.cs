@@ -1,6 +1,4 @@
 using System.Collections.Immutable;
-using System.Text;
-using System.Text.RegularExpressions;
 
 namespace Tessera.Proxy.Nginx;
 
@@ -79,9 +77,9 @@ internal sealed class NginxFiles
     public IEnumerable<(string File, string Text)> Include(NginxDirective directive)
     {
         string name = ResolveConfig(directive.Value);
-        IEnumerable<string> files = !name.AsSpan().ContainsAny('*', '?', '[') ? [name]
-            : Source.Texts is null ? Glob(name)
-            : Source.Texts.Keys.Where(file => Fits(file, name));
+        IEnumerable<string> files = !NginxGlob.IsPattern(name) ? [name]
+            : Source.Texts is null ? NginxGlob.Find(name)
+            : Source.Texts.Keys.Where(file => NginxGlob.Fits(file, name));
         foreach (string file in files.ToArray())
         {
             yield return (file, Read(file, directive.Position));
@@ -125,66 +123,5 @@ internal sealed class NginxFiles
             : throw new FileNotFoundException(null, file);
         _texts[file] = text;
         return text;
-    }
-
-    private static bool Fits(string file, string pattern)
-    {
-        string[] names = file.Split('/');
-        string[] segments = pattern.Split('/');
-        return names.Length == segments.Length && names.Zip(segments).All(
-            pair => Regex.IsMatch(pair.First, ToExpression(pair.Second)));
-    }
-
-    /// <summary>
-    /// As glob(7), segment by segment; hidden files only where a pattern has the dot.
-    /// </summary>
-    private static IEnumerable<string> Glob(string pattern)
-    {
-        IEnumerable<string> found = ["/"];
-        foreach (string segment in pattern.Split('/', StringSplitOptions.RemoveEmptyEntries))
-        {
-            found = segment.AsSpan().ContainsAny('*', '?', '[')
-                ? found.SelectMany(folder => Matches(folder, segment))
-                : found.Select(folder => Path.Combine(folder, segment));
-        }
-
-        return found.Where(Path.Exists).Order(StringComparer.Ordinal);
-    }
-
-    private static IEnumerable<string> Matches(string folder, string segment) =>
-        !Directory.Exists(folder)
-            ? []
-            : Directory.EnumerateFileSystemEntries(folder).Where(entry =>
-                Regex.IsMatch(Path.GetFileName(entry), ToExpression(segment))
-                && (segment[0] == '.' || Path.GetFileName(entry)[0] != '.'));
-
-    /// <summary>"*", "?" and "[a-z]", "[!a-z]" of glob(7); a "[" without end is itself.</summary>
-    private static string ToExpression(string segment)
-    {
-        var text = new StringBuilder("^");
-        for (int i = 0; i < segment.Length; i++)
-        {
-            int end = segment[i] == '[' && i + 2 < segment.Length
-                ? segment.IndexOf(']', i + 2)
-                : -1;
-            if (end > 0)
-            {
-                string set = segment[(i + 1)..end].Replace("\\", "\\\\", StringComparison.Ordinal)
-                    .Replace("[", "\\[", StringComparison.Ordinal);
-                text.Append('[').Append(set[0] == '!' ? "^" + set[1..] : set).Append(']');
-                i = end;
-            }
-            else
-            {
-                text.Append(segment[i] switch
-                {
-                    '*' => ".*",
-                    '?' => ".",
-                    char letter => Regex.Escape(letter.ToString()),
-                });
-            }
-        }
-
-        return text.Append('$').ToString();
     }
 }
