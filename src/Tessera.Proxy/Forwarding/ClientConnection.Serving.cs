@@ -72,7 +72,8 @@ internal sealed partial class ClientConnection
             return await _shard.Files.ServeAsync(exchange, site);
         }
 
-        if (exchange.Server is not null && exchange.RequestBody.IsInvalid)
+        if (exchange.Server is not null && exchange.RequestBody.IsInvalid
+            && !exchange.IsAsking)
         {
             await RefuseAsync(exchange, 400, "the request's body is not valid");
             return ProxyError.None;

@@ -6,6 +6,7 @@ using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Transports;
+using HttpMethod = Tessera.Proxy.Http.HttpMethod;
 
 namespace Tessera.Proxy.Forwarding;
 
@@ -415,6 +416,13 @@ internal sealed partial class ClientConnection : Sleeper
         exchange.Client.Shard.Tracer?.Begin(exchange);
         if (routes.Servers is { } servers)
         {
+            // What nginx serves nowhere (ngx_http_process_request_header).
+            if (exchange.Request.Method is HttpMethod.Connect or HttpMethod.Trace)
+            {
+                exchange.Status = 405;
+                return false;
+            }
+
             EnterServer(exchange, servers.Find(exchange));
             return true;
         }

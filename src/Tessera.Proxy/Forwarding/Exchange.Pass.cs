@@ -74,7 +74,8 @@ internal sealed partial class Exchange
 
     /// <summary>The bytes of the client's body that the endpoint gets; -1 when not known.</summary>
     public long PassedBodyLength =>
-        HasWholeBody ? Stored!.Length
+        IsAsking ? -1
+        : HasWholeBody ? Stored!.Length
         : Request.IsChunked ? -1
         : Request.ContentLength;
 
@@ -162,7 +163,7 @@ internal sealed partial class Exchange
 
     private void WriteData(ref ByteWriter writer, scoped ReadOnlySpan<byte> body)
     {
-        var reader = new BodyReader(Request.Body, Request.ContentLength);
+        BodyReader reader = NewBodyReader();
         while (!body.IsEmpty)
         {
             int taken = reader.TakeData(body, out int start, out int length);
@@ -274,12 +275,7 @@ internal sealed partial class Exchange
             return ProxyError.None;
         }
 
-        if (Request.Method != HttpMethod.Head)
-        {
-            IsTurnedToGet = true;
-            Request.TurnToGet();
-        }
-
+        TurnToGet();
         int mark = Away.IndexOf((byte)'?');
         ReadOnlySpan<byte> path = mark < 0 ? Away : Away[..mark];
         byte[] normal = new byte[path.Length];
@@ -304,6 +300,14 @@ internal sealed partial class Exchange
         }
     }
 
+    private void ForgetPassUrl()
+    {
+        _passUrlLength = 0;
+        _passHostStart = 0;
+        _passHostLength = 0;
+        _passUriStart = 0;
+    }
+
     private bool TakeElsewhere()
     {
         bool isElsewhere = _isElsewhere;
@@ -314,10 +318,7 @@ internal sealed partial class Exchange
     private void ResetPass()
     {
         _passUrl = _passUrl.Length > MaxSpareBytes ? [] : _passUrl;
-        _passUrlLength = 0;
-        _passHostStart = 0;
-        _passHostLength = 0;
-        _passUriStart = 0;
+        ForgetPassUrl();
         CarriedBytes = 0;
         _isElsewhere = false;
         IsForwarded = false;

@@ -126,7 +126,8 @@ internal sealed partial class Forwarder
     private byte[] WritePassRequest(Exchange exchange, PassRule rule, out int length)
     {
         RequestHead head = exchange.Request;
-        bool hasBody = !exchange.SkipsBody && !exchange.HasWholeBody;
+        bool hasBody =
+            !exchange.SkipsBody && !exchange.HasWholeBody && !exchange.IsAsking;
         int bodyBytes = hasBody ? exchange.BodyInBuffer : 0;
         int size = head.Length + bodyBytes + RequestWriter.MaxAddedBytes;
         while (true)

@@ -57,7 +57,7 @@ internal sealed partial class Forwarder
         }
 
         isWhole = status == ParseStatus.Complete
-            && head.StatusCode is >= 200 or HttpStatus.SwitchingProtocols;
+            && head.StatusCode is >= 200 or HttpStatus.SwitchingProtocols or < 100;
         bool isUnasked = head.StatusCode == HttpStatus.SwitchingProtocols
             && !exchange.IsUpgradeAsked;
         if (isWhole)

@@ -56,8 +56,12 @@ internal static class PassRequestWriter
             writer.Write(exchange.MethodText);
         }
 
+        // What variables gave may have been decoded: it must not become a line of its own.
+        writer.EscapeControls(start);
         writer.Write((byte)' ');
+        int target = writer.Length;
         WriteTarget(ref writer, exchange, rule);
+        writer.EscapeControls(target);
         writer.Write(rule.Config.UsesHttp11 ? " HTTP/1.1\r\n"u8 : " HTTP/1.0\r\n"u8);
     }
 
@@ -120,7 +124,8 @@ internal static class PassRequestWriter
                 case PassedLineKind.BodyLength when bodyLength >= 0:
                     writer.WriteNumber(bodyLength);
                     break;
-                case PassedLineKind.Chunked when bodyLength < 0 && exchange.Request.IsChunked:
+                case PassedLineKind.Chunked
+                    when bodyLength < 0 && exchange.Request.IsChunked && !exchange.IsAsking:
                     writer.Write("chunked"u8);
                     break;
                 case PassedLineKind.Text:

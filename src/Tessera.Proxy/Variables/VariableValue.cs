@@ -103,13 +103,16 @@ internal static class VariableValue
         ReadOnlySpan<byte> received = exchange.Received;
         switch (variable)
         {
+            case Variable.Request when exchange.Server is not null:
+                writer.Write(exchange.RequestLine);
+                break;
             case Variable.Request when head.TargetLength > 0:
                 writer.Write(received[head.MethodStart..(head.TargetStart + head.TargetLength)]);
                 writer.Write((byte)' ');
                 writer.Write(ProtocolOf(head));
                 break;
             case Variable.RequestMethod:
-                writer.Write(exchange.MethodText);
+                writer.Write(exchange.OwnMethodText);
                 break;
             case Variable.RequestUri:
                 writer.Write(received.Slice(head.OriginFormStart, head.OriginFormLength));
@@ -150,6 +153,9 @@ internal static class VariableValue
                 break;
             case Variable.Scheme:
                 writer.Write("http"u8);
+                break;
+            case Variable.ServerProtocol when exchange.Server is not null:
+                writer.Write(exchange.ProtocolText);
                 break;
             case Variable.ServerProtocol:
                 writer.Write(ProtocolOf(head));
@@ -320,12 +326,7 @@ internal static class VariableValue
     /// <summary>Three digits: nginx's 000 stands for no status at all.</summary>
     internal static void WriteStatus(ref ByteWriter writer, int status)
     {
-        if (status == 0)
-        {
-            writer.Write("000"u8);
-            return;
-        }
-
+        writer.Write(status < 10 ? "00"u8 : status < 100 ? "0"u8 : default);
         writer.WriteNumber(status);
     }
 
