@@ -178,7 +178,7 @@ internal sealed partial class ClientConnection
         byte[] text = WriteTemplate(exchange, template, out int length);
         return await SendTextAsync(
             exchange, style, text, length,
-            type ?? style.TypeOf(exchange.Path),
+            type ?? exchange.TypeIn(style),
             DecideConnection(exchange, isDelimited: true));
     }
 

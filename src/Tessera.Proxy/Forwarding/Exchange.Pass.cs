@@ -197,12 +197,6 @@ internal sealed partial class Exchange
         };
     }
 
-    /// <summary>
-    /// Of <see cref="AddedFields"/>, those that an answer left behind which sent the request
-    /// elsewhere.
-    /// </summary>
-    public int CarriedBytes { get; private set; }
-
     /// <summary>It has come to a backend, and was not sent elsewhere since.</summary>
     public bool IsForwarded { get; private set; }
 
@@ -230,7 +224,7 @@ internal sealed partial class Exchange
             _leftWith = status;
             if (status == 401)
             {
-                CopyField(head, "WWW-Authenticate"u8, "www_authenticate"u8);
+                CarryFields(rule, isChallenge: true);
             }
 
             return true;
@@ -249,10 +243,7 @@ internal sealed partial class Exchange
 
         kind = ProxyErrorKind.RedirectedWithin;
         SetAway(location);
-        CopyField(head, "Set-Cookie"u8, "set_cookie"u8);
-        CopyField(head, "Content-Disposition"u8, "content_disposition"u8);
-        CopyField(head, "Cache-Control"u8, "cache_control"u8);
-        CopyField(head, "Expires"u8, "expires"u8);
+        CarryFields(rule, isChallenge: false);
         return true;
     }
 
@@ -289,17 +280,6 @@ internal sealed partial class Exchange
         return ProxyError.None;
     }
 
-    private void CopyField(
-        ReadOnlySpan<byte> head, ReadOnlySpan<byte> name, ReadOnlySpan<byte> wanted)
-    {
-        ReadOnlySpan<byte> value = FieldText.Find(head, wanted);
-        if (!value.IsEmpty)
-        {
-            TryAddField(name, value);
-            CarriedBytes = AddedFields.Length;
-        }
-    }
-
     private void ForgetPassUrl()
     {
         _passUrlLength = 0;
@@ -320,6 +300,7 @@ internal sealed partial class Exchange
         _passUrl = _passUrl.Length > MaxSpareBytes ? [] : _passUrl;
         ForgetPassUrl();
         CarriedBytes = 0;
+        _carriedType = [];
         _isElsewhere = false;
         IsForwarded = false;
         HasWholeBody = false;

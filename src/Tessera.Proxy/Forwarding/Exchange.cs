@@ -334,6 +334,13 @@ internal sealed partial class Exchange
     /// </summary>
     public void AddRouteFieldsAgain() => _hasRouteFields = false;
 
+    /// <summary>The answer that they were added to is not sent: another has its own.</summary>
+    public void ForgetRouteFields()
+    {
+        _hasRouteFields = false;
+        _addedLength = CarriedBytes;
+    }
+
     /// <summary>
     /// Picks an endpoint that was not tried yet and counts the request in. On failure nothing is
     /// counted: <see cref="ProxyErrorKind.NoEndpoint"/>, <see cref="ProxyErrorKind.AllFull"/> or

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Variables;
 
@@ -97,10 +98,15 @@ internal sealed class AccessLogFormat
             return CombinedFormat.Write(exchange, clock, nowMs, destination);
         }
 
-        int written = Write(exchange, destination, LogEscape.MaxValueBytes);
-        return written == 0 && destination.Length >= MaxLineBytes
-            ? Write(exchange, destination, CutValueBytes)
-            : written;
+        // The line is what has a limit: its values are cut only when they do not fit together.
+        int written = Write(exchange, destination, MaxLineBytes);
+        if (written == 0 && destination.Length >= MaxLineBytes)
+        {
+            written = Write(exchange, destination, LogEscape.MaxValueBytes);
+            written = written > 0 ? written : Write(exchange, destination, CutValueBytes);
+        }
+
+        return written;
     }
 
     private int Write(Exchange exchange, Span<byte> destination, int maxValueBytes)
@@ -141,15 +147,18 @@ internal sealed class AccessLogFormat
     /// <summary>Writes anew what stands behind <paramref name="start"/>.</summary>
     private void Escape(ref ByteWriter writer, int start, int maxValueBytes)
     {
-        Span<byte> value = stackalloc byte[LogEscape.MaxValueBytes];
         int length = Math.Min(writer.Length - start, maxValueBytes);
+        byte[]? rented = length > LogEscape.MaxValueBytes
+            ? ArrayPool<byte>.Shared.Rent(length)
+            : null;
+        Span<byte> value = rented ?? stackalloc byte[LogEscape.MaxValueBytes];
+        value = value[..length];
         writer.Written.Slice(start, length).CopyTo(value);
         writer.Truncate(start);
-        value = value[..length];
         switch (_escaping)
         {
             case LogEscaping.Text:
-                LogEscape.WriteText(ref writer, value);
+                LogEscape.WriteText(ref writer, value, maxValueBytes);
                 break;
             case LogEscaping.Json:
                 LogEscape.WriteJson(ref writer, value);
@@ -157,6 +166,11 @@ internal sealed class AccessLogFormat
             default:
                 writer.Write(value);
                 break;
+        }
+
+        if (rented is not null)
+        {
+            ArrayPool<byte>.Shared.Return(rented);
         }
     }
 }
