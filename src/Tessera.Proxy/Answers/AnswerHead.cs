@@ -93,8 +93,9 @@ internal ref struct AnswerHead
         }
 
         exchange.WriteLocation(ref writer, style, isEarly: false);
+        writer.Write(exchange.AddedFields[..exchange.CarriedBytes]);
         writer.Write(head.LeadingLines);
-        writer.Write(exchange.AddedFields);
+        writer.Write(exchange.AddedFields[exchange.CarriedBytes..]);
         writer.Write(head.TrailingLines);
         writer.Write("\r\n"u8);
     }

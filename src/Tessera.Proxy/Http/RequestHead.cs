@@ -205,6 +205,7 @@ public sealed class RequestHead
             {
                 if (!ParseRequestLine(bytes, start, end))
                 {
+                    ForgetLine();
                     return ParseStatus.Invalid;
                 }
 
@@ -278,6 +279,18 @@ public sealed class RequestHead
         IsSimple = false;
     }
 
+    /// <summary>With nginx a line that is refused has neither method nor target.</summary>
+    private void ForgetLine()
+    {
+        if (Rules.IsTolerant)
+        {
+            MethodLength = 0;
+            TargetLength = 0;
+            OriginFormLength = 0;
+            PathLength = 0;
+        }
+    }
+
     /// <summary>
     /// method SP request-target SP HTTP-version, with single spaces (RFC 9112 section 3).
     /// </summary>
@@ -327,7 +340,7 @@ public sealed class RequestHead
 
     /// <summary>
     /// Target and version with any spaces around them, as ngx_http_parse_request_line takes them;
-    /// GET without a version is HTTP/0.9.
+    /// what has no version is HTTP/0.9, which had GET alone.
     /// </summary>
     private bool ParseTail(
         ReadOnlySpan<byte> line, int methodLength, out int targetStart, out int targetLength)
@@ -338,8 +351,10 @@ public sealed class RequestHead
         int end = rest.IndexOf((byte)' ');
         targetLength = end < 0 ? rest.Length : end;
         ReadOnlySpan<byte> version = rest[targetLength..].Trim((byte)' ');
-        IsSimple = version.IsEmpty && line[..methodLength].SequenceEqual("GET"u8);
-        return spaces > 0 && targetLength > 0 && (IsSimple || ParseTolerantVersion(version));
+        IsSimple = version.IsEmpty && targetLength > 0;
+        return spaces > 0 && targetLength > 0 && (IsSimple
+            ? line[..methodLength].SequenceEqual("GET"u8)
+            : ParseTolerantVersion(version));
     }
 
     /// <summary>"HTTP/1.10" is one of 1 as well.</summary>

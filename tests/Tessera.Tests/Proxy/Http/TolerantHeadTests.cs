@@ -57,7 +57,8 @@ public sealed class TolerantHeadTests
         int count, int limit, ParseStatus expected)
     {
         string text = "GET / HTTP/1.0\r\n" + Fields(count);
-        var head = new RequestHead(16_384) { Rules = HeadRules.Tolerant with { MaxFields = limit } };
+        HeadRules rules = HeadRules.Tolerant with { MaxFields = limit };
+        var head = new RequestHead(16_384) { Rules = rules };
         for (int i = 0; i < 2; i++)
         {
             head.Parse(Bytes.Of(text), text.Length + 1).ShouldBe(expected);
