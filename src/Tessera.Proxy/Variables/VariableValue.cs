@@ -103,13 +103,8 @@ internal static class VariableValue
         ReadOnlySpan<byte> received = exchange.Received;
         switch (variable)
         {
-            case Variable.Request when exchange.Server is not null:
-                writer.Write(exchange.RequestLine);
-                break;
-            case Variable.Request when head.TargetLength > 0:
-                writer.Write(received[head.MethodStart..(head.TargetStart + head.TargetLength)]);
-                writer.Write((byte)' ');
-                writer.Write(ProtocolOf(head));
+            case Variable.Request:
+                WriteRequestLine(ref writer, exchange);
                 break;
             case Variable.RequestMethod:
                 writer.Write(exchange.OwnMethodText);
@@ -154,11 +149,9 @@ internal static class VariableValue
             case Variable.Scheme:
                 writer.Write("http"u8);
                 break;
-            case Variable.ServerProtocol when exchange.Server is not null:
-                writer.Write(exchange.ProtocolText);
-                break;
             case Variable.ServerProtocol:
-                writer.Write(ProtocolOf(head));
+                writer.Write(
+                    exchange.Server is null ? ProtocolOf(head) : exchange.ProtocolText);
                 break;
             case Variable.RemoteUser:
                 WriteUser(ref writer, FieldText.Find(head, received, "authorization"u8));
@@ -178,6 +171,23 @@ internal static class VariableValue
             default:
                 WriteConfigured(variable, ref writer, exchange);
                 break;
+        }
+    }
+
+    /// <summary>nginx has the line as it was sent, and of one that it refuses too.</summary>
+    private static void WriteRequestLine(ref ByteWriter writer, Exchange exchange)
+    {
+        RequestHead head = exchange.Request;
+        if (exchange.Server is not null)
+        {
+            writer.Write(exchange.RequestLine);
+        }
+        else if (head.TargetLength > 0)
+        {
+            writer.Write(
+                exchange.Received[head.MethodStart..(head.TargetStart + head.TargetLength)]);
+            writer.Write((byte)' ');
+            writer.Write(ProtocolOf(head));
         }
     }
 

@@ -31,6 +31,13 @@ public sealed class ClientReadingTests
 
     [Fact]
     public void A_huge_buffer_for_answers_is_no_negative_one() =>
-        NginxText.ReadServer("location / { proxy_pass http://127.0.0.1:1; proxy_buffer_size 4g; }")
+        NginxText.ReadServer(
+                """
+                location / {
+                    proxy_pass http://127.0.0.1:1;
+                    proxy_buffer_size 4g;
+                    proxy_buffers 8 4g;
+                }
+                """)
             .Locations[0].Pass!.MaxHeadBytes.ShouldBe(int.MaxValue);
 }
