@@ -19,6 +19,9 @@ internal sealed partial class Exchange
     /// </summary>
     public int CarriedBytes { get; private set; }
 
+    /// <summary>The media type among them; empty for none.</summary>
+    public ReadOnlySpan<byte> CarriedType => _carriedType;
+
     /// <summary>The media type of what is served: an endpoint's word wins over a name's.</summary>
     public byte[] TypeIn(AnswerStyle style) =>
         _carriedType.Length > 0 ? _carriedType : style.TypeOf(Path);

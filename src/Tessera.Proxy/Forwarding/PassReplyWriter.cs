@@ -116,10 +116,12 @@ internal static class PassReplyWriter
             writer.Write("\r\n"u8);
         }
 
-        if (type >= 0 && head.Headers[type].ValueLength > 0 && !rule.Hides("Content-Type"u8))
+        ReadOnlySpan<byte> value = type >= 0 ? head.Headers[type].Value(reply) : default;
+        value = value.IsEmpty ? exchange.CarriedType : value;
+        if (!value.IsEmpty && !rule.Hides("Content-Type"u8))
         {
             writer.Write("Content-Type: "u8);
-            WriteType(ref writer, exchange, head.Headers[type].Value(reply));
+            WriteType(ref writer, exchange, value);
             writer.Write("\r\n"u8);
         }
     }

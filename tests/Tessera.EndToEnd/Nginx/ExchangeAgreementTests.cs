@@ -16,6 +16,7 @@ public sealed class ExchangeAgreementTests
         server {
             listen 127.0.0.1:%%PORT_0%%;
             root html;
+            client_max_body_size 10m;
             access_log logs/line.log line;
             location / { proxy_pass http://127.0.0.1:%%PORT_1%%; }
             location /large {
