@@ -110,6 +110,18 @@ public sealed partial class ProxyServer
     }
 
     /// <summary>
+    /// After <see cref="Leave"/>: what is applied next opens addresses again. Sockets that were
+    /// kept are passed to <see cref="Inherit"/> before.
+    /// </summary>
+    public void ComeBack()
+    {
+        lock (_lock)
+        {
+            _hasLeft = false;
+        }
+    }
+
+    /// <summary>
     /// Lets requests that are still here, or waiting, go where the other process sends its own.
     /// Backends that are not known here are ignored.
     /// </summary>

@@ -108,6 +108,10 @@ public sealed partial class ProxyServer : IAsyncDisposable
         _logs = new LogTable(_reactors, _logWriter);
         _routes = new RouteFactory(_series, _logs);
         Array.ForEach(_reactors, r => r.Start());
+        if (options.Rights is { } rights)
+        {
+            Array.ForEach(_reactors, r => r.Post(() => Take(rights)));
+        }
     }
 
     internal IReadOnlyList<Reactor> Reactors => _reactors;
@@ -312,6 +316,15 @@ public sealed partial class ProxyServer : IAsyncDisposable
 
     /// <summary>A line in the error log, behind all that were written so far.</summary>
     public void Log(ErrorLevel level, string line) => _errorLog.Write(level, line);
+
+    private void Take(FileRights rights)
+    {
+        if (!rights.TryTake())
+        {
+            _errorLog.Write(
+                ErrorLevel.Alert, $"the rights of user {rights.UserId} cannot be taken");
+        }
+    }
 
     private Shard CreateShard(int number)
     {

@@ -123,6 +123,18 @@ internal static unsafe partial class ProcessCalls
     [LibraryImport(Libc)]
     internal static partial uint getegid();
 
+    [LibraryImport(Libc)]
+    internal static partial int getgrouplist(byte* user, uint group, uint* groups, int* count);
+
+    [LibraryImport(Libc)]
+    internal static partial int setfsuid(uint user);
+
+    [LibraryImport(Libc)]
+    internal static partial int setfsgid(uint group);
+
+    [LibraryImport(Libc, SetLastError = true)]
+    internal static partial nint syscall(nint number, nint first, nint second);
+
     /// <summary>What a call that returns -1 on failure returned, as a value.</summary>
     internal static SyscallResult Result(long returned) => returned >= 0
         ? SyscallResult.Success(returned)

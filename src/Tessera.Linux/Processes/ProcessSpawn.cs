@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Tessera.Linux.Net;
 
 namespace Tessera.Linux.Processes;
 
@@ -16,16 +17,27 @@ public sealed record SpawnRequest(
     IReadOnlyList<string> Environment,
     string WorkingDirectory,
     string? OutputPath,
-    int OutputDescriptor = -1);
+    int OutputDescriptor = -1)
+{
+    /// <summary>The number that the first of <see cref="Shared"/> gets.</summary>
+    public const int FirstShared = 3;
+
+    /// <summary>
+    /// Descriptors that the new process has too, as <see cref="FirstShared"/> and those behind.
+    /// </summary>
+    public IReadOnlyList<int> Shared { get; init; } = [];
+}
 
 /// <summary>
 /// Starts programs in a session of their own: default signal dispositions, empty signal mask, stdin
-/// from /dev/null, stdout and stderr to one place, every other descriptor closed.
+/// from /dev/null, stdout and stderr to one place, every other descriptor closed but those that are
+/// shared.
 /// </summary>
 public static unsafe class ProcessSpawn
 {
     private const int OpenReadOnly = 0;
     private const int OpenReadWrite = 2;
+    private const int DuplicateCloseOnExec = 1_030;
     private const short SetSignalDefaults = 0x04;
     private const short SetSignalMask = 0x08;
     private const short SetSession = 0x80;
@@ -40,6 +52,7 @@ public static unsafe class ProcessSpawn
     {
         byte* actions = stackalloc byte[OpaqueLength];
         byte* attributes = stackalloc byte[OpaqueLength];
+        int[] shared = new int[request.Shared.Count];
         int errno = ProcessCalls.posix_spawn_file_actions_init(actions);
         if (errno != 0)
         {
@@ -56,11 +69,17 @@ public static unsafe class ProcessSpawn
         try
         {
             errno = SetAttributes(attributes);
-            errno = errno != 0 ? errno : AddActions(actions, request);
+            errno = errno != 0 ? errno : CopyShared(request.Shared, shared);
+            errno = errno != 0 ? errno : AddActions(actions, request, shared);
             return errno != 0 ? SyscallResult.Failure(errno) : Spawn(actions, attributes, request);
         }
         finally
         {
+            foreach (int copy in shared.Where(copy => copy > 0))
+            {
+                SocketCalls.Close(copy);
+            }
+
             _ = ProcessCalls.posix_spawnattr_destroy(attributes);
             _ = ProcessCalls.posix_spawn_file_actions_destroy(actions);
         }
@@ -79,7 +98,28 @@ public static unsafe class ProcessSpawn
                 attributes, SetSignalDefaults | SetSignalMask | SetSession);
     }
 
-    private static int AddActions(byte* actions, SpawnRequest request)
+    /// <summary>
+    /// Copies with numbers above all that the new process gives them, so that giving one of them
+    /// its number closes no other.
+    /// </summary>
+    private static int CopyShared(IReadOnlyList<int> descriptors, int[] copies)
+    {
+        for (int i = 0; i < copies.Length; i++)
+        {
+            SyscallResult copied = ProcessCalls.Result(ProcessCalls.fcntl(
+                descriptors[i], DuplicateCloseOnExec, SpawnRequest.FirstShared + copies.Length));
+            if (!copied.IsSuccess)
+            {
+                return copied.Errno;
+            }
+
+            copies[i] = copied.IntValue;
+        }
+
+        return 0;
+    }
+
+    private static int AddActions(byte* actions, SpawnRequest request, int[] shared)
     {
         int errno;
         fixed (byte* nullDevice = "/dev/null\0"u8)
@@ -96,8 +136,15 @@ public static unsafe class ProcessSpawn
                     actions, 1, output, OpenReadWrite, 0);
             errno = errno != 0 ? errno
                 : ProcessCalls.posix_spawn_file_actions_adddup2(actions, 1, 2);
+            for (int i = 0; i < shared.Length && errno == 0; i++)
+            {
+                errno = ProcessCalls.posix_spawn_file_actions_adddup2(
+                    actions, shared[i], SpawnRequest.FirstShared + i);
+            }
+
             errno = errno != 0 ? errno
-                : ProcessCalls.posix_spawn_file_actions_addclosefrom_np(actions, 3);
+                : ProcessCalls.posix_spawn_file_actions_addclosefrom_np(
+                    actions, SpawnRequest.FirstShared + shared.Length);
             return errno != 0 ? errno
                 : ProcessCalls.posix_spawn_file_actions_addchdir_np(actions, directory);
         }

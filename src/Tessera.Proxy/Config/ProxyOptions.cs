@@ -1,3 +1,5 @@
+using Tessera.Linux.Processes;
+
 namespace Tessera.Proxy;
 
 /// <summary>
@@ -23,6 +25,11 @@ public sealed record ProxyOptions
     /// under a quota; never done with more reactors than processors.
     /// </summary>
     public bool BusyPolling { get; init; } = true;
+
+    /// <summary>
+    /// As whom the reactors open files and connect to unix sockets; null as the process.
+    /// </summary>
+    public FileRights? Rights { get; init; }
 
     /// <summary>
     /// Client connections in all; one more gets 503 when it speaks HTTP, and is closed. Fewer under

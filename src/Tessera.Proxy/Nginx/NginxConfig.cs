@@ -58,6 +58,9 @@ public sealed record NginxProcess
     /// <summary>Holds the process's number while it runs.</summary>
     public required string PidFile { get; init; }
 
+    /// <summary>Holds it while another process takes this one's place.</summary>
+    public string OldPidFile => PidFile + ".oldbin";
+
     /// <summary>It goes into the background.</summary>
     public bool IsDaemon { get; init; } = true;
 
@@ -82,6 +85,9 @@ public sealed record NginxConfig
 
     /// <summary>Every file that is logged to; they are made before anything is served.</summary>
     public ImmutableArray<string> LogFiles { get; init; } = [];
+
+    /// <summary>Folders that temporary files may be in.</summary>
+    public ImmutableArray<string> TemporaryFolders { get; init; } = [];
 
     /// <summary>What was overlooked because the reading was lenient.</summary>
     public ImmutableArray<string> Warnings { get; init; } = [];

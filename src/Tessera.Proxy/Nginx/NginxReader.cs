@@ -60,9 +60,13 @@ public static class NginxReader
                     ? logs
                     : [LogModule.DefaultErrorLog(source)],
             },
-            Options = CoreModule.ReadOptions(main),
+            Options = CoreModule.ReadOptions(main) with
+            {
+                Rights = source.IsGuest ? null : CoreModule.ReadRights(main),
+            },
             Process = CoreModule.ReadProcess(main, files),
             LogFiles = [.. files.Logs],
+            TemporaryFolders = [.. files.TemporaryFolders],
             Warnings = warnings.ToImmutable(),
             Files = [.. files.Dump],
             Texts = files.Texts,

@@ -10,7 +10,7 @@ namespace Tessera.Nginx;
 /// </summary>
 internal static class NginxCommand
 {
-    private const string Name = "nginx";
+    public const string Name = "nginx";
 
     /// <summary>Whether the program was started as nginx; the rest are its arguments.</summary>
     public static bool IsMeant(string[] arguments, out string[] rest)
@@ -65,6 +65,7 @@ internal static class NginxCommand
             }
 
             NginxLogFiles.Open(config);
+            NginxTemporaryFolders.Make(config);
         }
         catch (NginxConfigException error)
         {
@@ -90,9 +91,11 @@ internal static class NginxCommand
             return ExitCode.Ok;
         }
 
-        return config.Process.IsDaemon && !readiness.IsAwaited
+        var inheritance = NginxInheritance.FromEnvironment();
+        return config.Process.IsDaemon && !readiness.IsAwaited && inheritance is null
             ? await NginxBackground.StartAsync(arguments, caller, log)
-            : await new NginxServer(source, log, readiness).RunAsync(config);
+            : await new NginxServer(source, log, readiness, inheritance, arguments)
+                .RunAsync(config);
     }
 
     private static async Task TellTestAsync(
@@ -127,7 +130,7 @@ internal static class NginxCommand
     }
 
     /// <summary>As it was called: the name of a symbolic link, not of what it leads to.</summary>
-    private static string CommandName()
+    public static string CommandName()
     {
         string commandLine = File.ReadAllText("/proc/self/cmdline");
         return commandLine[..Math.Max(0, commandLine.IndexOf('\0'))];

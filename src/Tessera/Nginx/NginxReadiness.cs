@@ -15,7 +15,7 @@ internal sealed record NginxReadiness(string Terminal)
     /// <summary>No text has it.</summary>
     public const byte Mark = 0;
 
-    private const string Variable = "TESSERA_NGINX_TERMINAL";
+    public const string Variable = "TESSERA_NGINX_TERMINAL";
 
     /// <summary>For the environment of the process in the background.</summary>
     public static string Announcement => $"{Variable}=/proc/{Environment.ProcessId}/fd/2";

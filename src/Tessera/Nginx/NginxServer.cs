@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Tessera.Linux;
 using Tessera.Linux.Net;
 using Tessera.Linux.Processes;
 using Tessera.Proxy;
@@ -17,16 +18,33 @@ internal sealed class NginxServer
 
     private const int BindRestMs = 500;
 
+    /// <summary>How often the process that replaces this one is looked after.</summary>
+    private const int SuccessorLookMs = 100;
+
     private readonly NginxSource _source;
     private readonly StartLog _startLog;
     private readonly NginxReadiness _readiness;
+    private readonly NginxInheritance? _inheritance;
+    private readonly NginxSuccessor _successor;
+
+    /// <summary>Sockets that nothing is accepted from since WINCH.</summary>
+    private ImmutableArray<SharedListener> _kept = [];
 
     /// <param name="startLog">Gets lines until there is something that serves.</param>
-    public NginxServer(NginxSource source, StartLog startLog, NginxReadiness readiness)
+    /// <param name="inheritance">Null when this process replaces no other one.</param>
+    /// <param name="arguments">For the process that may replace this one.</param>
+    public NginxServer(
+        NginxSource source,
+        StartLog startLog,
+        NginxReadiness readiness,
+        NginxInheritance? inheritance,
+        string[] arguments)
     {
         _source = source;
         _startLog = startLog;
         _readiness = readiness;
+        _inheritance = inheritance;
+        _successor = new NginxSuccessor(arguments);
     }
 
     /// <summary>Until a signal ends it. Returns an exit code.</summary>
@@ -35,11 +53,21 @@ internal sealed class NginxServer
         // (1) Sockets, and the file that says so.
         using var signals = new SignalQueue();
         await using var server = new ProxyServer(config.Options with { AccessLogMaxBytes = 0 });
+        if (_inheritance is not null)
+        {
+            _startLog.Write(
+                ErrorLevel.Notice, $"using inherited sockets from \"{_inheritance.Text}\"");
+            server.Inherit(_inheritance.Read());
+        }
+
         if (!await TryListenAsync(server, config.Proxy, _startLog.Write)
             || !TryWritePid(config.Process.PidFile, _startLog.Write))
         {
+            server.Leave();
             return ExitCode.Failed;
         }
+
+        server.BeginAccepting();
 
         _readiness.Tell(keepsTerminal: config.Proxy.ErrorLogs.Any(log => log.Path.Length == 0));
         server.Log(ErrorLevel.Notice, "using the \"epoll\" event method");
@@ -50,7 +78,7 @@ internal sealed class NginxServer
         int end;
         while (true)
         {
-            end = await signals.NextAsync();
+            end = await NextAsync(signals, server, config);
             if (end is SignalQueue.Terminate or SignalQueue.Interrupt or SignalQueue.Quit)
             {
                 break;
@@ -63,9 +91,37 @@ internal sealed class NginxServer
         bool isGraceful = end == SignalQueue.Quit;
         server.Log(ErrorLevel.Notice, $"signal {end} ({Signals.Describe(end)}) received, "
             + (isGraceful ? "shutting down" : "exiting"));
+        if (_successor.IsAlive || (_inheritance is not null && _successor.HasOwnParent))
+        {
+            // Another process serves at the same sockets: paths in the file system stay.
+            server.Leave();
+        }
+
         await (isGraceful ? DrainAsync(server, config, signals) : CloseAsync(server));
-        TryDeletePid(config.Process.PidFile);
+        TryDeletePid(_successor.IsAlive
+            ? config.Process.OldPidFile
+            : config.Process.PidFile);
         return ExitCode.Ok;
+    }
+
+    /// <summary>The next signal; until it comes, the successor is looked after.</summary>
+    private async Task<int> NextAsync(
+        SignalQueue signals, ProxyServer server, NginxConfig config)
+    {
+        Task signalled = signals.WaitAsync();
+        while (_successor.IsAlive && !signalled.IsCompleted)
+        {
+            await Task.WhenAny(signalled, Task.Delay(SuccessorLookMs));
+            int pid = _successor.Pid;
+            if (_successor.TryReap())
+            {
+                server.Log(ErrorLevel.Notice, $"new binary process {pid} exited");
+                TryRename(config.Process.OldPidFile, config.Process.PidFile, server.Log);
+                ComeBack(server, config);
+            }
+        }
+
+        return await signals.NextAsync();
     }
 
     private async Task<NginxConfig> ObeyAsync(int signal, ProxyServer server, NginxConfig config)
@@ -75,23 +131,67 @@ internal sealed class NginxServer
         {
             case SignalQueue.HangUp:
                 server.Log(ErrorLevel.Notice, $"{received}, reconfiguring");
-                return await ReloadAsync(server, config);
+                ComeBack(server, config);
+                return _successor.IsAlive ? config : await ReloadAsync(server, config);
             case SignalQueue.User1:
                 server.Log(ErrorLevel.Notice, $"{received}, reopening logs");
                 await server.ReopenLogsAsync();
                 return config;
-            case SignalQueue.WindowChange when config.Process.IsDaemon:
+            case SignalQueue.WindowChange when config.Process.IsDaemon
+                || _inheritance is not null:
                 // nginx's workers end and its master stays, for a new binary to serve.
                 server.Log(ErrorLevel.Notice, $"{received}, no more connections are accepted");
+                _kept = _kept.IsEmpty ? NginxSuccessor.Keep(server) : _kept;
                 server.Leave();
                 return config;
+            case SignalQueue.User2 when _successor.IsAlive || _successor.HasOwnParent:
+                server.Log(ErrorLevel.Critical, "the changing binary signal is ignored: "
+                    + "you should shutdown or terminate before either old or new binary's process");
+                return config;
             case SignalQueue.User2:
-                server.Log(ErrorLevel.Notice,
-                    $"{received}, ignored: a running program is not replaced by this signal");
+                server.Log(ErrorLevel.Notice, $"{received}, changing binary");
+                BeginReplacing(server, config);
                 return config;
             default:
                 return config;
         }
+    }
+
+    /// <summary>nginx's ngx_exec_new_binary.</summary>
+    private void BeginReplacing(ProxyServer server, NginxConfig config)
+    {
+        if (!TryRename(config.Process.PidFile, config.Process.OldPidFile, server.Log))
+        {
+            return;
+        }
+
+        SyscallResult started = _successor.Start(server);
+        if (started.IsSuccess)
+        {
+            server.Log(ErrorLevel.Notice, $"start new binary process {_successor.Pid}");
+            return;
+        }
+
+        server.Log(
+            ErrorLevel.Alert,
+            $"execve() failed ({started.Errno}: {ErrnoText.Of(started.Errno)})");
+        TryRename(config.Process.OldPidFile, config.Process.PidFile, server.Log);
+    }
+
+    /// <summary>Accepts again what WINCH has left to wait.</summary>
+    private void ComeBack(ProxyServer server, NginxConfig config)
+    {
+        if (_kept.IsEmpty)
+        {
+            return;
+        }
+
+        server.ComeBack();
+        server.Inherit(_kept);
+        _kept = [];
+        server.Apply(config.Proxy);
+        server.BeginAccepting();
+        server.Log(ErrorLevel.Notice, "start worker processes");
     }
 
     /// <summary>The new configuration, or the one before when it cannot be used.</summary>
@@ -101,6 +201,7 @@ internal sealed class NginxServer
         {
             NginxConfig next = NginxReader.Read(_source);
             NginxLogFiles.Open(next);
+            NginxTemporaryFolders.Make(next);
             foreach (string warning in next.Warnings)
             {
                 server.Log(ErrorLevel.Warning, warning);
@@ -203,6 +304,21 @@ internal sealed class NginxServer
         {
             log(ErrorLevel.Emergency,
                 $"open() \"{file}\" failed {LogFileAccess.Cause(file, e)}");
+            return false;
+        }
+    }
+
+    private static bool TryRename(string from, string to, Action<ErrorLevel, string> log)
+    {
+        try
+        {
+            File.Move(from, to, overwrite: true);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log(ErrorLevel.Alert,
+                $"rename() {from} to {to} failed {LogFileAccess.Cause(from, e)}");
             return false;
         }
     }

@@ -95,35 +95,31 @@ internal static class CoreModule
     /// <summary>Tells of what is accepted and has no effect here.</summary>
     public static void Warn(NginxScope main, Action<string> warn)
     {
-        if (main.FindHere("user") is not { } user)
+        if (main.FindHere("user") is { } user && !Environment.IsPrivilegedProcess)
         {
-            return;
-        }
-
-        if (Environment.IsPrivilegedProcess)
-        {
-            CheckUser(user);
-        }
-
-        warn(Environment.IsPrivilegedProcess
-            ? $"the \"user\" directive is ignored: all runs as the user who starts it in "
-                + user.Position
-            : "the \"user\" directive makes sense only if the master process runs with "
+            warn("the \"user\" directive makes sense only if the master process runs with "
                 + $"super-user privileges, ignored in {user.Position}");
+        }
     }
 
-    private static void CheckUser(NginxDirective user)
+    /// <summary>
+    /// Those of nginx's workers. Null leaves the process's own: where nothing is said, for the
+    /// super-user, and for whoever cannot become another user.
+    /// </summary>
+    /// <exception cref="NginxConfigException">There is no such user, or no such group.</exception>
+    public static FileRights? ReadRights(NginxScope main)
     {
-        if (Accounts.FindUser(user.Value) is null)
+        if (main.FindHere("user") is not { } user || !Environment.IsPrivilegedProcess)
         {
-            throw user.Error($"getpwnam(\"{user.Value}\") failed");
+            return null;
         }
 
+        UserAccount account = Accounts.FindUser(user.Value)
+            ?? throw user.Error($"getpwnam(\"{user.Value}\") failed");
         string group = user.Arguments[^1];
-        if (Accounts.FindGroup(group) is null)
-        {
-            throw user.Error($"getgrnam(\"{group}\") failed");
-        }
+        uint groupId = Accounts.FindGroup(group)
+            ?? throw user.Error($"getgrnam(\"{group}\") failed");
+        return account.UserId == 0 ? null : FileRights.Of(account, groupId);
     }
 
     private static int ReadWorkers(NginxScope main)

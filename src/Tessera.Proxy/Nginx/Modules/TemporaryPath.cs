@@ -14,7 +14,7 @@ internal static class TemporaryPath
     {
         if (scope.Find(name) is not { } directive)
         {
-            return new TemporaryFolderConfig(files.Resolve(otherwise), []);
+            return new TemporaryFolderConfig(Note(files, otherwise), []);
         }
 
         var levels = ImmutableArray.CreateBuilder<int>();
@@ -28,6 +28,13 @@ internal static class TemporaryPath
             levels.Add(digits);
         }
 
-        return new TemporaryFolderConfig(files.Resolve(directive.Value), levels.ToImmutable());
+        return new TemporaryFolderConfig(Note(files, directive.Value), levels.ToImmutable());
+    }
+
+    private static string Note(NginxFiles files, string name)
+    {
+        string folder = files.Resolve(name);
+        files.TemporaryFolders.Add(folder);
+        return folder;
     }
 }

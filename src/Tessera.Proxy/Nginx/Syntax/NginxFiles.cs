@@ -38,6 +38,9 @@ internal sealed class NginxFiles
     /// <summary>Files that are logged to.</summary>
     public IReadOnlyCollection<string> Logs => _logs;
 
+    /// <summary>Folders for temporary files.</summary>
+    public HashSet<string> TemporaryFolders { get; } = new(StringComparer.Ordinal);
+
     /// <summary>The whole name of a file that will be logged to.</summary>
     public string ResolveLog(string name)
     {
