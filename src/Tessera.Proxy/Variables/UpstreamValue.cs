@@ -38,7 +38,7 @@ internal static class UpstreamValue
                 writer.Write(one.AddressText);
                 break;
             case Variable.UpstreamStatus when one.Status != 0:
-                VariableValue.WriteStatus(ref writer, one.Status);
+                writer.WriteNumber(one.Status);
                 break;
             case Variable.UpstreamConnectTime:
                 WriteSpan(ref writer, one.StartMs, one.ConnectedMs);
