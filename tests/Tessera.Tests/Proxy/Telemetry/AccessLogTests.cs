@@ -224,6 +224,21 @@ public sealed class AccessLogTests : IDisposable
         line.Split('|').Length.ShouldBe(40);
     }
 
+    [Theory]
+    [InlineData('a')]
+    [InlineData('"')]
+    public async Task A_long_value_that_has_room_is_there_as_a_whole(char letter)
+    {
+        using ScriptedServer server = ScriptedServer.Named("x");
+        using var log = new LogFile();
+        string value = new(letter, 12_000);
+        string line = await log.LineOfAsync(
+            [server],
+            $"GET / HTTP/1.1\r\nHost: t\r\nX-A: {value}\r\nConnection: close\r\n\r\n",
+            l => l with { Format = "$http_x_a" });
+        line.TrimEnd('\n').ShouldBe(value.Replace("\"", "\\x22", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task A_file_that_was_moved_away_is_begun_anew_on_request()
     {
