@@ -31,10 +31,9 @@ internal sealed partial class Exchange
     {
         using var uri = EvaluatedText.Of(rule.Uri, this);
         _departure = new Departure(_visit, Route!, rule, Request.Method, _addedLength);
-        _visit = new Visit { IsTurnedToGet = true };
+        _visit = new Visit { IsTurnedToGet = true, ChangesLeft = MaxChanges };
         Request.TurnTo(HttpMethod.Get);
         RedirectInternally(uri.Text);
-        _visit.ChangesLeft = MaxChanges;
         _challengeLength = 0;
         AskedStatus = 0;
         IsAsking = true;

@@ -48,6 +48,9 @@ internal struct Visit
     /// <inheritdoc cref="Exchange.LeftLocation"/>
     public bool LeftLocation;
 
+    /// <inheritdoc cref="Exchange.AddsPathToAlias"/>
+    public bool AddsPathToAlias;
+
     /// <inheritdoc cref="Exchange.IsTurnedToGet"/>
     public bool IsTurnedToGet;
 

@@ -172,6 +172,7 @@ public sealed class RequestHead
             {
                 if (bytes.Length - _lines.Taken > Rules.MaxLineBytes)
                 {
+                    ReadLength = _hasRequestLine ? _lines.Taken - Start : 0;
                     return FailLine();
                 }
 
@@ -183,6 +184,7 @@ public sealed class RequestHead
 
             if (_lines.Taken - start > Rules.MaxLineBytes)
             {
+                ReadLength = _hasRequestLine ? start - Start : 0;
                 return FailLine();
             }
 
@@ -480,6 +482,11 @@ public sealed class RequestHead
         if (IsChunked && MinorVersion == 0)
         {
             return Reject(400, "Transfer-Encoding in HTTP/1.0");
+        }
+
+        if (_fields.HasUnknownCoding)
+        {
+            return Reject(501, "Transfer-Encoding other than chunked");
         }
 
         if (_fields.HostIndex >= 0)

@@ -39,7 +39,7 @@ internal static class AnswerModule
         {
             Server = scope.Text("server_tokens", "on") switch
             {
-                "on" or "build" => "nginx/1.28.0",
+                "on" or "build" => NginxVersion.Product,
                 "off" => "nginx",
                 var text => text,
             },
