@@ -94,7 +94,6 @@ internal ref struct AnswerHead
             writer.Write("Vary: Accept-Encoding\r\n"u8);
         }
 
-        writer.Write(exchange.AddedFields[..exchange.CarriedBytes]);
         exchange.WriteLocation(ref writer, style, isEarly: false);
         writer.Write(exchange.AddedFields[..exchange.CarriedBytes]);
         writer.Write(head.LeadingLines);
