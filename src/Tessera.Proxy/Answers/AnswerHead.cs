@@ -94,8 +94,8 @@ internal ref struct AnswerHead
             writer.Write("Vary: Accept-Encoding\r\n"u8);
         }
 
-        exchange.WriteLocation(ref writer, style, isEarly: false);
         writer.Write(exchange.AddedFields[..exchange.CarriedBytes]);
+        exchange.WriteLocation(ref writer, style, isEarly: false);
         writer.Write(head.LeadingLines);
         writer.Write(exchange.AddedFields[exchange.CarriedBytes..]);
         writer.Write(head.TrailingLines);
