@@ -17,6 +17,9 @@ public sealed record ClientConfig
     /// <summary>Bytes of one line of the head; a longer one gets 400, or 414.</summary>
     public int MaxLineBytes { get; init; } = 8 * 1_024;
 
+    /// <summary>Fields of the head, 1 or more; one more gets 400: nginx's max_headers.</summary>
+    public int MaxFields { get; init; } = 1_000;
+
     /// <summary>nginx's ignore_invalid_headers.</summary>
     public bool IgnoresInvalidNames { get; init; } = true;
 

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Tessera.Linux;
 using Tessera.Linux.Files;
+using Tessera.Proxy.Reactors;
 
 namespace Tessera.Proxy.Files;
 
@@ -28,6 +29,9 @@ internal sealed class FileCache
     /// <summary>Not used for so long, a file is closed when another is opened.</summary>
     private const int MaxIdleMs = 60_000;
 
+    /// <summary>The same for a descriptor, which keeps the space of a deleted file.</summary>
+    private const int MaxIdleOpenMs = 1_000;
+
     /// <summary>How coarse the times of files may be.</summary>
     private const long SettleNs = 100_000_000;
 
@@ -35,19 +39,27 @@ internal sealed class FileCache
     private readonly Dictionary<byte[], OpenFile>.AlternateLookup<ReadOnlySpan<byte>> _lookup;
     private readonly int _maxDescriptors;
     private readonly long _maxBytes;
+    private readonly Sweep? _sweep;
     private OpenFile? _newest;
     private OpenFile? _oldest;
     private int _descriptors;
     private long _bytes;
 
-    public FileCache(int maxDescriptors, long maxBytes)
+    /// <param name="reactor">
+    /// Whose timers close what is not used; null leaves that to who opens another file.
+    /// </param>
+    public FileCache(int maxDescriptors, long maxBytes, Reactor? reactor = null)
     {
+        _sweep = reactor is null ? null : new Sweep(this, reactor);
         _maxDescriptors = maxDescriptors;
         _maxBytes = maxBytes;
         _lookup = _files.GetAlternateLookup<ReadOnlySpan<byte>>();
     }
 
     public int Count => _files.Count;
+
+    /// <summary>Files that are open, those aside that are sent and were let go of.</summary>
+    public int Descriptors => _descriptors;
 
     /// <summary>The file, from here or from the disk.</summary>
     /// <param name="path">
@@ -173,6 +185,21 @@ internal sealed class FileCache
         return opened;
     }
 
+    /// <summary>Closes descriptors that nobody has used for a while.</summary>
+    internal void CloseIdle(long nowMs)
+    {
+        for (OpenFile? file = _oldest; file is not null;)
+        {
+            OpenFile? newer = file.Newer;
+            if (file.Content is null && nowMs - file.UsedMs >= MaxIdleOpenMs)
+            {
+                Remove(file);
+            }
+
+            file = newer;
+        }
+    }
+
     /// <summary>
     /// Content in memory is as whole as it was; a descriptor shows what happens to its file.
     /// </summary>
@@ -208,6 +235,7 @@ internal sealed class FileCache
         file.UsedMs = nowMs;
         Link(file);
         MakeRoom(file);
+        _sweep?.Begin();
         while (_oldest is { } old && old != file && nowMs - old.UsedMs > MaxIdleMs)
         {
             Remove(old);
@@ -319,6 +347,28 @@ internal sealed class FileCache
 
         file.Newer = null;
         file.Older = null;
+    }
+
+    /// <summary>Once a second while files are open. Owned by the cache's reactor.</summary>
+    private sealed class Sweep(FileCache cache, Reactor reactor) : TimerEntry
+    {
+        private bool _isUnderWay;
+
+        public void Begin()
+        {
+            if (!_isUnderWay && cache.Descriptors > 0)
+            {
+                _isUnderWay = true;
+                reactor.Timers.Arm(this, reactor.NowMs + MaxIdleOpenMs);
+            }
+        }
+
+        protected internal override void Expire()
+        {
+            _isUnderWay = false;
+            cache.CloseIdle(reactor.NowMs);
+            Begin();
+        }
     }
 
     /// <summary>Finds keys by spans of bytes. Stateless.</summary>

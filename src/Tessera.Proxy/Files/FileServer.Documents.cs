@@ -64,7 +64,7 @@ internal sealed partial class FileServer
             return await RefuseInStyleAsync(exchange, 405);
         }
 
-        byte[] type = exchange.Style!.TypeOf(exchange.Path);
+        byte[] type = exchange.TypeIn(exchange.Style!);
         file.Acquire();
         OpenFile? compressed = FindPrecompressed(exchange, site);
         try

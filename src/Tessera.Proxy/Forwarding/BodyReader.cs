@@ -59,6 +59,16 @@ internal struct BodyReader
         }
     }
 
+    /// <summary>
+    /// From now on chunks are read as everybody reads them. False when some of those that have
+    /// come were not such.
+    /// </summary>
+    public bool TryBecomeStrict()
+    {
+        _chunks.IsTolerant &= _chunks.HasOddities;
+        return !_chunks.HasOddities;
+    }
+
     /// <summary>The chunks are over, and the trailer section is not.</summary>
     public readonly bool IsInTrailers => Framing == BodyFraming.Chunked && _chunks.IsInTrailers;
 

@@ -110,6 +110,45 @@ internal ref struct ByteWriter
         Length = kept;
     }
 
+    /// <summary>
+    /// Writes spaces and control characters from <paramref name="start"/> on as their escapes: what
+    /// a URI may be made of (RFC 3986 section 2.1), and what ends no line.
+    /// </summary>
+    public void EscapeControls(int start)
+    {
+        int count = 0;
+        foreach (byte value in Written[start..])
+        {
+            count += IsForEscape(value) ? 1 : 0;
+        }
+
+        int to = Length + (count * 2);
+        if (count == 0 || to > _destination.Length)
+        {
+            HasOverflowed |= count > 0;
+            return;
+        }
+
+        // From the end, so that nothing is written over before it is read.
+        int from = Length;
+        Length = to;
+        while (from < to)
+        {
+            byte value = _destination[--from];
+            if (!IsForEscape(value))
+            {
+                _destination[--to] = value;
+                continue;
+            }
+
+            _destination[--to] = "0123456789ABCDEF"u8[value & 0xF];
+            _destination[--to] = "0123456789ABCDEF"u8[value >> 4];
+            _destination[--to] = (byte)'%';
+        }
+    }
+
+    private static bool IsForEscape(byte value) => value is <= 0x20 or 0x7f;
+
     public void WriteNumber(long value)
     {
         if (Utf8Formatter.TryFormat(value, _destination[Length..], out int written))

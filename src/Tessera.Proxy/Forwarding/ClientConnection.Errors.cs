@@ -75,7 +75,7 @@ internal sealed partial class ClientConnection
         }
 
         NoteServer(exchange);
-        bool isValid = exchange.Status is 404 or 405;
+        bool isValid = exchange.Status is 404 or 405 && !IsServedNowhere(exchange);
         ConnectionOption option = DecideConnection(
             exchange, isDelimited: isValid, isPage: true);
         if (!isValid)

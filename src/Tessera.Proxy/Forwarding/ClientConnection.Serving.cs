@@ -72,7 +72,8 @@ internal sealed partial class ClientConnection
             return await _shard.Files.ServeAsync(exchange, site);
         }
 
-        if (exchange.Server is not null && exchange.RequestBody.IsInvalid)
+        if (exchange.Server is not null && exchange.RequestBody.IsInvalid
+            && !exchange.IsAsking)
         {
             await RefuseAsync(exchange, 400, "the request's body is not valid");
             return ProxyError.None;
@@ -178,7 +179,7 @@ internal sealed partial class ClientConnection
         byte[] text = WriteTemplate(exchange, template, out int length);
         return await SendTextAsync(
             exchange, style, text, length,
-            type ?? style.TypeOf(exchange.Path),
+            type ?? exchange.TypeIn(style),
             DecideConnection(exchange, isDelimited: true));
     }
 

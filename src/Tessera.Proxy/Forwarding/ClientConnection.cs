@@ -6,6 +6,7 @@ using Tessera.Proxy.Listening;
 using Tessera.Proxy.Reactors;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Transports;
+using HttpMethod = Tessera.Proxy.Http.HttpMethod;
 
 namespace Tessera.Proxy.Forwarding;
 
@@ -417,6 +418,12 @@ internal sealed partial class ClientConnection : Sleeper
         exchange.Client.Shard.Tracer?.Begin(exchange);
         if (routes.Servers is { } servers)
         {
+            if (IsServedNowhere(exchange))
+            {
+                exchange.Status = 405;
+                return false;
+            }
+
             EnterServer(exchange, servers.Find(exchange));
             return true;
         }
@@ -439,6 +446,14 @@ internal sealed partial class ClientConnection : Sleeper
         exchange.Follow(route);
         return true;
     }
+
+    /// <summary>
+    /// nginx refuses it before it looks for a location, and closes the connection
+    /// (ngx_http_process_request_header).
+    /// </summary>
+    private static bool IsServedNowhere(Exchange exchange) =>
+        exchange.Request.Rules.IsTolerant
+        && exchange.Request.Method is (HttpMethod.Connect or HttpMethod.Trace);
 
     /// <param name="methods">
     /// With which a route would have fitted: 405 names them (RFC 9110 section 15.5.6).

@@ -41,7 +41,7 @@ internal sealed partial class Exchange
 
         if (UpstreamHead.IsEmpty && Style is { } style && name.SequenceEqual("content_type"u8))
         {
-            writer.Write(Status >= 300 ? "text/html"u8 : style.TypeOf(Path));
+            writer.Write(Status >= 300 ? "text/html"u8 : TypeIn(style));
         }
     }
 

@@ -1,5 +1,6 @@
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Variables;
+using HttpMethod = Tessera.Proxy.Http.HttpMethod;
 
 namespace Tessera.Proxy.Forwarding;
 
@@ -23,17 +24,16 @@ internal sealed partial class Exchange
     /// <summary>What the answer says a client must prove; empty for nothing.</summary>
     public ReadOnlySpan<byte> AskedChallenge => _challenge.AsSpan(0, _challengeLength);
 
+    /// <summary>
+    /// GET, without the client's body: whether it may come is not known before the answer.
+    /// </summary>
     public void BeginAsking(AuthRequestRoute rule)
     {
-        _departure = new Departure(
-            Route!, rule, Path.ToArray(), Query.ToArray(), _queryLength, HasChangedUri, IsInternal,
-            LeftLocation, _hasErrorPage, StatusOverride, _changesLeft, _addedLength);
         using var uri = EvaluatedText.Of(rule.Uri, this);
-        _hasErrorPage = false;
-        StatusOverride = 0;
-        _changesLeft = MaxChanges;
+        _departure = new Departure(_visit, Route!, rule, Request.Method, _addedLength);
+        _visit = new Visit { IsTurnedToGet = true, ChangesLeft = MaxChanges };
+        Request.TurnTo(HttpMethod.Get);
         RedirectInternally(uri.Text);
-        _changesLeft = MaxChanges;
         _challengeLength = 0;
         AskedStatus = 0;
         IsAsking = true;
@@ -62,21 +62,16 @@ internal sealed partial class Exchange
     {
         Departure from = _departure;
         _departure = default;
-        BeginAnew();
+        ForgetForwarding();
+        ResetAnswer();
         IsAsking = false;
         Jump = Jump.None;
+        _visit = from.Visit;
+        Request.TurnTo(from.Method);
         Follow(from.Route);
-        SetPath(from.Path);
-        SetQuery(from.Query);
-        _queryLength = from.QueryLength;
-        HasChangedUri = from.HasChangedUri;
-        IsInternal = from.IsInternal;
-        LeftLocation = from.LeftLocation;
-        _hasErrorPage = from.HasErrorPage;
-        StatusOverride = from.StatusOverride;
-        _changesLeft = from.ChangesLeft;
         _addedLength = from.AddedLength;
-        _hasRouteFields = false;
+        _upstreamHeadLength = 0;
+        _trailersLength = 0;
         Array.Clear(_tries, 0, TryCount);
         TryCount = 0;
         return AskedStatus;
@@ -92,7 +87,5 @@ internal sealed partial class Exchange
 
     /// <summary>What the exchange goes back to.</summary>
     private readonly record struct Departure(
-        Route Route, AuthRequestRoute Rule, byte[] Path, byte[] Query, int QueryLength,
-        bool HasChangedUri, bool IsInternal, bool LeftLocation, bool HasErrorPage,
-        int StatusOverride, int ChangesLeft, int AddedLength);
+        Visit Visit, Route Route, AuthRequestRoute Rule, HttpMethod Method, int AddedLength);
 }

@@ -62,6 +62,9 @@ internal sealed partial class Exchange
     public bool FiltersNothing => LosesLength && Route?.Pass is not null && SendsBody
         && ReplyBody.Framing == Http.BodyFraming.None;
 
+    /// <summary>Nothing follows what was sent of the response.</summary>
+    public bool IsReplyDone => IsReplyComplete && !FiltersNothing;
+
     /// <summary>The body is compressed here, or decompressed.</summary>
     public bool HasNewCoding => ReplyCoding != ContentCoding.Identity || _inflates;
 

@@ -33,13 +33,8 @@ internal sealed partial class Exchange
     /// </summary>
     private const int MaxChanges = 11;
 
-    private byte[] _query = [];
-    private int _queryLength = -1;
-    private bool _hasNoQuery;
     private byte[] _away = [];
     private int _awayLength;
-    private int _changesLeft;
-    private bool _hasErrorPage;
     private InternetAddress _namedPeer;
     private byte[] _namedPeerText = [];
 
@@ -49,7 +44,11 @@ internal sealed partial class Exchange
     /// <summary>
     /// try_files has chosen a file behind an alias that is a whole name (nginx's add_uri_to_alias).
     /// </summary>
-    public bool AddsPathToAlias { get; set; }
+    public bool AddsPathToAlias
+    {
+        get => _visit.AddsPathToAlias;
+        set => _visit.AddsPathToAlias = value;
+    }
 
     /// <summary>Where the next round begins.</summary>
     public Jump Jump { get; set; }
@@ -60,24 +59,28 @@ internal sealed partial class Exchange
     public bool HasFailedMatch { get; set; }
 
     /// <summary>The client did not ask for where it is now.</summary>
-    public bool IsInternal { get; private set; }
+    public bool IsInternal => _visit.IsInternal;
 
     /// <summary>
     /// Path or query are not those of the client any more: endpoints are asked for what they are
     /// now (nginx's valid_unparsed_uri).
     /// </summary>
-    public bool HasChangedUri { get; private set; }
+    public bool HasChangedUri => _visit.HasChangedUri;
 
     /// <summary>
     /// It was rewritten within the location, whose text says nothing of it any more (nginx's
     /// valid_location).
     /// </summary>
-    public bool LeftLocation { get; set; }
+    public bool LeftLocation
+    {
+        get => _visit.LeftLocation;
+        set => _visit.LeftLocation = value;
+    }
 
     /// <summary>
     /// The status of whatever answers in the place of an error; 0 leaves the answer's own.
     /// </summary>
-    public int StatusOverride { get; private set; }
+    public int StatusOverride => _visit.StatusOverride;
 
     /// <summary>
     /// As the log has it: of a page that was found in the place of an error it is 200, whatever
@@ -118,13 +121,20 @@ internal sealed partial class Exchange
         _namedPeerText = _namedPeer.HostText();
     }
 
-    /// <summary>GET in place of the client's method, once an error's page is served.</summary>
-    public bool IsTurnedToGet { get; private set; }
+    /// <summary>
+    /// GET in place of the client's method: for an error's page, and for a question.
+    /// </summary>
+    public bool IsTurnedToGet => _visit.IsTurnedToGet;
 
     /// <summary>As it goes to endpoints.</summary>
     public ReadOnlySpan<byte> MethodText => IsTurnedToGet
         ? "GET"u8
         : Received.Slice(Request.MethodStart, Request.MethodLength);
+
+    /// <summary>$request_method, which a question does not change.</summary>
+    public ReadOnlySpan<byte> OwnMethodText => IsAsking && !_departure.Visit.IsTurnedToGet
+        ? Received.Slice(Request.MethodStart, Request.MethodLength)
+        : MethodText;
 
     public void Enter(VirtualServer server)
     {
@@ -137,10 +147,10 @@ internal sealed partial class Exchange
         if (Path.IsEmpty)
         {
             SetPath("/"u8);
-            HasChangedUri = false;
+            _visit.HasChangedUri = false;
         }
 
-        _changesLeft = MaxChanges;
+        _visit.ChangesLeft = MaxChanges;
         Jump = Jump.Server;
     }
 
@@ -160,7 +170,7 @@ internal sealed partial class Exchange
             // Of a request whose first line is wrong nginx reads no further one.
             Request.ForgetFields();
             SetQuery(default);
-            _pathLength = 0;
+            _visit.PathLength = 0;
         }
 
         Server = servers.Find(this);
@@ -170,7 +180,7 @@ internal sealed partial class Exchange
         }
 
         Follow(Server.Fallback);
-        _changesLeft = MaxChanges;
+        _visit.ChangesLeft = MaxChanges;
     }
 
     public Jump TakeJump()
@@ -181,7 +191,7 @@ internal sealed partial class Exchange
     }
 
     /// <summary>False when the path has been changed too often.</summary>
-    public bool TryCountChange() => _changesLeft > 0 && --_changesLeft > 0;
+    public bool TryCountChange() => _visit.ChangesLeft > 0 && --_visit.ChangesLeft > 0;
 
     /// <summary>
     /// The client spelt its path with escapes: what they stood for is escaped again elsewhere
@@ -191,18 +201,18 @@ internal sealed partial class Exchange
         Received.Slice(Request.PathStart, Request.PathLength).ContainsAny((byte)'%', (byte)'+');
 
     /// <summary>Something has made the query empty, which is not the same as none.</summary>
-    public bool HasEmptyQuery => _queryLength == 0 && !_hasNoQuery;
+    public bool HasEmptyQuery => _visit.QueryLength == 0 && !_visit.HasNoQuery;
 
     /// <summary>The path is another one from now on.</summary>
     public void SetPath(ReadOnlySpan<byte> path)
     {
-        byte[] target = _path.Length < path.Length
+        byte[] target = _visit.Path.Length < path.Length
             ? new byte[Math.Max(path.Length, 64)]
-            : _path;
+            : _visit.Path;
         path.CopyTo(target);
-        _path = target;
-        _pathLength = path.Length;
-        HasChangedUri = true;
+        _visit.Path = target;
+        _visit.PathLength = path.Length;
+        _visit.HasChangedUri = true;
     }
 
     /// <summary>
@@ -211,8 +221,8 @@ internal sealed partial class Exchange
     /// </summary>
     public void NoteRewritten()
     {
-        IsInternal = true;
-        HasChangedUri = true;
+        _visit.IsInternal = true;
+        _visit.HasChangedUri = true;
     }
 
     /// <summary>
@@ -222,20 +232,20 @@ internal sealed partial class Exchange
     {
         bool hasChanged = HasChangedUri;
         SetPath(path);
-        HasChangedUri = hasChanged;
+        _visit.HasChangedUri = hasChanged;
     }
 
     /// <summary>The query is another one from now on.</summary>
     public void SetQuery(ReadOnlySpan<byte> query)
     {
-        byte[] target = _query.Length < query.Length
+        byte[] target = _visit.Query.Length < query.Length
             ? new byte[Math.Max(query.Length, 64)]
-            : _query;
+            : _visit.Query;
         query.CopyTo(target);
-        _query = target;
-        _queryLength = query.Length;
-        _hasNoQuery = false;
-        HasChangedUri = true;
+        _visit.Query = target;
+        _visit.QueryLength = query.Length;
+        _visit.HasNoQuery = false;
+        _visit.HasChangedUri = true;
     }
 
     /// <summary>
@@ -258,9 +268,9 @@ internal sealed partial class Exchange
         }
 
         SetQuery(query);
-        _hasNoQuery = query.IsEmpty;
+        _visit.HasNoQuery = query.IsEmpty;
         SetPath(path);
-        LeftLocation = false;
+        _visit.LeftLocation = false;
     }
 
     /// <summary>
@@ -271,7 +281,7 @@ internal sealed partial class Exchange
     public void GoTo(ReadOnlySpan<byte> name)
     {
         Route? route = Server!.FindNamed(name);
-        _changesLeft = route is null ? 0 : _changesLeft;
+        _visit.ChangesLeft = route is null ? 0 : _visit.ChangesLeft;
         Jump = Jump.Server;
         if (!TryBeginAnew())
         {
@@ -283,7 +293,7 @@ internal sealed partial class Exchange
     }
 
     /// <summary>It was sent round too often, or to nowhere.</summary>
-    public bool IsLost => _changesLeft == 0;
+    public bool IsLost => _visit.ChangesLeft == 0;
 
     /// <summary>Where a redirect of the proxy's own leads the client.</summary>
     public void SetAway(ReadOnlySpan<byte> location)
@@ -300,13 +310,13 @@ internal sealed partial class Exchange
     public bool TryIntercept(int status)
     {
         IsExpectTested |= Server is not null;
-        if (Route?.ErrorPages is not { } pages || _hasErrorPage || _changesLeft == 0
+        if (Route?.ErrorPages is not { } pages || _visit.HasErrorPage || _visit.ChangesLeft == 0
             || HasReachedClient)
         {
             return false;
         }
 
-        _hasErrorPage = !pages.IsRecursive;
+        _visit.HasErrorPage = !pages.IsRecursive;
         return pages.Find(status) is { } page && TryServe(page, status);
     }
 
@@ -318,23 +328,18 @@ internal sealed partial class Exchange
 
     /// <summary>Bytes a second for the response, as set $limit_rate says.</summary>
     public void SetRate(ReadOnlySpan<byte> text) =>
-        RateOverride = SizeText.TryParse(text, out long bytes) ? bytes : 0;
+        _visit.RateOverride = SizeText.TryParse(text, out long bytes) ? bytes : 0;
 
     /// <summary>-1 leaves the location's.</summary>
-    public long RateOverride { get; private set; } = -1;
+    public long RateOverride => _visit.RateOverride;
 
     private bool TryServe(ErrorPageRoute page, int status)
     {
         using var target = EvaluatedText.Of(page.Target, this);
-        StatusOverride = page.NewStatus >= 0 ? page.NewStatus : status;
+        _visit.StatusOverride = page.NewStatus >= 0 ? page.NewStatus : status;
         if (target.Text is [(byte)'/', ..])
         {
-            IsTurnedToGet |= Request.Method != HttpMethod.Head;
-            if (IsTurnedToGet)
-            {
-                Request.TurnToGet();
-            }
-
+            TurnToGet();
             RedirectInternally(target.Text);
             return true;
         }
@@ -347,10 +352,20 @@ internal sealed partial class Exchange
 
         // What leads the client away is no error that another page could stand for.
         SetAway(target.Text);
-        _hasErrorPage = true;
-        StatusOverride = HttpStatus.IsRedirect(page.NewStatus) ? page.NewStatus : 302;
+        _visit.HasErrorPage = true;
+        _visit.StatusOverride = HttpStatus.IsRedirect(page.NewStatus) ? page.NewStatus : 302;
         Jump = Jump.Away;
         return true;
+    }
+
+    /// <summary>What is served instead is read, whatever the client meant to do.</summary>
+    private void TurnToGet()
+    {
+        if (Request.Method != HttpMethod.Head)
+        {
+            _visit.IsTurnedToGet = true;
+            Request.TurnTo(HttpMethod.Get);
+        }
     }
 
     /// <summary>
@@ -358,7 +373,7 @@ internal sealed partial class Exchange
     /// </summary>
     private bool TryBeginAnew()
     {
-        _changesLeft = Math.Max(0, _changesLeft - 1);
+        _visit.ChangesLeft = Math.Max(0, _visit.ChangesLeft - 1);
         bool wasForwarded = IsForwarded;
         BeginAnew();
         IsForwarded = IsLost && wasForwarded;
@@ -368,9 +383,16 @@ internal sealed partial class Exchange
     /// <summary>Another location, whose endpoints were not tried yet.</summary>
     private void BeginAnew()
     {
-        IsInternal = true;
-        AddsPathToAlias = false;
+        _visit.IsInternal = true;
+        _visit.AddsPathToAlias = false;
+        ForgetForwarding();
+    }
+
+    /// <summary>As if it had been to no backend; what is known of the tries stays.</summary>
+    private void ForgetForwarding()
+    {
         IsForwarded = false;
+        ForgetPassUrl();
         _tried.Clear();
         _targetLength = 0;
         _hasRouteFields = false;
@@ -391,19 +413,9 @@ internal sealed partial class Exchange
         Server = null;
         HasFailedMatch = false;
         Jump = Jump.None;
-        IsInternal = false;
-        AddsPathToAlias = false;
-        HasChangedUri = false;
-        LeftLocation = false;
+        _visit.Reset();
         IsDropped = false;
-        StatusOverride = 0;
-        IsTurnedToGet = false;
-        RateOverride = -1;
         _namedPeer = default;
-        _hasErrorPage = false;
-        _changesLeft = 0;
-        _query = _query.Length > MaxSpareBytes ? [] : _query;
-        _queryLength = -1;
         _away = _away.Length > MaxSpareBytes ? [] : _away;
         _awayLength = 0;
         ResetVariables();

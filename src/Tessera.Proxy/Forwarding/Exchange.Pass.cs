@@ -74,7 +74,8 @@ internal sealed partial class Exchange
 
     /// <summary>The bytes of the client's body that the endpoint gets; -1 when not known.</summary>
     public long PassedBodyLength =>
-        HasWholeBody ? Stored!.Length
+        IsAsking ? -1
+        : HasWholeBody ? Stored!.Length
         : Request.IsChunked ? -1
         : Request.ContentLength;
 
@@ -162,7 +163,7 @@ internal sealed partial class Exchange
 
     private void WriteData(ref ByteWriter writer, scoped ReadOnlySpan<byte> body)
     {
-        var reader = new BodyReader(Request.Body, Request.ContentLength);
+        BodyReader reader = NewBodyReader();
         while (!body.IsEmpty)
         {
             int taken = reader.TakeData(body, out int start, out int length);
@@ -196,12 +197,6 @@ internal sealed partial class Exchange
         };
     }
 
-    /// <summary>
-    /// Of <see cref="AddedFields"/>, those that an answer left behind which sent the request
-    /// elsewhere.
-    /// </summary>
-    public int CarriedBytes { get; private set; }
-
     /// <summary>It has come to a backend, and was not sent elsewhere since.</summary>
     public bool IsForwarded { get; private set; }
 
@@ -233,7 +228,7 @@ internal sealed partial class Exchange
             _leftWith = status;
             if (status == 401)
             {
-                CopyField(head, "WWW-Authenticate"u8, "www_authenticate"u8);
+                CarryFields(rule, isChallenge: true);
             }
 
             return true;
@@ -252,10 +247,7 @@ internal sealed partial class Exchange
 
         kind = ProxyErrorKind.RedirectedWithin;
         SetAway(location);
-        CopyField(head, "Set-Cookie"u8, "set_cookie"u8);
-        CopyField(head, "Content-Disposition"u8, "content_disposition"u8);
-        CopyField(head, "Cache-Control"u8, "cache_control"u8);
-        CopyField(head, "Expires"u8, "expires"u8);
+        CarryFields(rule, isChallenge: false);
         return true;
     }
 
@@ -278,12 +270,7 @@ internal sealed partial class Exchange
             return ProxyError.None;
         }
 
-        if (Request.Method != HttpMethod.Head)
-        {
-            IsTurnedToGet = true;
-            Request.TurnToGet();
-        }
-
+        TurnToGet();
         int mark = Away.IndexOf((byte)'?');
         ReadOnlySpan<byte> path = mark < 0 ? Away : Away[..mark];
         byte[] normal = new byte[path.Length];
@@ -297,15 +284,12 @@ internal sealed partial class Exchange
         return ProxyError.None;
     }
 
-    private void CopyField(
-        ReadOnlySpan<byte> head, ReadOnlySpan<byte> name, ReadOnlySpan<byte> wanted)
+    private void ForgetPassUrl()
     {
-        ReadOnlySpan<byte> value = FieldText.Find(head, wanted);
-        if (!value.IsEmpty)
-        {
-            TryAddField(name, value);
-            CarriedBytes = AddedFields.Length;
-        }
+        _passUrlLength = 0;
+        _passHostStart = 0;
+        _passHostLength = 0;
+        _passUriStart = 0;
     }
 
     private bool TakeElsewhere()
@@ -318,11 +302,9 @@ internal sealed partial class Exchange
     private void ResetPass()
     {
         _passUrl = _passUrl.Length > MaxSpareBytes ? [] : _passUrl;
-        _passUrlLength = 0;
-        _passHostStart = 0;
-        _passHostLength = 0;
-        _passUriStart = 0;
+        ForgetPassUrl();
         CarriedBytes = 0;
+        _carriedType = [];
         _isElsewhere = false;
         IsForwarded = false;
         HasWholeBody = false;

@@ -21,10 +21,6 @@ internal sealed partial class Exchange
     private const int MaxValueBytes = 1_024 * 1_024;
 
     private OwnValue[] _own = [];
-    private byte[] _captured = [];
-    private (int Start, int Length)[] _captures = [];
-    private int _captureCount;
-    private bool _hasCaptured;
     private int _depth;
 
     /// <summary>
@@ -34,7 +30,34 @@ internal sealed partial class Exchange
     public bool IsWritingRoot { get; set; }
 
     /// <summary>An expression has matched since the exchange began.</summary>
-    public bool HasCaptured => _hasCaptured;
+    public bool HasCaptured => _visit.HasCaptured;
+
+    /// <summary>
+    /// The first line as it was sent, however much of it came and whatever it says; empty when
+    /// nothing did (nginx's $request).
+    /// </summary>
+    public ReadOnlySpan<byte> RequestLine
+    {
+        get
+        {
+            ReadOnlySpan<byte> line = Received.TrimStart("\r\n"u8);
+            int end = line.IndexOfAny((byte)'\r', (byte)'\n');
+            return end < 0 ? line : line[..end];
+        }
+    }
+
+    /// <summary>What the first line calls its protocol; nothing in HTTP/0.9.</summary>
+    public ReadOnlySpan<byte> ProtocolText
+    {
+        get
+        {
+            int target = Request.TargetStart + Request.TargetLength - Request.Start;
+            ReadOnlySpan<byte> line = RequestLine;
+            return Request.TargetLength == 0 || line.Length < target
+                ? default
+                : line[target..].TrimStart((byte)' ');
+        }
+    }
 
     /// <summary>Valid until the variable is set again.</summary>
     public ReadOnlySpan<byte> OwnValueOf(OwnVariable variable)
@@ -69,8 +92,8 @@ internal sealed partial class Exchange
     /// </summary>
     public void ForgetCaptures()
     {
-        _hasCaptured = true;
-        _captureCount = 0;
+        _visit.HasCaptured = true;
+        _visit.CaptureCount = 0;
     }
 
     /// <param name="text">What was matched.</param>
@@ -81,23 +104,23 @@ internal sealed partial class Exchange
     public void NoteCaptures(
         ReadOnlySpan<byte> text, GroupCollection groups, string? characters = null)
     {
-        if (_captured.Length < text.Length)
+        if (_visit.Captured.Length < text.Length)
         {
-            _captured = new byte[Math.Max(text.Length, 64)];
+            _visit.Captured = new byte[Math.Max(text.Length, 64)];
         }
 
-        text.CopyTo(_captured);
-        _hasCaptured = true;
-        _captureCount = Math.Min(groups.Count, MaxCaptures);
-        if (_captures.Length < _captureCount)
+        text.CopyTo(_visit.Captured);
+        _visit.HasCaptured = true;
+        _visit.CaptureCount = Math.Min(groups.Count, MaxCaptures);
+        if (_visit.Captures.Length < _visit.CaptureCount)
         {
-            _captures = new (int, int)[MaxCaptures];
+            _visit.Captures = new (int, int)[MaxCaptures];
         }
 
-        for (int i = 0; i < _captureCount; i++)
+        for (int i = 0; i < _visit.CaptureCount; i++)
         {
             Group group = groups[i];
-            _captures[i] = !group.Success ? (0, 0)
+            _visit.Captures[i] = !group.Success ? (0, 0)
                 : characters is null ? (group.Index, group.Length)
                 : (Encoding.UTF8.GetByteCount(characters.AsSpan(0, group.Index)),
                     Encoding.UTF8.GetByteCount(group.ValueSpan));
@@ -105,8 +128,8 @@ internal sealed partial class Exchange
     }
 
     /// <summary>Empty for a group that the last expression has not.</summary>
-    public ReadOnlySpan<byte> CaptureOf(int group) => group < _captureCount
-        ? _captured.AsSpan(_captures[group].Start, _captures[group].Length)
+    public ReadOnlySpan<byte> CaptureOf(int group) => group < _visit.CaptureCount
+        ? _visit.Captured.AsSpan(_visit.Captures[group].Start, _visit.Captures[group].Length)
         : default;
 
     private void Put(OwnVariable variable, ReadOnlySpan<byte> text, bool isSet)
@@ -162,9 +185,6 @@ internal sealed partial class Exchange
             value.Bytes = value.Bytes is { Length: > MaxSpareBytes } ? null : value.Bytes;
         }
 
-        _captured = _captured.Length > MaxSpareBytes ? [] : _captured;
-        _captureCount = 0;
-        _hasCaptured = false;
         _depth = 0;
     }
 

@@ -25,10 +25,9 @@ internal sealed partial class Exchange
 
     private readonly Reactor _reactor;
     private readonly List<Endpoint> _tried = [];
-    private byte[] _path = [];
-    private int _pathLength = -1;
     private byte[] _target = [];
     private int _targetLength;
+    private Visit _visit = new();
     private bool _hasRouteFields;
     private byte[] _addedFields = [];
     private int _addedLength;
@@ -112,10 +111,11 @@ internal sealed partial class Exchange
 
     public int PieceEnd { get; set; }
 
-    /// <summary>The endpoint was given all of the request.</summary>
+    /// <summary>The endpoint was given all of the request; questions have no body.</summary>
     public bool IsRequestSent =>
-        RequestBody.IsComplete && PieceStart == PieceEnd
-        && (SkipsBody || Stored is not { IsSent: false });
+        (RequestBody.IsComplete && PieceStart == PieceEnd
+            && (SkipsBody || Stored is not { IsSent: false }))
+        || IsAsking;
 
     /// <summary>Bytes of the request may have reached the endpoint of this try.</summary>
     public bool HasSent { get; set; }
@@ -211,18 +211,18 @@ internal sealed partial class Exchange
     /// <summary>
     /// Decoded and normal, without query (<see cref="PathNormalizer"/>); empty for "*".
     /// </summary>
-    public ReadOnlySpan<byte> Path => _pathLength < 0
+    public ReadOnlySpan<byte> Path => _visit.PathLength < 0
         ? Received.Slice(Request.PathStart, Request.PathLength)
-        : _path.AsSpan(0, _pathLength);
+        : _visit.Path.AsSpan(0, _visit.PathLength);
 
     /// <summary>Without "?"; as the client sent it, unless it was changed on the way.</summary>
     public ReadOnlySpan<byte> Query
     {
         get
         {
-            if (_queryLength >= 0)
+            if (_visit.QueryLength >= 0)
             {
-                return _query.AsSpan(0, _queryLength);
+                return _visit.Query.AsSpan(0, _visit.QueryLength);
             }
 
             int start = Request.PathStart + Request.PathLength + 1;
@@ -255,10 +255,14 @@ internal sealed partial class Exchange
     /// </summary>
     public bool NoteRequest()
     {
-        RequestBody = new BodyReader(Request.Body, Request.ContentLength);
+        RequestBody = NewBodyReader();
         BodyInBuffer = RequestBody.Take(Received[Request.Length..]);
         return NormalizePath(mergesSlashes: true);
     }
+
+    /// <summary>For the request's body, from its first byte.</summary>
+    public BodyReader NewBodyReader() =>
+        new(Request.Body, Request.ContentLength, Request.Rules.IsTolerant);
 
     private bool NormalizePath(bool mergesSlashes)
     {
@@ -268,12 +272,12 @@ internal sealed partial class Exchange
             return true;
         }
 
-        if (_path.Length < path.Length)
+        if (_visit.Path.Length < path.Length)
         {
-            _path = new byte[path.Length];
+            _visit.Path = new byte[path.Length];
         }
 
-        return PathNormalizer.TryNormalize(path, _path, out _pathLength, mergesSlashes);
+        return PathNormalizer.TryNormalize(path, _visit.Path, out _visit.PathLength, mergesSlashes);
     }
 
     /// <summary>The route that serves the request, to its end.</summary>
@@ -338,6 +342,13 @@ internal sealed partial class Exchange
     /// as nginx does.
     /// </summary>
     public void AddRouteFieldsAgain() => _hasRouteFields = false;
+
+    /// <summary>The answer that they were added to is not sent: another has its own.</summary>
+    public void ForgetRouteFields()
+    {
+        _hasRouteFields = false;
+        _addedLength = CarriedBytes;
+    }
 
     /// <summary>
     /// Picks an endpoint that was not tried yet and counts the request in. On failure nothing is
@@ -516,8 +527,6 @@ internal sealed partial class Exchange
         Client = null!;
         Route = null;
         Backend = null!;
-        _path = _path.Length > MaxSpareBytes ? [] : _path;
-        _pathLength = -1;
         _addedFields = _addedFields.Length > MaxSpareBytes ? [] : _addedFields;
         _addedLength = 0;
         _target = _target.Length > MaxSpareBytes ? [] : _target;

@@ -21,6 +21,11 @@ internal sealed partial class Forwarder
 
     private ReactorTask<ProxyError> PreparePassBodyAsync(Exchange exchange, PassRule rule)
     {
+        if (exchange.IsAsking)
+        {
+            return new ReactorTask<ProxyError>(ProxyError.None);
+        }
+
         exchange.SkipsBody = !rule.PassesBody;
         exchange.HasReadBody = true;
         if (exchange.HasWholeBody)
@@ -34,7 +39,7 @@ internal sealed partial class Forwarder
         {
             return isKept || isHere || !rule.Config.UsesHttp11
                 ? KeepBodyAsync(exchange, rule)
-                : BufferBodyAsync(exchange);
+                : RelayChunksAsync(exchange, rule);
         }
 
         return isKept && (IsForFile(exchange) || (!isHere && exchange.SkipsBody))
@@ -42,6 +47,14 @@ internal sealed partial class Forwarder
             : isHere ? SendContinueAsync(exchange)
             : BufferBodyAsync(exchange);
     }
+
+    /// <summary>
+    /// Chunks go on as they came, so that only those go on which everybody reads alike.
+    /// </summary>
+    private ReactorTask<ProxyError> RelayChunksAsync(Exchange exchange, PassRule rule) =>
+        exchange.RequestBody.TryBecomeStrict()
+            ? BufferBodyAsync(exchange)
+            : KeepBodyAsync(exchange, rule);
 
     private static bool IsForFile(Exchange exchange)
     {
@@ -64,7 +77,7 @@ internal sealed partial class Forwarder
         Transport client = exchange.Client.Transport;
         BodyStore store = BeginKeeping(exchange, rule);
         RequestHead head = exchange.Request;
-        exchange.RequestBody = new BodyReader(head.Body, head.ContentLength);
+        exchange.RequestBody = exchange.NewBodyReader();
         ProxyError error = KeepData(
             exchange, exchange.Received.Slice(head.Length, exchange.BodyInBuffer));
         if (!error.IsError)

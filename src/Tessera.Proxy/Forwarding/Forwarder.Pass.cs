@@ -22,6 +22,15 @@ namespace Tessera.Proxy.Forwarding;
 internal sealed partial class Forwarder
 {
     /// <summary>
+    /// Of a head that variables and rewritten fields make longer than it came: as long as nginx
+    /// would have memory for, within reason.
+    /// </summary>
+    private const int MaxPassHeadBytes = 4 * 1_024 * 1_024;
+
+    /// <summary>In place of a length: what is made anew is longer than it may be.</summary>
+    private const int TooLong = -1;
+
+    /// <summary>
     /// What has to be known and here before an endpoint is taken: where it goes, and as with nginx
     /// all of a body that is buffered, without its chunks, and of one that goes nowhere.
     /// </summary>
@@ -126,14 +135,21 @@ internal sealed partial class Forwarder
     private byte[] WritePassRequest(Exchange exchange, PassRule rule, out int length)
     {
         RequestHead head = exchange.Request;
-        bool hasBody = !exchange.SkipsBody && !exchange.HasWholeBody;
+        bool hasBody =
+            !exchange.SkipsBody && !exchange.HasWholeBody && !exchange.IsAsking;
         int bodyBytes = hasBody ? exchange.BodyInBuffer : 0;
         int size = head.Length + bodyBytes + RequestWriter.MaxAddedBytes;
         while (true)
         {
             byte[] buffer = _reactor.Buffers.RentAny(size);
             var writer = new ByteWriter(buffer);
-            PassRequestWriter.Write(ref writer, exchange, rule);
+            if (!PassRequestWriter.TryWrite(ref writer, exchange, rule))
+            {
+                _reactor.Buffers.Return(buffer);
+                length = TooLong;
+                return [];
+            }
+
             if (hasBody)
             {
                 writer.Write(exchange.Received.Slice(head.Length, exchange.BodyInBuffer));
@@ -191,7 +207,11 @@ internal sealed partial class Forwarder
         bool isInChunks = exchange.AddsChunks && !isRelayedLater;
         int data = isInChunks ? TakeReplyData(exchange, headEnd) : 0;
         exchange.ReplyEnd = isInChunks ? headEnd + data : exchange.ReplyEnd;
-        WritePassHead(exchange, rule, option, data);
+        if (!TryWritePassHead(exchange, rule, option, data))
+        {
+            return TooLong;
+        }
+
         exchange.HasReachedClient = true;
         headEnd = exchange.ReplyBodyStart;
         exchange.NoteSentHead(exchange.Reply.AsSpan(exchange.ReplyStart..headEnd));
@@ -220,13 +240,13 @@ internal sealed partial class Forwarder
     /// both into a larger buffer.
     /// </summary>
     /// <param name="chunk">Bytes of body that are a chunk; 0 for none.</param>
-    private void WritePassHead(
+    private bool TryWritePassHead(
         Exchange exchange, PassRule rule, ConnectionOption option, int chunk)
     {
         int size = _reactor.Buffers.HeadBytes;
         while (true)
         {
-            byte[] written = _reactor.Buffers.Rent(size);
+            byte[] written = _reactor.Buffers.RentAny(size);
             var writer = new ByteWriter(written);
             PassReplyWriter.Write(
                 ref writer, exchange, rule, exchange.Reply.AsSpan(exchange.ReplyStart), option);
@@ -235,19 +255,19 @@ internal sealed partial class Forwarder
                 WriteChunkHead(ref writer, chunk);
             }
 
-            bool fits = !writer.HasOverflowed || size >= _reactor.Buffers.RelayBytes;
+            bool fits = !writer.HasOverflowed;
             if (fits)
             {
                 PlaceHead(exchange, writer.Written);
             }
 
             _reactor.Buffers.Return(written);
-            if (fits)
+            if (fits || size >= MaxPassHeadBytes)
             {
-                return;
+                return fits;
             }
 
-            size = _reactor.Buffers.RelayBytes;
+            size = Math.Min(size * 4, MaxPassHeadBytes);
         }
     }
 

@@ -57,7 +57,7 @@ internal sealed partial class Forwarder
         }
 
         isWhole = status == ParseStatus.Complete
-            && head.StatusCode is >= 200 or HttpStatus.SwitchingProtocols;
+            && head.StatusCode is >= 200 or HttpStatus.SwitchingProtocols or < 100;
         bool isUnasked = head.StatusCode == HttpStatus.SwitchingProtocols
             && !exchange.IsUpgradeAsked;
         if (isWhole)
@@ -270,8 +270,7 @@ internal sealed partial class Forwarder
     private IoOperation SendReply(Exchange exchange, int length)
     {
         Transport client = exchange.Client.Transport;
-        bool isLast = exchange.IsReplyComplete && !exchange.FiltersNothing
-            && !exchange.KeepsClient
+        bool isLast = exchange.IsReplyDone && !exchange.KeepsClient
             && exchange.Client.ClosesAtOnce;
         return isLast
             ? client.SendMoreAsync(
@@ -285,6 +284,12 @@ internal sealed partial class Forwarder
         if (sent.IsSuccess)
         {
             return ProxyError.None;
+        }
+
+        if (length == TooLong)
+        {
+            exchange.ForgetRouteFields();
+            return ProxyError.Of(ProxyErrorKind.HeadTooLong, ProxyErrorSource.Upstream);
         }
 
         int sentBytes = exchange.Client.Transport.Sent;

@@ -14,6 +14,9 @@ namespace Tessera.Proxy.Forwarding;
 /// </summary>
 internal sealed partial class Forwarder
 {
+    /// <summary>Nothing was sent: it is <see cref="TooLong"/>.</summary>
+    private static readonly SyscallResult s_tooLong = SyscallResult.Failure(Errno.MessageTooLong);
+
     private readonly Shard _shard;
     private readonly Reactor _reactor;
     private readonly ProxyOptions _options;
@@ -59,8 +62,9 @@ internal sealed partial class Forwarder
             if (!error.IsError && IsFitToSend(exchange, ref error))
             {
                 byte[] buffer = WriteRequest(exchange, out int length);
-                SyscallResult sent = await exchange.Upstream!.Transport.SendAsync(
-                    buffer, 0, length, exchange.Limits.SendTimeoutMs);
+                SyscallResult sent = length == TooLong ? s_tooLong
+                    : await exchange.Upstream!.Transport.SendAsync(
+                        buffer, 0, length, exchange.Limits.SendTimeoutMs);
                 _reactor.Buffers.Return(buffer);
                 error = NoteSent(exchange, sent);
 
@@ -90,10 +94,10 @@ internal sealed partial class Forwarder
             if (!error.IsError && IsWelcome(exchange, ref error))
             {
                 int length = EditReply(exchange);
-                SyscallResult sent = await SendReply(exchange, length);
+                SyscallResult sent = length == TooLong ? s_tooLong
+                    : await SendReply(exchange, length);
                 error = NoteReplySent(exchange, sent, length);
-                bool isDone = error.IsError
-                    || (exchange.IsReplyComplete && !exchange.FiltersNothing);
+                bool isDone = error.IsError || exchange.IsReplyDone;
                 error = isDone ? error : await RelayReplyAsync(exchange);
                 error = exchange.Store is null ? error : await FinishStoreAsync(exchange, error);
             }
@@ -242,6 +246,11 @@ internal sealed partial class Forwarder
         if (sent.IsSuccess)
         {
             return ProxyError.None;
+        }
+
+        if (sent.Errno == Errno.MessageTooLong)
+        {
+            return ProxyError.Of(ProxyErrorKind.BodyNotKept, ProxyErrorSource.Proxy);
         }
 
         return UpstreamFailed(

@@ -2,6 +2,7 @@ using Tessera.Proxy.Answers;
 using Tessera.Proxy.Compression;
 using Tessera.Proxy.Http;
 using Tessera.Proxy.Routing;
+using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Forwarding;
 
@@ -13,7 +14,6 @@ namespace Tessera.Proxy.Forwarding;
 internal static class PassReplyWriter
 {
     /// <param name="reply">Begins at the head's first byte.</param>
-    /// <param name="body">How the client gets it: in chunks that the backend did not make.</param>
     public static void Write(
         ref ByteWriter writer, Exchange exchange, PassRule rule, scoped ReadOnlySpan<byte> reply,
         ConnectionOption option)
@@ -33,7 +33,7 @@ internal static class PassReplyWriter
         }
         else
         {
-            writer.WriteNumber(head.StatusCode);
+            VariableValue.WriteStatus(ref writer, head.StatusCode);
             writer.Write(head.ReasonLength > 0 ? " "u8 : default);
             writer.Write(reply.Slice(head.ReasonStart, head.ReasonLength));
         }
@@ -116,10 +116,12 @@ internal static class PassReplyWriter
             writer.Write("\r\n"u8);
         }
 
-        if (type >= 0 && head.Headers[type].ValueLength > 0 && !rule.Hides("Content-Type"u8))
+        ReadOnlySpan<byte> value = type >= 0 ? head.Headers[type].Value(reply) : default;
+        value = value.IsEmpty ? exchange.CarriedType : value;
+        if (!value.IsEmpty && !rule.Hides("Content-Type"u8))
         {
             writer.Write("Content-Type: "u8);
-            WriteType(ref writer, exchange, head.Headers[type].Value(reply));
+            WriteType(ref writer, exchange, value);
             writer.Write("\r\n"u8);
         }
     }

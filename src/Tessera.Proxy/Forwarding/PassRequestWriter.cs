@@ -10,11 +10,13 @@ namespace Tessera.Proxy.Forwarding;
 /// </summary>
 internal static class PassRequestWriter
 {
-    /// <summary>Of proxy_set_body; a longer text is cut.</summary>
+    /// <summary>Of proxy_set_body.</summary>
     private const int MaxBodyBytes = 64 * 1_024 * 1_024;
 
-    /// <summary>The head, and the body where the rule has one of its own.</summary>
-    public static void Write(ref ByteWriter writer, Exchange exchange, PassRule rule)
+    /// <summary>
+    /// The head, and the body where the rule has one of its own. False when that is too long.
+    /// </summary>
+    public static bool TryWrite(ref ByteWriter writer, Exchange exchange, PassRule rule)
     {
         ReadOnlySpan<byte> received = exchange.Received;
         WriteRequestLine(ref writer, exchange, rule);
@@ -22,16 +24,17 @@ internal static class PassRequestWriter
         {
             WriteLines(ref writer, exchange, rule, exchange.PassedBodyLength);
             WriteClientFields(ref writer, exchange.Request, received, rule);
-            return;
+            return true;
         }
 
         // How long the body is stands before it.
-        for (int size = exchange.Buffers.RelayBytes; ; size *= 4)
+        int size = exchange.Buffers.RelayBytes;
+        while (true)
         {
             byte[] rented = exchange.Buffers.RentAny(size);
             var body = new ByteWriter(rented);
             rule.Body.Write(ref body, exchange);
-            bool fits = !body.HasOverflowed || size >= MaxBodyBytes;
+            bool fits = !body.HasOverflowed;
             if (fits)
             {
                 WriteLines(ref writer, exchange, rule, body.Length);
@@ -40,10 +43,12 @@ internal static class PassRequestWriter
             }
 
             exchange.Buffers.Return(rented);
-            if (fits)
+            if (fits || size >= MaxBodyBytes)
             {
-                return;
+                return fits;
             }
+
+            size = Math.Min(size * 4, MaxBodyBytes);
         }
     }
 
@@ -56,8 +61,12 @@ internal static class PassRequestWriter
             writer.Write(exchange.MethodText);
         }
 
+        // What variables gave may have been decoded: it must not become a line of its own.
+        writer.EscapeControls(start);
         writer.Write((byte)' ');
+        int target = writer.Length;
         WriteTarget(ref writer, exchange, rule);
+        writer.EscapeControls(target);
         writer.Write(rule.Config.UsesHttp11 ? " HTTP/1.1\r\n"u8 : " HTTP/1.0\r\n"u8);
     }
 
@@ -120,7 +129,8 @@ internal static class PassRequestWriter
                 case PassedLineKind.BodyLength when bodyLength >= 0:
                     writer.WriteNumber(bodyLength);
                     break;
-                case PassedLineKind.Chunked when bodyLength < 0 && exchange.Request.IsChunked:
+                case PassedLineKind.Chunked
+                    when bodyLength < 0 && exchange.Request.IsChunked && !exchange.IsAsking:
                     writer.Write("chunked"u8);
                     break;
                 case PassedLineKind.Text:

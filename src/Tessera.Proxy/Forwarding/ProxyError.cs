@@ -20,6 +20,9 @@ internal enum ProxyErrorKind : byte
     /// <summary>The response is no HTTP/1.x, or beyond a limit.</summary>
     InvalidResponse,
 
+    /// <summary>The response's head has become longer than it may be.</summary>
+    HeadTooLong,
+
     /// <summary>The response's status is one that another endpoint is tried for.</summary>
     UnwelcomeStatus,
 
@@ -125,6 +128,7 @@ internal readonly record struct ProxyError(
             "the server closed the connection before its response was complete",
         ProxyErrorKind.ReadTimeout => "the server did not answer in time",
         ProxyErrorKind.InvalidResponse => "the server's response is not valid HTTP",
+        ProxyErrorKind.HeadTooLong => "the server's response has too long a head",
         ProxyErrorKind.UnwelcomeStatus =>
             "the server answered with a status for which another one is tried",
         ProxyErrorKind.Exhausted => "no server answered",

@@ -58,7 +58,8 @@ internal sealed class Shard
         Targets = new PassTargets(this);
         Files = new FileServer(
             this,
-            new FileCache(Math.Max(1, MaxOpenFiles / reactors), MaxFileBytes / reactors));
+            new FileCache(
+                Math.Max(1, MaxOpenFiles / reactors), MaxFileBytes / reactors, reactor));
     }
 
     /// <summary>Those of the server, this one included; set before any of them runs.</summary>

@@ -65,10 +65,13 @@ public struct ChunkedDecoder
     }
 
     /// <summary>
-    /// Takes what nginx takes from an upstream server: lines that end with LF alone, and spaces
-    /// behind a size. Only for bodies that are not relayed as they are.
+    /// Takes what nginx takes: lines that end with LF alone, and spaces behind a size. Only for
+    /// bodies that are not relayed as they are.
     /// </summary>
-    public bool IsTolerant { get; init; }
+    public bool IsTolerant { get; set; }
+
+    /// <summary>Something has come that only a tolerant reader takes.</summary>
+    public bool HasOddities { get; private set; }
 
     public readonly bool IsComplete => _state == State.Complete;
 
@@ -173,9 +176,18 @@ public struct ChunkedDecoder
             State.EndLF => value == '\n' ? State.Complete : State.Invalid,
             _ => StepTrailer(value),
         };
+        HasOddities |= IsOdd(_state, value);
         _state = next;
         return next != State.Invalid;
     }
+
+    private static bool IsOdd(State state, byte value) => state switch
+    {
+        State.Size => value is (byte)' ' or (byte)'\t' or (byte)'\n',
+        State.Extension or State.DataCR or State.TrailerStart or State.TrailerValue =>
+            value == '\n',
+        _ => false,
+    };
 
     /// <summary>
     /// 1*HEXDIG, then ";" or CRLF at once. No sign, no 0x and no spaces: where parsers differ in

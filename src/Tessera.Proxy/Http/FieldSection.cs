@@ -12,7 +12,14 @@ internal sealed class FieldSection
     /// <summary>Options in Connection; far above real use, so that marking stays cheap.</summary>
     private const int MaxConnectionOptions = 32;
 
+    /// <summary>Room for fields from the beginning; it grows for who sends more.</summary>
+    private const int UsualFields = 128;
+
+    /// <summary>Room for more is not kept for the next head.</summary>
+    private const int MaxSpareFields = 1_024;
+
     private readonly bool _isRequest;
+    private readonly int _maxFields;
     private int _connectionOptions;
     private bool _hasNominations;
     private bool _offersUpgrade;
@@ -23,12 +30,13 @@ internal sealed class FieldSection
     public FieldSection(int maxHeaders, bool isRequest)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxHeaders, 1);
-        Fields = new HeaderField[maxHeaders];
+        Fields = new HeaderField[Math.Min(maxHeaders, UsualFields)];
+        _maxFields = maxHeaders;
         _isRequest = isRequest;
         Reset();
     }
 
-    public HeaderField[] Fields { get; }
+    public HeaderField[] Fields { get; private set; }
 
     public int Count { get; private set; }
 
@@ -61,6 +69,7 @@ internal sealed class FieldSection
 
     public void Reset()
     {
+        Fields = Fields.Length > MaxSpareFields ? new HeaderField[UsualFields] : Fields;
         Count = 0;
         ContentLength = -1;
         HostIndex = -1;
@@ -101,7 +110,7 @@ internal sealed class FieldSection
             return Fail(400, DescribeBadName(line, nameLength));
         }
 
-        if (Count == Fields.Length)
+        if (Count >= rules.MaxFields || (Count == Fields.Length && !TryGrow()))
         {
             return Fail(431, "too many header fields");
         }
@@ -189,6 +198,20 @@ internal sealed class FieldSection
         return colon < 0
             || (isUnderscored && rules.IgnoresInvalidNames)
             || name.ContainsAnyExcept(ByteScan.Token);
+    }
+
+    private bool TryGrow()
+    {
+        int room = Math.Min(_maxFields, Count * 2);
+        if (room <= Count)
+        {
+            return false;
+        }
+
+        HeaderField[] fields = Fields;
+        Array.Resize(ref fields, room);
+        Fields = fields;
+        return true;
     }
 
     private static string DescribeBadName(ReadOnlySpan<byte> line, int nameLength)

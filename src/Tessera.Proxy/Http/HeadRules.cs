@@ -26,6 +26,9 @@ internal sealed record HeadRules
     /// </summary>
     public int MaxLineBytes { get; init; } = int.MaxValue;
 
+    /// <summary>nginx's max_headers; one field more gets 431.</summary>
+    public int MaxFields { get; init; } = int.MaxValue;
+
     /// <summary>Of the whole head, in place of the server's limit; 0 leaves that.</summary>
     public int MaxHeadBytes { get; init; }
 }

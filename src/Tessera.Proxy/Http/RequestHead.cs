@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Text;
 using System.Text;
 
 namespace Tessera.Proxy.Http;
@@ -31,7 +32,10 @@ public sealed class RequestHead
     private int _authorityStart;
     private int _authorityLength;
 
-    /// <param name="maxHeaders">Field lines of one head, 1 or more; one more gets 431.</param>
+    /// <param name="maxHeaders">
+    /// Field lines of one head, 1 or more; one more gets 431. There is room for so many only once
+    /// they have come.
+    /// </param>
     public RequestHead(int maxHeaders) => _fields = new FieldSection(maxHeaders, isRequest: true);
 
     /// <summary>Kept from one head to the next.</summary>
@@ -203,6 +207,7 @@ public sealed class RequestHead
             {
                 if (!ParseRequestLine(bytes, start, end))
                 {
+                    ForgetLine();
                     return ParseStatus.Invalid;
                 }
 
@@ -220,8 +225,8 @@ public sealed class RequestHead
         }
     }
 
-    /// <summary>The request is served as a GET from now on, whatever was sent.</summary>
-    public void TurnToGet() => Method = HttpMethod.Get;
+    /// <summary>The request is served as if it had this method, whatever was sent.</summary>
+    public void TurnTo(HttpMethod method) => Method = method;
 
     /// <summary>Of a head that broke behind its Host, what that says.</summary>
     internal void NoteHost(ReadOnlySpan<byte> bytes)
@@ -276,6 +281,18 @@ public sealed class RequestHead
         IsSimple = false;
     }
 
+    /// <summary>With nginx a line that is refused has neither method nor target.</summary>
+    private void ForgetLine()
+    {
+        if (Rules.IsTolerant)
+        {
+            MethodLength = 0;
+            TargetLength = 0;
+            OriginFormLength = 0;
+            PathLength = 0;
+        }
+    }
+
     /// <summary>
     /// method SP request-target SP HTTP-version, with single spaces (RFC 9112 section 3).
     /// </summary>
@@ -298,11 +315,12 @@ public sealed class RequestHead
             return Reject(400, "method not in capitals");
         }
 
-        int targetLength = line.Length - methodLength - 1 - VersionSuffixLength;
-        IsSimple = Rules.IsTolerant && line[..methodLength].SequenceEqual("GET"u8)
-            && !line[(methodLength + 1)..].Contains((byte)' ');
-        targetLength = IsSimple ? line.Length - methodLength - 1 : targetLength;
-        if (targetLength <= 0 || (!IsSimple && !ParseVersion(line[^VersionSuffixLength..])))
+        int targetStart = methodLength + 1;
+        int targetLength = line.Length - targetStart - VersionSuffixLength;
+        bool isWhole = Rules.IsTolerant
+            ? ParseTail(line, methodLength, out targetStart, out targetLength)
+            : targetLength > 0 && ParseVersion(line[^VersionSuffixLength..]);
+        if (!isWhole)
         {
             return ErrorStatus == 505 ? false : Reject(400, "invalid request line");
         }
@@ -311,7 +329,7 @@ public sealed class RequestHead
         MethodStart = start;
         MethodLength = methodLength;
         Method = HttpMethods.Parse(line[..methodLength]);
-        TargetStart = start + methodLength + 1;
+        TargetStart = start + targetStart;
         TargetLength = targetLength;
         ReadOnlySpan<byte> target = bytes.Slice(TargetStart, TargetLength);
         if (target.ContainsAny(ByteScan.NotInTarget))
@@ -320,6 +338,43 @@ public sealed class RequestHead
         }
 
         return ParseTarget(target);
+    }
+
+    /// <summary>
+    /// Target and version with any spaces around them, as ngx_http_parse_request_line takes them;
+    /// what has no version is HTTP/0.9, which had GET alone.
+    /// </summary>
+    private bool ParseTail(
+        ReadOnlySpan<byte> line, int methodLength, out int targetStart, out int targetLength)
+    {
+        int spaces = line[methodLength..].IndexOfAnyExcept((byte)' ');
+        targetStart = methodLength + Math.Max(spaces, 0);
+        ReadOnlySpan<byte> rest = line[targetStart..];
+        int end = rest.IndexOf((byte)' ');
+        targetLength = end < 0 ? rest.Length : end;
+        ReadOnlySpan<byte> version = rest[targetLength..].Trim((byte)' ');
+        IsSimple = version.IsEmpty && targetLength > 0;
+        return spaces > 0 && targetLength > 0 && (IsSimple
+            ? line[..methodLength].SequenceEqual("GET"u8)
+            : ParseTolerantVersion(version));
+    }
+
+    /// <summary>"HTTP/1.10" is one of 1 as well.</summary>
+    private bool ParseTolerantVersion(ReadOnlySpan<byte> version)
+    {
+        if (!version.StartsWith("HTTP/"u8)
+            || !Utf8Parser.TryParse(version[5..], out ushort major, out int majorLength)
+            || version[5] == '0' || version.Length <= 5 + majorLength
+            || version[5 + majorLength] != '.')
+        {
+            return false;
+        }
+
+        ReadOnlySpan<byte> last = version[(6 + majorLength)..];
+        bool isNumber = Utf8Parser.TryParse(last, out ushort minor, out int minorLength)
+            && minorLength == last.Length && minor <= 99;
+        MinorVersion = minor > 0 ? 1 : 0;
+        return major > 1 ? Reject(505, "HTTP version not supported") : isNumber;
     }
 
     /// <summary>
@@ -358,16 +413,9 @@ public sealed class RequestHead
     {
         // A server that answered CONNECT with 2xx would turn its connection into a tunnel, on which
         // the framing of everything that follows is the client's to choose.
-        if (Method == HttpMethod.Connect)
+        if (Method == HttpMethod.Connect && !Rules.IsTolerant)
         {
-            return Reject(
-                !Rules.IsTolerant ? 501 : target[0] == '/' ? 405 : 400, "CONNECT is not supported");
-        }
-
-        // TRACE would tell scripts what they must not read; nginx refuses it as well.
-        if (Method == HttpMethod.Trace && Rules.IsTolerant)
-        {
-            return Reject(405, "client sent TRACE method");
+            return Reject(501, "CONNECT is not supported");
         }
 
         if (target[0] == '/')
@@ -380,7 +428,8 @@ public sealed class RequestHead
         {
             SetOriginForm(target, 0);
             PathLength = 0;
-            return Method == HttpMethod.Options || Reject(400, "request target * without OPTIONS");
+            return (Method == HttpMethod.Options && !Rules.IsTolerant)
+                || Reject(400, "request target * without OPTIONS");
         }
 
         return ParseAbsoluteForm(target);

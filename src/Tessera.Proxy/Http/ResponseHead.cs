@@ -31,7 +31,7 @@ public sealed class ResponseHead
     /// <summary>Bytes of the head with its last CRLF.</summary>
     public int Length { get; private set; }
 
-    /// <summary>100 to 999.</summary>
+    /// <summary>100 to 999; tolerant rules take 0 to 99, and give them no meaning.</summary>
     public int StatusCode { get; private set; }
 
     /// <summary>0 or 1.</summary>
@@ -72,7 +72,7 @@ public sealed class ResponseHead
     /// </summary>
     public BodyFraming BodyFor(HttpMethod requestMethod)
     {
-        if (requestMethod == HttpMethod.Head || StatusCode is < 200 or 204 or 304)
+        if (requestMethod == HttpMethod.Head || StatusCode is (>= 100 and < 200) or 204 or 304)
         {
             return BodyFraming.None;
         }
@@ -215,7 +215,6 @@ public sealed class ResponseHead
         int status = space + line[space..].IndexOfAnyExcept((byte)' ');
         if (status < space || line.Length < status + 3
             || line[status..(status + 3)].ContainsAnyExceptInRange((byte)'0', (byte)'9')
-            || line[status] == '0'
             || (line.Length > status + 3 && line[status + 3] is not ((byte)' ' or (byte)'.')))
         {
             return false;

@@ -14,19 +14,25 @@ namespace Tessera.Proxy.Resolving;
 /// </summary>
 internal sealed class PassTargets
 {
-    /// <summary>Of one reactor; when there are more, all are forgotten.</summary>
+    /// <summary>Of one reactor; the one that was made first goes for another.</summary>
     private const int MaxTargets = 1_024;
 
-    /// <summary>Names that are being asked for at once.</summary>
-    private const int MaxQuestions = 256;
+    /// <summary>
+    /// Names that are being asked for at once; for another, the oldest that nobody waits for any
+    /// more goes.
+    /// </summary>
+    private const int MaxQuestions = 1_024;
+
+    /// <summary>A name that has no address is not asked for again for so long.</summary>
+    private const int RefusedMs = 500;
 
     /// <summary>Of configurations that are or were; when there are more, all are forgotten.
     /// </summary>
     private const int MaxClients = 64;
 
     private readonly Shard _shard;
-    private readonly Dictionary<Place, Target> _targets = [];
-    private readonly Dictionary<Place, Question> _questions = [];
+    private readonly OrderedDictionary<Place, Target> _targets = [];
+    private readonly OrderedDictionary<Place, Question> _questions = [];
     private readonly Dictionary<ResolverConfig, DnsClient> _clients = [];
 
     public PassTargets(Shard shard) => _shard = shard;
@@ -70,10 +76,17 @@ internal sealed class PassTargets
             return new FoundTarget(null, ResolveCode.NotFound);
         }
 
+        // A name that is no name is asked for once, however often it comes.
         var place = new Place(config, name);
+        if (_targets.TryGetValue(place, out Target? refused)
+            && refused.Backend is null && refused.GoodUntilMs > Reactor.NowMs)
+        {
+            return new FoundTarget(null, refused.Code);
+        }
+
         if (!_questions.TryGetValue(place, out Question? question))
         {
-            if (_questions.Count >= MaxQuestions)
+            if (_questions.Count >= MaxQuestions && !TryForgetQuestion())
             {
                 return new FoundTarget(null, ResolveCode.TimedOut);
             }
@@ -89,6 +102,21 @@ internal sealed class PassTargets
         return question.Answer is { } answer
             ? Take(new Place(config, host), answer)
             : new FoundTarget(null, ResolveCode.TimedOut);
+    }
+
+    /// <summary>False while somebody waits for each of the names.</summary>
+    private bool TryForgetQuestion()
+    {
+        for (int i = 0; i < _questions.Count; i++)
+        {
+            if (_questions.GetAt(i).Value.Waiting.Count == 0)
+            {
+                _questions.RemoveAt(i);
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private void Ask(Place place, ResolverConfig config)
@@ -120,6 +148,11 @@ internal sealed class PassTargets
         }
 
         question.Answer = answer;
+        if (answer.Addresses.Count == 0 && answer.Code != ResolveCode.TimedOut)
+        {
+            Keep(place, new Target(null, Reactor.NowMs + RefusedMs, answer.Code));
+        }
+
         foreach (IoOperation wait in question.Waiting)
         {
             if (wait.IsPending)
@@ -131,7 +164,7 @@ internal sealed class PassTargets
 
     private FoundTarget Take(Place place, ResolvedName answer)
     {
-        if (_targets.TryGetValue(place, out Target? known))
+        if (_targets.TryGetValue(place, out Target? known) && known.Backend is not null)
         {
             return new FoundTarget(known.Backend, ResolveCode.None);
         }
@@ -152,11 +185,6 @@ internal sealed class PassTargets
     private Backend Add(Place place, EndpointConfig[] endpoints, int goodMs = int.MaxValue)
     {
         string host = place.Host;
-        if (_targets.Count >= MaxTargets)
-        {
-            _targets.Clear();
-        }
-
         int reactors = Math.Max(_shard.Options.Reactors, 1);
         var config = new BackendConfig
         {
@@ -172,8 +200,19 @@ internal sealed class PassTargets
         var set = new BackendSet(config, ready);
         var backend = new Backend(host, set, reactors);
         backend.Health.Apply(set, []);
-        _targets[place] = new Target(backend, Reactor.NowMs + goodMs);
+        Keep(place, new Target(backend, Reactor.NowMs + goodMs, ResolveCode.None));
         return backend;
+    }
+
+    private void Keep(Place place, Target target)
+    {
+        _targets.Remove(place);
+        if (_targets.Count >= MaxTargets)
+        {
+            _targets.RemoveAt(0);
+        }
+
+        _targets.Add(place, target);
     }
 
     private static EndpointConfig EndpointOf(
@@ -198,7 +237,9 @@ internal sealed class PassTargets
                 && port is > 0 and <= ushort.MaxValue));
     }
 
-    private sealed record Target(Backend Backend, long GoodUntilMs);
+    /// <param name="Backend">Null for a name that has no address.</param>
+    /// <param name="Code">Why it has none, see <see cref="ResolveCode"/>.</param>
+    private sealed record Target(Backend? Backend, long GoodUntilMs, int Code);
 
     /// <summary>A name, or a name and a port, as one resolver knows it.</summary>
     private readonly record struct Place

@@ -43,6 +43,7 @@ internal sealed class Route
             IgnoresInvalidNames = client.IgnoresInvalidNames,
             AllowsUnderscores = client.AllowsUnderscores,
             MaxLineBytes = client.MaxLineBytes,
+            MaxFields = client.MaxFields,
             MaxHeadBytes = client.MaxHeadBytes,
         };
         Documents = config.Documents is null ? null : new DocumentSite(config.Documents);

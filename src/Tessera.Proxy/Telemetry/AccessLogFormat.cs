@@ -1,3 +1,4 @@
+using System.Buffers;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Variables;
 
@@ -14,6 +15,9 @@ internal sealed class AccessLogFormat
 
     /// <summary>Of a value, in a line whose values did not fit as they are.</summary>
     private const int CutValueBytes = 256;
+
+    /// <summary>Values that are cut are no longer than this: a head fits.</summary>
+    private const int MaxCutBytes = 256 * 1_024;
 
     /// <summary>"0" and "" are all that a condition is compared with.</summary>
     private const int ConditionBytes = 64;
@@ -97,13 +101,18 @@ internal sealed class AccessLogFormat
             return CombinedFormat.Write(exchange, clock, nowMs, destination);
         }
 
-        int written = Write(exchange, destination, LogEscape.MaxValueBytes);
-        return written == 0 && destination.Length >= MaxLineBytes
-            ? Write(exchange, destination, CutValueBytes)
-            : written;
+        // The line is what has a limit: its values are cut only when they do not fit together.
+        int written = WriteWhole(exchange, destination);
+        if (written == 0 && destination.Length >= MaxLineBytes)
+        {
+            written = WriteCut(exchange, destination, LogEscape.MaxValueBytes);
+            written = written > 0 ? written : WriteCut(exchange, destination, CutValueBytes);
+        }
+
+        return written;
     }
 
-    private int Write(Exchange exchange, Span<byte> destination, int maxValueBytes)
+    private int WriteWhole(Exchange exchange, Span<byte> destination)
     {
         var writer = new ByteWriter(destination);
         foreach (Template.Part part in _template!.Parts)
@@ -128,9 +137,9 @@ internal sealed class AccessLogFormat
                 continue;
             }
 
-            if (value.IsEmpty || value.Length > maxValueBytes || !LogEscape.IsPlain(value))
+            if (value.IsEmpty || !LogEscape.IsPlain(value))
             {
-                Escape(ref writer, start, maxValueBytes);
+                EscapeBehind(ref writer, start);
             }
         }
 
@@ -138,18 +147,56 @@ internal sealed class AccessLogFormat
         return writer.HasOverflowed ? 0 : writer.Length;
     }
 
-    /// <summary>Writes anew what stands behind <paramref name="start"/>.</summary>
-    private void Escape(ref ByteWriter writer, int start, int maxValueBytes)
+    /// <summary>The same with values that are cut, however long each is.</summary>
+    private int WriteCut(Exchange exchange, Span<byte> destination, int maxValueBytes)
     {
-        Span<byte> value = stackalloc byte[LogEscape.MaxValueBytes];
-        int length = Math.Min(writer.Length - start, maxValueBytes);
-        writer.Written.Slice(start, length).CopyTo(value);
-        writer.Truncate(start);
+        byte[] scratch = ArrayPool<byte>.Shared.Rent(MaxCutBytes);
+        var writer = new ByteWriter(destination);
+        foreach (Template.Part part in _template!.Parts)
+        {
+            if (part.Literal is { } literal)
+            {
+                writer.Write(literal);
+                continue;
+            }
+
+            var value = new ByteWriter(scratch);
+            VariableValue.Write(part.Variable, ref value, exchange);
+            if (value.Length > 0 || !VariablePresence.IsThere(part.Variable, exchange))
+            {
+                WriteEscaped(ref writer, value.Written[..Math.Min(value.Length, maxValueBytes)]);
+            }
+        }
+
+        ArrayPool<byte>.Shared.Return(scratch);
+        writer.Write((byte)'\n');
+        return writer.HasOverflowed ? 0 : writer.Length;
+    }
+
+    /// <summary>Writes anew what stands behind <paramref name="start"/>.</summary>
+    private void EscapeBehind(ref ByteWriter writer, int start)
+    {
+        int length = writer.Length - start;
+        byte[]? rented = length > LogEscape.MaxValueBytes
+            ? ArrayPool<byte>.Shared.Rent(length)
+            : null;
+        Span<byte> value = rented ?? stackalloc byte[LogEscape.MaxValueBytes];
         value = value[..length];
+        writer.Written[start..].CopyTo(value);
+        writer.Truncate(start);
+        WriteEscaped(ref writer, value);
+        if (rented is not null)
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+
+    private void WriteEscaped(ref ByteWriter writer, scoped ReadOnlySpan<byte> value)
+    {
         switch (_escaping)
         {
             case LogEscaping.Text:
-                LogEscape.WriteText(ref writer, value);
+                LogEscape.WriteText(ref writer, value, value.Length);
                 break;
             case LogEscaping.Json:
                 LogEscape.WriteJson(ref writer, value);

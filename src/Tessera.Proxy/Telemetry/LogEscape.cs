@@ -11,7 +11,10 @@ namespace Tessera.Proxy.Telemetry;
 /// </summary>
 internal static class LogEscape
 {
-    /// <summary>Of a value that others control; each byte may take six.</summary>
+    /// <summary>
+    /// Of a value that others control, where the line has no limit of its own for them; each byte
+    /// may take six.
+    /// </summary>
     public const int MaxValueBytes = 4 * 1_024;
 
     /// <summary>Of a value in a line of the error log.</summary>
@@ -40,9 +43,10 @@ internal static class LogEscape
     }
 
     /// <summary>As nginx's log_format escape=default: "-" for nothing.</summary>
-    public static void WriteText(ref ByteWriter writer, scoped ReadOnlySpan<byte> text)
+    public static void WriteText(
+        ref ByteWriter writer, scoped ReadOnlySpan<byte> text, int maxBytes = MaxValueBytes)
     {
-        text = text[..Math.Min(text.Length, MaxValueBytes)];
+        text = text[..Math.Min(text.Length, maxBytes)];
         if (text.IsEmpty)
         {
             writer.Write((byte)'-');

@@ -105,6 +105,7 @@ internal static class NginxErrorText
             ProxyErrorKind.Closed => $"upstream prematurely closed connection {reading}",
             ProxyErrorKind.ReadTimeout =>
                 $"upstream timed out (110: Connection timed out) {reading}",
+            ProxyErrorKind.HeadTooLong => $"upstream sent too big header {reading}",
             ProxyErrorKind.InvalidResponse => $"upstream sent invalid header {reading}",
             ProxyErrorKind.NoEndpoint or ProxyErrorKind.AllFull or ProxyErrorKind.Unavailable
                 or ProxyErrorKind.HoldTimeout or ProxyErrorKind.HoldQueueFull =>

@@ -20,6 +20,7 @@ internal static class VariablePresence
         {
             Variable.IsArgs or Variable.InvalidReferer or Variable.RequestCompletion
                 or Variable.Host or Variable.ServerName => true,
+            Variable.ServerProtocol => exchange.Request.ErrorStatus == 505,
             Variable.Args => exchange.HasEmptyQuery,
             Variable.Arg => FieldText.TryFindArgument(exchange.Query, name.Member, out _),
             Variable.Http => FieldText.Has(exchange.Request, exchange.Received, name.Member),

@@ -103,13 +103,11 @@ internal static class VariableValue
         ReadOnlySpan<byte> received = exchange.Received;
         switch (variable)
         {
-            case Variable.Request when head.TargetLength > 0:
-                writer.Write(received[head.MethodStart..(head.TargetStart + head.TargetLength)]);
-                writer.Write((byte)' ');
-                writer.Write(ProtocolOf(head));
+            case Variable.Request:
+                WriteRequestLine(ref writer, exchange);
                 break;
             case Variable.RequestMethod:
-                writer.Write(exchange.MethodText);
+                writer.Write(exchange.OwnMethodText);
                 break;
             case Variable.RequestUri:
                 writer.Write(received.Slice(head.OriginFormStart, head.OriginFormLength));
@@ -152,7 +150,8 @@ internal static class VariableValue
                 writer.Write("http"u8);
                 break;
             case Variable.ServerProtocol:
-                writer.Write(ProtocolOf(head));
+                writer.Write(
+                    exchange.Server is null ? ProtocolOf(head) : exchange.ProtocolText);
                 break;
             case Variable.RemoteUser:
                 WriteUser(ref writer, FieldText.Find(head, received, "authorization"u8));
@@ -172,6 +171,23 @@ internal static class VariableValue
             default:
                 WriteConfigured(variable, ref writer, exchange);
                 break;
+        }
+    }
+
+    /// <summary>nginx has the line as it was sent, and of one that it refuses too.</summary>
+    private static void WriteRequestLine(ref ByteWriter writer, Exchange exchange)
+    {
+        RequestHead head = exchange.Request;
+        if (exchange.Server is not null)
+        {
+            writer.Write(exchange.RequestLine);
+        }
+        else if (head.TargetLength > 0)
+        {
+            writer.Write(
+                exchange.Received[head.MethodStart..(head.TargetStart + head.TargetLength)]);
+            writer.Write((byte)' ');
+            writer.Write(ProtocolOf(head));
         }
     }
 
@@ -334,12 +350,7 @@ internal static class VariableValue
     /// <summary>Three digits: nginx's 000 stands for no status at all.</summary>
     internal static void WriteStatus(ref ByteWriter writer, int status)
     {
-        if (status == 0)
-        {
-            writer.Write("000"u8);
-            return;
-        }
-
+        writer.Write(status < 10 ? "00"u8 : status < 100 ? "0"u8 : default);
         writer.WriteNumber(status);
     }
 

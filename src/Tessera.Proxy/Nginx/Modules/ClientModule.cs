@@ -47,10 +47,6 @@ internal static class ClientModule
         Time("lingering_time"), Time("lingering_timeout"),
         Flag("reset_timedout_connection"), Flag("chunked_transfer_encoding"),
         Flag("tcp_nodelay"), Flag("tcp_nopush"),
-        new("variables_hash_max_size", NginxContext.Http) { Kind = ValueKind.Number },
-        new("variables_hash_bucket_size", NginxContext.Http) { Kind = ValueKind.Number },
-        new("server_names_hash_max_size", NginxContext.Http) { Kind = ValueKind.Number },
-        new("server_names_hash_bucket_size", NginxContext.Http) { Kind = ValueKind.Number },
     ];
 
     public static RouteConfig Apply(
@@ -65,7 +61,10 @@ internal static class ClientModule
             Client = new ClientConfig
             {
                 HeadTimeoutMs = NoTimeout(scope.Milliseconds("client_header_timeout", 60_000)),
-                MaxHeadBytes = (int)Math.Min((number * size) + small, MaxHeadBytes),
+                MaxHeadBytes = (int)Math.Min(
+                    (number * Math.Min(size, MaxHeadBytes)) + Math.Min(small, MaxHeadBytes),
+                    MaxHeadBytes),
+                MaxFields = scope.Number("max_headers", 1_000),
                 MaxLineBytes = (int)Math.Min(Math.Max(size, small), MaxHeadBytes),
                 IgnoresInvalidNames = scope.Flag("ignore_invalid_headers", true),
                 AllowsUnderscores = scope.Flag("underscores_in_headers", false),
@@ -130,7 +129,7 @@ internal static class ClientModule
             return (4, 8 * 1_024);
         }
 
-        if (!int.TryParse(buffers.Value, out int number) || number == 0
+        if (!int.TryParse(buffers.Value, out int number) || number <= 0
             || !NginxValue.TrySize(buffers.Arguments[1], out long size) || size == 0)
         {
             throw buffers.Error("\"large_client_header_buffers\" directive invalid value");

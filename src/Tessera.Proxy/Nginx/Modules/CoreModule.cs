@@ -5,8 +5,11 @@ namespace Tessera.Proxy.Nginx;
 /// <summary>What concerns the process as a whole: main and events. Stateless.</summary>
 internal static class CoreModule
 {
-    /// <summary>nginx counts the bytes of a head only; so many fields fit into most.</summary>
-    private const int MaxFields = 256;
+    /// <summary>
+    /// Of any head. nginx counts the bytes of a backend's only, of which so many fields are more
+    /// than a head of the usual size can hold.
+    /// </summary>
+    private const int MaxFields = 16_384;
 
     /// <summary>Modules that are files of their own with nginx, and built in here.</summary>
     private static readonly string[] BuiltIn = ["ngx_stream_module"];

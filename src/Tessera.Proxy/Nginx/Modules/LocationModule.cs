@@ -28,7 +28,6 @@ internal static class LocationModule
         ClientModule.Apply,
         GzipModule.Apply,
         LimitModule.Apply,
-        LogModule.Apply,
         RedirectionModule.Apply,
         ContentModule.Apply,
         StatusModule.Apply,

@@ -116,7 +116,8 @@ internal static class ProxyModule
         Method = scope.Find("proxy_method")?.Value,
         Body = scope.Find("proxy_set_body")?.Value,
         BuffersRequest = scope.Flag("proxy_request_buffering", true),
-        MaxHeadBytes = (int)scope.Size("proxy_buffer_size", 4_096),
+        MaxHeadBytes = (int)Math.Min(
+            scope.Size("proxy_buffer_size", 4_096), int.MaxValue),
         HiddenFields = [.. scope.All("proxy_hide_header").Select(field => field.Value)],
         ShownFields = [.. scope.All("proxy_pass_header").Select(field => field.Value)],
         IgnoredFields = ReadIgnored(scope),

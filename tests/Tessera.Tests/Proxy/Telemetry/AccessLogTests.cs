@@ -224,6 +224,35 @@ public sealed class AccessLogTests : IDisposable
         line.Split('|').Length.ShouldBe(40);
     }
 
+    [Theory]
+    [InlineData('a')]
+    [InlineData('"')]
+    public async Task A_long_value_that_has_room_is_there_as_a_whole(char letter)
+    {
+        using ScriptedServer server = ScriptedServer.Named("x");
+        using var log = new LogFile();
+        string value = new(letter, 12_000);
+        string line = await log.LineOfAsync(
+            [server],
+            $"GET / HTTP/1.1\r\nHost: t\r\nX-A: {value}\r\nConnection: close\r\n\r\n",
+            l => l with { Format = "$http_x_a" });
+        line.TrimEnd('\n').ShouldBe(value.Replace("\"", "\\x22", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_value_that_is_longer_than_any_line_does_not_cost_the_line()
+    {
+        using ScriptedServer server = ScriptedServer.Named("x");
+        using var log = new LogFile();
+        string line = await log.LineOfAsync(
+            [server],
+            $"GET /b HTTP/1.1\r\nHost: t\r\nX-A: {new string('a', 70_000)}\r\n"
+            + "Connection: close\r\n\r\n",
+            l => l with { Format = "$http_x_a $uri" },
+            new ProxyOptions { Reactors = 1, MaxHeadBytes = 100_000 });
+        line.ShouldBe(new string('a', 4_096) + " /b");
+    }
+
     [Fact]
     public async Task A_file_that_was_moved_away_is_begun_anew_on_request()
     {
