@@ -24,7 +24,7 @@ internal sealed class Expression
     {
         var source = ExpressionText.Translate(text);
         _pattern = Pattern.Of(source.Text, ignoresCase);
-        _hasGroups = _pattern.Machine.GetGroupNumbers().Length > 1;
+        _hasGroups = _pattern.HasGroups;
         _names =
         [
             .. from name in source.Names

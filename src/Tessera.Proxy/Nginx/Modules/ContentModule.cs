@@ -5,8 +5,8 @@ internal static class ContentModule
 {
     public static DirectiveRule[] Directives { get; } =
     [
-        new("root", NginxContext.HttpServerLocationIf),
-        new("alias", NginxContext.Location),
+        new("root", NginxContext.HttpServerLocationIf) { Check = CheckRoot },
+        new("alias", NginxContext.Location) { Check = CheckRoot },
     ];
 
     public static RouteConfig Apply(NginxScope scope, RouteConfig route, HttpReading reading)
@@ -16,6 +16,20 @@ internal static class ContentModule
         route = route with { Location = route.Location! with { Root = root } };
         return ProxyModule.TryRead(scope, route, reading)
             ?? StaticModule.Apply(scope, route);
+    }
+
+    /// <summary>What it makes cannot be what it is made of.</summary>
+    private static void CheckRoot(NginxDirective root, DirectiveCheck check)
+    {
+        foreach (string name in (string[])["document_root", "realpath_root"])
+        {
+            if (root.Value.Contains($"${name}", StringComparison.Ordinal)
+                || root.Value.Contains($"${{{name}}}", StringComparison.Ordinal))
+            {
+                throw root.Error(
+                    $"the ${name} variable cannot be used in the \"{root.Name}\" directive");
+            }
+        }
     }
 
     private static DocumentRootConfig ReadRoot(

@@ -20,7 +20,10 @@ internal static class RewriteModule
         {
             Block = NginxContext.LocationIf, MayRepeat = true,
         },
-        new("rewrite_log", NginxContext.Http | Anywhere) { Kind = ValueKind.Flag },
+        new("rewrite_log", NginxContext.Http | Anywhere)
+        {
+            Kind = ValueKind.Flag, HasNoEffect = true,
+        },
         new("uninitialized_variable_warn", NginxContext.Http | Anywhere)
         {
             Kind = ValueKind.Flag,
@@ -80,6 +83,11 @@ internal static class RewriteModule
     private static RewriteStep ReadRewrite(NginxDirective directive, HttpReading reading)
     {
         reading.Variables.CheckExpression(directive, directive.Value);
+        if (directive.Arguments[1].Length == 0)
+        {
+            throw directive.Error("empty replacement");
+        }
+
         NginxVariables.CheckText(directive, directive.Arguments[1]);
         RewriteEnd end = directive.Arguments.ElementAtOrDefault(2) switch
         {
@@ -120,6 +128,11 @@ internal static class RewriteModule
         if (!words[0].StartsWith('('))
         {
             throw directive.Error($"invalid condition \"{words[0]}\"");
+        }
+
+        if (words is ["()"])
+        {
+            throw directive.Error("invalid condition \")\"");
         }
 
         words[0] = words[0][1..];

@@ -15,6 +15,12 @@ internal sealed record NginxDirective(
     /// <summary>Null for a directive that ends with ";".</summary>
     public ImmutableArray<NginxDirective>? Block { get; init; }
 
+    /// <summary>Where the block ends; null for a directive without one.</summary>
+    public NginxPosition? End { get; init; }
+
+    /// <summary>The same for an error about its block as a whole, which is told at its end.</summary>
+    public NginxDirective AtEnd() => End is { } end ? this with { Position = end } : this;
+
     /// <summary>Its first argument.</summary>
     public string Value => Arguments[0];
 
