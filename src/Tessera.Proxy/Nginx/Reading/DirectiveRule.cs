@@ -67,8 +67,8 @@ internal sealed record DirectiveRule(
     public bool HasNoEffect { get; init; }
 
     /// <summary>
-    /// The module it belongs to is not there: the one word that leaves it off is understood, and any
-    /// other is an error. Null for what is understood as it is.
+    /// The module it belongs to is not there: the one word that leaves it off is understood, and
+    /// any other is an error. Null for what is understood as it is.
     /// </summary>
     public string? OffWord { get; init; }
 }

@@ -18,8 +18,8 @@ internal sealed record NginxDirective(
     /// <summary>Where the block ends; null for a directive without one.</summary>
     public NginxPosition? End { get; init; }
 
-    /// <summary>The same for an error about its block as a whole, which is told at its end.</summary>
-    public NginxDirective AtEnd() => End is { } end ? this with { Position = end } : this;
+    /// <summary>The same for errors about its block as a whole, which are told at its end.</summary>
+    public NginxDirective AtEnd() => this with { Position = End ?? Position };
 
     /// <summary>Its first argument.</summary>
     public string Value => Arguments[0];
