@@ -13,41 +13,28 @@ public sealed partial class ProxyServer
 {
     private readonly Dictionary<IPEndPoint, OpenDatagrams> _datagrams = [];
 
-    /// <summary>
-    /// Those that stay get their routes swapped, the others are opened or closed.
-    /// </summary>
-    private void ApplyDatagrams(
-        ImmutableArray<ListenerConfig> configs, AccessLog[][] logs, RouteTable[] tables,
-        ImmutableArray<ListenFailure>.Builder failures)
+    private void RetireDatagrams(IPEndPoint address)
     {
-        foreach (IPEndPoint address in _datagrams.Keys.Except(
-            configs.Select(config => config.Address)).ToArray())
-        {
-            _datagrams.Remove(address, out OpenDatagrams? gone);
-            Array.ForEach(gone!.Sockets, socket => socket.Retire());
-            _retiringLogs = Task.WhenAll(
-                [_retiringLogs, .. gone.Sockets.Select(socket => socket.Closed)]);
-        }
-
-        foreach ((ListenerConfig config, AccessLog[] log, RouteTable routes)
-            in configs.Zip(logs, tables))
-        {
-            if (_datagrams.TryGetValue(config.Address, out OpenDatagrams? open))
-            {
-                open.Listener.Update(ListenerProtocol.Tcp, routes, log);
-            }
-            else if (TryOpenDatagrams(config.Address, routes, log) is { } failure)
-            {
-                failures.Add(failure);
-            }
-        }
+        _datagrams.Remove(address, out OpenDatagrams? gone);
+        Array.ForEach(gone!.Sockets, socket => socket.Retire());
+        _retiringLogs = Task.WhenAll(
+            [_retiringLogs, .. gone.Sockets.Select(socket => socket.Closed)]);
     }
 
-    private ListenFailure? TryOpenDatagrams(
-        IPEndPoint address, RouteTable routes, AccessLog[] log)
+    /// <summary>Adds what it opened for an address that is new.</summary>
+    private ListenFailure? TryListen(PreparedListener wanted, List<OpenDatagrams> opened)
     {
-        var listener = new Listener(address, ListenerProtocol.Tcp, routes, log);
-        SyscallResult result = _datagrams.Keys.Any(known => Overlap(known, address))
+        IPEndPoint address = wanted.Config.Address;
+        if (_datagrams.ContainsKey(address))
+        {
+            return null;
+        }
+
+        var listener = new Listener(
+            address, ListenerProtocol.Tcp, wanted.Routes, wanted.Logs);
+        bool isOurs = _datagrams.Keys.Concat(opened.Select(one => one.Listener.Address))
+            .Any(known => Overlap(known, address));
+        SyscallResult result = isOurs
             ? SyscallResult.Success(0)
             : DatagramSocket.Probe(address);
         var sockets = new DatagramSocket[_shards.Length];
@@ -62,9 +49,14 @@ public sealed partial class ProxyServer
             return new ListenFailure(address, Errno.Describe(result.Errno), result.Errno);
         }
 
-        _datagrams.Add(address, new OpenDatagrams(listener, sockets));
-        Array.ForEach(sockets, socket => socket.Start());
+        opened.Add(new OpenDatagrams(listener, sockets));
         return null;
+    }
+
+    private void Admit(OpenDatagrams open)
+    {
+        _datagrams.Add(open.Listener.Address, open);
+        Array.ForEach(open.Sockets, socket => socket.Start());
     }
 
     private void ForEachDatagramSocket(Action<DatagramSocket> action)

@@ -152,7 +152,17 @@ public sealed partial class ProxyServer : IAsyncDisposable
     /// endpoint that is not <see cref="EndpointState.Active"/> in it. Listeners that fail to bind
     /// are left out and returned; everything else is in force.
     /// </summary>
-    public ImmutableArray<ListenFailure> Apply(ProxyConfig config)
+    public ImmutableArray<ListenFailure> Apply(ProxyConfig config) =>
+        Apply(config, isAllOrNothing: false);
+
+    /// <summary>
+    /// As <see cref="Apply(ProxyConfig)"/>, but when a listener fails to bind nothing changes:
+    /// all that is in force stays, and no address is given up.
+    /// </summary>
+    public ImmutableArray<ListenFailure> TryApply(ProxyConfig config) =>
+        Apply(config, isAllOrNothing: true);
+
+    private ImmutableArray<ListenFailure> Apply(ProxyConfig config, bool isAllOrNothing)
     {
         lock (_lock)
         {
@@ -164,60 +174,50 @@ public sealed partial class ProxyServer : IAsyncDisposable
             PreparedBackends backends = _backends.Prepare(
                 [.. config.Backends.Select(_names.Expand)], scopes);
             _logs.BeginRound();
-            AccessLog[][] logs = [.. config.Listeners.Select(l => LogsOf(l, scopes))];
             _series.BeginRound();
-            RouteTable[] tables =
-            [
-                .. config.Listeners.Select(l => TableOf(l, backends, scopes)),
-            ];
-            AccessLog[][] datagramLogs =
-                [.. config.DatagramListeners.Select(l => LogsOf(l, scopes))];
-            RouteTable[] datagramTables =
-            [
-                .. config.DatagramListeners.Select(l => TableOf(l, backends, scopes)),
-            ];
+            PreparedListener[] listeners = Prepare(config.Listeners, backends, scopes);
+            PreparedListener[] datagrams = Prepare(config.DatagramListeners, backends, scopes);
 
-            // (1) Backends first: routes point at them.
+            // (1) New addresses are opened. Nothing is accepted on them yet.
+            RetireFailed();
+            var opened = new List<OpenListener>();
+            var openedDatagrams = new List<OpenDatagrams>();
+            ListenFailure[] failures =
+            [
+                .. listeners.Select(l => TryListen(l, opened)).OfType<ListenFailure>(),
+                .. datagrams.Select(l => TryListen(l, openedDatagrams)).OfType<ListenFailure>(),
+            ];
+            if (isAllOrNothing && failures.Length > 0)
+            {
+                opened.ForEach(Discard);
+                openedDatagrams.ForEach(one => Array.ForEach(one.Sockets, s => s.Discard()));
+                return [.. failures];
+            }
+
+            // (2) Backends first: routes point at them.
             _backends.Apply(backends);
             _backendConfigs = config.Backends;
             _names.Follow(config.Backends);
             AccessLog[] retiredLogs = _logs.EndRound();
             _errorLog.Use(config.ErrorLogs.IsEmpty ? null : _logs.SinksOf(config.ErrorLogs));
 
-            // (2) Listeners that are gone stop accepting; WhenRetiredAsync tells when their
-            // addresses are free. Those that a reactor failed to start are opened anew, or told of.
-            var wanted = config.Listeners.Select(l => l.Address).ToHashSet();
-            Array.ForEach([.. _listeners.Keys.Except(wanted)], Retire);
-
-            foreach (IPEndPoint address in _listeners
-                .Where(l => l.Value.Sockets.Any(s => s.Closed.IsCompleted))
-                .Select(l => l.Key).ToArray())
+            // (3) Listeners that stay get their routes swapped; those that are gone stop accepting
+            // (WhenRetiredAsync tells when their addresses are free), and the new ones begin to.
+            RetireAllBut(listeners, datagrams);
+            foreach (PreparedListener listener in listeners)
             {
-                Retire(address);
+                _listeners.GetValueOrDefault(listener.Config.Address)?.Listener.Update(
+                    listener.Config.Protocol, listener.Routes, listener.Logs);
             }
 
-            foreach (IPEndPoint address in _failed.Keys.Except(wanted).ToArray())
+            foreach (PreparedListener listener in datagrams)
             {
-                _failed.Remove(address);
+                _datagrams.GetValueOrDefault(listener.Config.Address)?.Listener.Update(
+                    ListenerProtocol.Tcp, listener.Routes, listener.Logs);
             }
 
-            // (3) Listeners that stay get their routes swapped; new ones are opened.
-            ImmutableArray<ListenFailure>.Builder failures =
-                ImmutableArray.CreateBuilder<ListenFailure>();
-            foreach ((ListenerConfig listener, AccessLog[] log, RouteTable routes)
-                in config.Listeners.Zip(logs, tables))
-            {
-                if (_listeners.TryGetValue(listener.Address, out OpenListener? open))
-                {
-                    open.Listener.Update(listener.Protocol, routes, log);
-                }
-                else if (!_hasLeft && TryListen(listener, routes, log) is { } failure)
-                {
-                    failures.Add(failure);
-                }
-            }
-
-            ApplyDatagrams(config.DatagramListeners, datagramLogs, datagramTables, failures);
+            opened.ForEach(Admit);
+            openedDatagrams.ForEach(Admit);
             _series.EndRound();
 
             // (4) Logs that nobody writes to any more are written out.
@@ -226,7 +226,7 @@ public sealed partial class ProxyServer : IAsyncDisposable
                 _retiringLogs = Task.WhenAll(_retiringLogs, WriteOutAsync(retiredLogs));
             }
 
-            return failures.ToImmutable();
+            return [.. failures];
         }
     }
 
@@ -341,18 +341,16 @@ public sealed partial class ProxyServer : IAsyncDisposable
         return new Shard(number, reactor, _options, _connections, _errorLog);
     }
 
-    private AccessLog[] LogsOf(ListenerConfig listener, ScopeTable scopes)
-    {
-        using VariableScope.Entered scope = scopes.Enter(listener.Scope);
-        return _logs.Of(listener.AccessLogs);
-    }
-
-    private RouteTable TableOf(
-        ListenerConfig listener, PreparedBackends backends, ScopeTable scopes)
-    {
-        using VariableScope.Entered scope = scopes.Enter(listener.Scope);
-        return _routes.CreateTable(listener, backends);
-    }
+    private PreparedListener[] Prepare(
+        ImmutableArray<ListenerConfig> configs, PreparedBackends backends, ScopeTable scopes) =>
+    [
+        .. configs.Select(config =>
+        {
+            using VariableScope.Entered scope = scopes.Enter(config.Scope);
+            return new PreparedListener(
+                config, _logs.Of(config.AccessLogs), _routes.CreateTable(config, backends));
+        }),
+    ];
 
     private static IEnumerable<AccessLogConfig> LogsOf(ListenerConfig listener) =>
         listener.Routes
@@ -361,37 +359,46 @@ public sealed partial class ProxyServer : IAsyncDisposable
             .Concat(listener.AccessLogs)
             .Distinct();
 
-    /// <summary>An address that failed lately fails again without being asked.</summary>
-    private ListenFailure? TryListen(ListenerConfig config, RouteTable routes, AccessLog[] log)
+    /// <summary>
+    /// Adds what it opened for an address that is new. One that failed lately fails again without
+    /// being asked.
+    /// </summary>
+    private ListenFailure? TryListen(PreparedListener wanted, List<OpenListener> opened)
     {
+        IPEndPoint address = wanted.Config.Address;
+        if (_hasLeft || _listeners.ContainsKey(address))
+        {
+            return null;
+        }
+
         // A listener of ours that is just being taken out would let the new sockets in, and then
         // drop the connections that the kernel gives to it. Moments later it is gone.
-        if (_retiring.TryGetValue(config.Address, out Task? closing) && !closing.IsCompleted)
+        if (_retiring.TryGetValue(address, out Task? closing) && !closing.IsCompleted)
         {
-            return new ListenFailure(
-                config.Address, "the listener that was there is still closing");
+            return new ListenFailure(address, "the listener that was there is still closing");
         }
 
         long now = TimeProvider.System.GetTimestamp();
-        if (_failed.TryGetValue(config.Address, out (ListenFailure Failure, long Timestamp) last)
+        if (_failed.TryGetValue(address, out (ListenFailure Failure, long Timestamp) last)
             && TimeProvider.System.GetElapsedTime(last.Timestamp, now) < FailureRest)
         {
             return last.Failure;
         }
 
-        _failed.Remove(config.Address);
-        ListenFailure? failure = TryOpen(config, routes, log);
+        _failed.Remove(address);
+        ListenFailure? failure = TryOpen(wanted, opened);
         if (failure is not null)
         {
-            _failed.Add(config.Address, (failure, now));
+            _failed.Add(address, (failure, now));
         }
 
         return failure;
     }
 
-    private ListenFailure? TryOpen(ListenerConfig config, RouteTable routes, AccessLog[] log)
+    private ListenFailure? TryOpen(PreparedListener wanted, List<OpenListener> opened)
     {
-        var listener = new Listener(config.Address, config.Protocol, routes, log);
+        ListenerConfig config = wanted.Config;
+        var listener = new Listener(config.Address, config.Protocol, wanted.Routes, wanted.Logs);
         if (TakeInherited(listener) is { } inherited)
         {
             _listeners.Add(config.Address, inherited);
@@ -400,7 +407,9 @@ public sealed partial class ProxyServer : IAsyncDisposable
 
         // Beside a listener of this server for all addresses, one for a single address is no clash:
         // the kernel gives it the connections to that address.
-        SyscallResult result = _listeners.Keys.Any(known => Overlap(known, config.Address))
+        bool isOurs = _listeners.Keys.Concat(opened.Select(one => one.Listener.Address))
+            .Any(known => Overlap(known, config.Address));
+        SyscallResult result = isOurs
             ? SyscallResult.Success(0)
             : ListenSocket.Probe(config.Address, config.Sockets);
         var sockets = new ListenSocket[_shards.Length];
@@ -415,8 +424,43 @@ public sealed partial class ProxyServer : IAsyncDisposable
                 config.Address, Errno.Describe(result.Errno), result.Errno);
         }
 
-        Admit(new OpenListener(listener, sockets));
+        opened.Add(new OpenListener(listener, sockets));
         return null;
+    }
+
+    /// <summary>Closes what was opened and not started.</summary>
+    private static void Discard(OpenListener open)
+    {
+        if (open.Listener.Address is PathEndPoint path)
+        {
+            TryDelete(path);
+        }
+
+        Array.ForEach(open.Sockets, socket => socket.Discard());
+    }
+
+    /// <summary>Those that a reactor failed to start are opened anew, or told of.</summary>
+    private void RetireFailed()
+    {
+        foreach (IPEndPoint address in _listeners
+            .Where(l => l.Value.Sockets.Any(s => s.Closed.IsCompleted))
+            .Select(l => l.Key).ToArray())
+        {
+            Retire(address);
+        }
+    }
+
+    private void RetireAllBut(PreparedListener[] listeners, PreparedListener[] datagrams)
+    {
+        HashSet<IPEndPoint> wanted = [.. listeners.Select(l => l.Config.Address)];
+        Array.ForEach([.. _listeners.Keys.Except(wanted)], Retire);
+        Array.ForEach(
+            [.. _datagrams.Keys.Except(datagrams.Select(l => l.Config.Address))],
+            RetireDatagrams);
+        foreach (IPEndPoint address in _failed.Keys.Except(wanted).ToArray())
+        {
+            _failed.Remove(address);
+        }
     }
 
     private static bool Overlap(IPEndPoint one, IPEndPoint other) =>
@@ -544,4 +588,8 @@ public sealed partial class ProxyServer : IAsyncDisposable
         }));
 
     private sealed record OpenListener(Listener Listener, ListenSocket[] Sockets);
+
+    /// <summary>All that a listener of a configuration needs beside its sockets.</summary>
+    private sealed record PreparedListener(
+        ListenerConfig Config, AccessLog[] Logs, RouteTable Routes);
 }

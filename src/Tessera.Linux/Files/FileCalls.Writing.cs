@@ -6,9 +6,11 @@ namespace Tessera.Linux.Files;
 /// <summary>The calls of libc that make files, write to them, and move and remove them.</summary>
 public static unsafe partial class FileCalls
 {
+    private const int WriteOnly = 0x1;
     private const int ReadWrite = 0x2;
     private const int Create = 0x40;
     private const int Exclusive = 0x80;
+    private const int AtItsEnd = 0x400;
 
     /// <summary>UTIME_OMIT, see utimensat(2).</summary>
     private const long Unchanged = 0x3FFFFFFE;
@@ -33,6 +35,59 @@ public static unsafe partial class FileCalls
                     return From(result);
                 }
             }
+        }
+    }
+
+    /// <summary>
+    /// Opens a file, or makes it, for <see cref="Append"/>: whatever is written comes behind all
+    /// that any program has written to it (O_APPEND, open(2)).
+    /// </summary>
+    /// <param name="mode">Permissions of a new one, less those of umask(2).</param>
+    public static SyscallResult OpenForAppending(ReadOnlySpan<byte> path, uint mode)
+    {
+        if (!IsTerminated(path))
+        {
+            return SyscallResult.Failure(FileErrno.Invalid);
+        }
+
+        const int flags = WriteOnly | Create | AtItsEnd | NoTerminal | CloseOnExec;
+        fixed (byte* pointer = path)
+        {
+            while (true)
+            {
+                int result = openat(CurrentFolder, pointer, flags, mode);
+                if (result >= 0 || Marshal.GetLastSystemError() != Errno.Interrupted)
+                {
+                    return From(result);
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// Writes all of it where the descriptor stands, or fails: how much was written before is not
+    /// told.
+    /// </summary>
+    public static SyscallResult Append(int descriptor, ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* pointer = bytes)
+        {
+            int written = 0;
+            while (written < bytes.Length)
+            {
+                nint count = write(
+                    descriptor, pointer + written, (nuint)(bytes.Length - written));
+                if (count >= 0)
+                {
+                    written += (int)count;
+                }
+                else if (Marshal.GetLastSystemError() != Errno.Interrupted)
+                {
+                    return From(count);
+                }
+            }
+
+            return SyscallResult.Success(written);
         }
     }
 
@@ -101,6 +156,20 @@ public static unsafe partial class FileCalls
     public static SyscallResult SetMode(int descriptor, uint mode) =>
         From(fchmod(descriptor, mode));
 
+    /// <summary>As the other, of what has the name.</summary>
+    public static SyscallResult SetMode(ReadOnlySpan<byte> path, uint mode)
+    {
+        if (!IsTerminated(path))
+        {
+            return SyscallResult.Failure(FileErrno.Invalid);
+        }
+
+        fixed (byte* pointer = path)
+        {
+            return From(chmod(pointer, mode));
+        }
+    }
+
     /// <summary>Sets when it was changed, in seconds since 1970.</summary>
     public static SyscallResult SetModified(int descriptor, long seconds)
     {
@@ -113,6 +182,9 @@ public static unsafe partial class FileCalls
     }
 
     [LibraryImport(Library)]
+    private static partial nint write(int descriptor, byte* bytes, nuint length);
+
+    [LibraryImport(Library)]
     private static partial nint pwrite(int descriptor, byte* bytes, nuint length, long offset);
 
     [LibraryImport(Library)]
@@ -123,6 +195,9 @@ public static unsafe partial class FileCalls
 
     [LibraryImport(Library)]
     private static partial int mkdir(byte* path, uint mode);
+
+    [LibraryImport(Library)]
+    private static partial int chmod(byte* path, uint mode);
 
     [LibraryImport(Library)]
     private static partial int fchmod(int descriptor, uint mode);

@@ -17,6 +17,9 @@ internal enum GateVerdict : byte
     /// <summary>401, with a challenge.</summary>
     Unauthorized,
 
+    /// <summary>500: who may is not to be learnt.</summary>
+    Broken,
+
     /// <summary>The password has to be checked elsewhere, because that takes long.</summary>
     Undecided,
 }
@@ -26,6 +29,7 @@ internal sealed class AccessGate
 {
     private readonly AddressRules _addresses;
     private readonly PasswordList? _passwords;
+    private readonly PasswordFiles? _files;
     private readonly bool _isAnyEnough;
     private readonly byte[] _challenge;
     private readonly Template? _realm;
@@ -39,6 +43,9 @@ internal sealed class AccessGate
         _isAnyEnough = config.IsAnyEnough;
         string realm = config.BasicAuth?.Realm ?? "";
         _realm = config.BasicAuth is { HasVariables: true } ? Template.Parse(realm) : null;
+        _files = config.BasicAuth is { File: { } file } named
+            ? new PasswordFiles(Template.Parse(file), named.Folder)
+            : null;
         _isUnreadable = config.BasicAuth is { IsUnreadable: true };
         _challenge = Encoding.UTF8.GetBytes(
             $"Basic realm=\"{Quote(realm)}\", charset=\"UTF-8\"");
@@ -67,9 +74,19 @@ internal sealed class AccessGate
         }
 
         ReadOnlySpan<byte> credentials = Credentials(exchange);
-        return _isUnreadable && PasswordList.HasCredentials(credentials)
-            ? GateVerdict.Forbidden
-            : _passwords!.Check(credentials);
+        return !_isUnreadable && _files is null ? _passwords!.Check(credentials)
+            : !PasswordList.HasCredentials(credentials) ? GateVerdict.Unauthorized
+            : ListOf(exchange, out bool isThere)?.Check(credentials)
+                ?? (isThere ? GateVerdict.Broken : GateVerdict.Forbidden);
+    }
+
+    /// <summary>Null when it cannot be read.</summary>
+    private PasswordList? ListOf(Exchange exchange, out bool isThere)
+    {
+        isThere = false;
+        return _isUnreadable ? null
+            : _files is null ? _passwords
+            : _files.Find(exchange, out isThere);
     }
 
     private bool IsOff(Exchange exchange)
@@ -88,7 +105,7 @@ internal sealed class AccessGate
     /// thread. False when too many are being checked already.
     /// </summary>
     public bool TryBeginCheck(Exchange exchange, PasswordCheck check) =>
-        _passwords!.TryBeginCheck(Credentials(exchange), check);
+        ListOf(exchange, out _)?.TryBeginCheck(Credentials(exchange), check) ?? false;
 
     /// <summary>
     /// The request came with a name and a password, right or wrong. For gates with passwords.
@@ -100,7 +117,8 @@ internal sealed class AccessGate
     /// Why those are not enough, for the log alone: the client must not learn which names exist.
     /// </summary>
     public string DescribeRefusal(Exchange exchange) =>
-        _passwords!.DescribeRefusal(Credentials(exchange));
+        ListOf(exchange, out _)?.DescribeRefusal(Credentials(exchange))
+            ?? "the list of users cannot be read";
 
     /// <summary>
     /// With a password to ask for, the address alone decides only where it must be right as well

@@ -181,6 +181,21 @@ internal sealed class PasswordEntry
         }
     }
 
+    /// <summary>
+    /// A line of a file as far as it counts; null for remarks, and for a hash that no password has.
+    /// </summary>
+    public static string? KeepKnown(string line)
+    {
+        if (line.Length == 0 || line[0] == '#')
+        {
+            return null;
+        }
+
+        string[] parts = line.Split(':', 3);
+        string kept = parts.Length > 1 ? $"{parts[0]}:{parts[1]}" : line;
+        return FindFault(kept) is null ? kept : null;
+    }
+
     /// <summary>Null when the line can be used. The words do not repeat the hash.</summary>
     public static string? FindFault(string line)
     {

@@ -73,7 +73,9 @@ internal ref struct AnswerHead
             writer.Write("\r\n"u8);
         }
 
-        if (head.Status != 204 && !head.LastModified.IsEmpty && !exchange.ReplacesLastModified)
+        // A page that stands for an error has no date (ngx_http_header_filter).
+        if (head.Status is 200 or 206 or 304
+            && !head.LastModified.IsEmpty && !exchange.ReplacesLastModified)
         {
             writer.Write("Last-Modified: "u8);
             writer.Write(head.LastModified);
@@ -92,9 +94,10 @@ internal ref struct AnswerHead
             writer.Write("Vary: Accept-Encoding\r\n"u8);
         }
 
+        writer.Write(exchange.AddedFields[..exchange.CarriedBytes]);
         exchange.WriteLocation(ref writer, style, isEarly: false);
         writer.Write(head.LeadingLines);
-        writer.Write(exchange.AddedFields);
+        writer.Write(exchange.AddedFields[exchange.CarriedBytes..]);
         writer.Write(head.TrailingLines);
         writer.Write("\r\n"u8);
     }

@@ -9,7 +9,7 @@ namespace Tessera.Proxy;
 public sealed record AnswerConfig
 {
     /// <summary>Value of Server, and the last line of pages; empty leaves both out.</summary>
-    public string Server { get; init; } = "nginx/1.28.0";
+    public string Server { get; init; } = NginxVersion.Product;
 
     /// <summary>A Location without host gets the request's: nginx's absolute_redirect.</summary>
     public bool MakesLocationsAbsolute { get; init; } = true;

@@ -43,6 +43,15 @@ public sealed record BasicAuthConfig
     public bool IsUnreadable { get; init; }
 
     /// <summary>
+    /// A file of such lines that is read anew when it has changed, a text with variables; null for
+    /// <see cref="Users"/>.
+    /// </summary>
+    public string? File { get; init; }
+
+    /// <summary>Where a name begins that is not absolute.</summary>
+    public string Folder { get; init; } = "/";
+
+    /// <summary>
     /// Lines of an htpasswd file: <c>name:hash</c> with {SHA}, {SSHA}, $apr1$, $5$, $6$ or $2y$, or
     /// {PLAIN} and the password itself.
     /// </summary>

@@ -68,6 +68,9 @@ public sealed record LocationConfig
     /// <summary>Whom referers may name; null leaves <c>$invalid_referer</c> empty.</summary>
     public RefererConfig? Referers { get; init; }
 
+    /// <summary>What <c>$modern_browser</c> and <c>$ancient_browser</c> go by.</summary>
+    public BrowserConfig? Browsers { get; init; }
+
     /// <summary>How links are proven; null leaves <c>$secure_link</c> empty.</summary>
     public SecureLinkConfig? SecureLink { get; init; }
 

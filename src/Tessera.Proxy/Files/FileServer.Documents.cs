@@ -197,6 +197,17 @@ internal sealed partial class FileServer
     private async ReactorTask<ProxyError> SendDocumentAsync(
         Exchange exchange, DocumentSite site, OpenFile file, byte[] type, bool isCoded)
     {
+        ProxyError error = await _shard.Forwarder.SendContinueAsync(exchange);
+        if (error.IsError)
+        {
+            return error;
+        }
+
+        if (exchange.RequestBody.IsInvalid)
+        {
+            return await RefuseInStyleAsync(exchange, 400);
+        }
+
         DocumentReply reply = DecideDocument(exchange, site, file, type, isCoded);
         exchange.Status = reply.Status;
         if (reply.Status == 412)
@@ -274,7 +285,7 @@ internal sealed partial class FileServer
             HasETag = site.Config.SendsETag,
             IsCoded = isCoded,
         };
-        if (exchange.StatusOverride > 0)
+        if (exchange.StatusOverride is > 0 and not 200)
         {
             // What stands in the place of an error is neither known to the client nor partial.
             return reply with { Status = exchange.StatusOverride };

@@ -181,6 +181,8 @@ internal sealed partial class ClientConnection
 
                 AddChallenge(exchange, gate);
                 return await RefuseAsync(exchange, 401, "a name and a password are needed");
+            case GateVerdict.Broken:
+                return await RefuseAsync(exchange, 500, "the list of users cannot be read");
             case GateVerdict.Undecided:
                 exchange.Counters.Add(LimitKind.PasswordUnchecked);
                 _shard.ErrorLog.WriteLimit(

@@ -178,15 +178,17 @@ internal sealed partial class ClientConnection
         }
         else if (end.Status == CloseStatus)
         {
-            exchange.Status = CloseStatus;
-            exchange.KeepsClient = false;
-        }
-        else if (HttpStatus.IsRedirect(end.Status) && exchange.RequestBody.IsInvalid)
-        {
-            await RefuseAsync(exchange, 400, "the request's body is not valid");
+            exchange.Drop(CloseStatus);
         }
         else if (HttpStatus.IsRedirect(end.Status))
         {
+            await _shard.Forwarder.SendContinueAsync(exchange);
+            if (exchange.RequestBody.IsInvalid)
+            {
+                await RefuseAsync(exchange, 400, "the request's body is not valid");
+                return ProxyError.None;
+            }
+
             NoteTarget(exchange, end.Text ?? Template.Empty);
             await RedirectAwayAsync(exchange, end.Status);
         }

@@ -156,6 +156,7 @@ internal sealed partial class ClientConnection
             return await RefuseAsync(exchange, exchange.Status, "");
         }
 
+        await _shard.Forwarder.SendContinueAsync(exchange);
         if (exchange.RequestBody.IsInvalid)
         {
             return await RefuseAsync(exchange, 400, "the request's body is not valid");

@@ -355,8 +355,10 @@ internal sealed partial class ClientConnection : Sleeper
         {
             MakeRoom();
             int leftMs = (int)Math.Max(1, deadlineMs - Reactor.NowMs);
+            _shard.ReadingCount++;
             SyscallResult received = await Transport.ReceiveAsync(
                 _buffer, _end, ReceiveEnd - _end, leftMs);
+            _shard.ReadingCount--;
             if (!received.IsSuccess || received.Value == 0)
             {
                 // Empty lines alone are no request that deserves an answer.

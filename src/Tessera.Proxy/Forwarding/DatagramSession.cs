@@ -77,6 +77,21 @@ internal sealed class DatagramSession
     private bool HasAllResponses => _config.DatagramResponses is { } each
         && Responses >= (long)each * Requests;
 
+    /// <summary>Of datagrams that nobody was there to pass on to.</summary>
+    public long WaitingBytes
+    {
+        get
+        {
+            long bytes = 0;
+            foreach (byte[] datagram in _waiting)
+            {
+                bytes += datagram.Length;
+            }
+
+            return bytes;
+        }
+    }
+
     /// <summary>The peer has sent one.</summary>
     public void Take(ReadOnlySpan<byte> datagram)
     {

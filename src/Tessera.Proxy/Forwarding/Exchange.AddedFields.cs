@@ -1,4 +1,4 @@
-using Tessera.Proxy.Http;
+using Tessera.Proxy.Variables;
 
 namespace Tessera.Proxy.Forwarding;
 
@@ -18,6 +18,32 @@ internal sealed partial class Exchange
 
     /// <summary>Lines of so many bytes together can still be added.</summary>
     public bool HasRoomForFields(int bytes) => _addedLength + bytes <= MaxAdded;
+
+    /// <summary>
+    /// A field of the answer as it was sent. Before that, what is known of it by then: fields that
+    /// were added, those of the endpoint, and of which type it will be.
+    /// </summary>
+    /// <param name="name">With "_" for each "-".</param>
+    public void WriteSentField(ref ByteWriter writer, ReadOnlySpan<byte> name)
+    {
+        if (!SentHead.IsEmpty || HasReachedClient)
+        {
+            FieldText.WriteAllOfHead(ref writer, SentHead, name);
+            return;
+        }
+
+        int start = writer.Length;
+        FieldText.WriteAll(ref writer, AddedFields, name);
+        if (writer.Length == start)
+        {
+            FieldText.WriteAllOfHead(ref writer, UpstreamHead, name);
+        }
+
+        if (UpstreamHead.IsEmpty && Style is { } style && name.SequenceEqual("content_type"u8))
+        {
+            writer.Write(Status >= 300 ? "text/html"u8 : style.TypeOf(Path));
+        }
+    }
 
     private int MaxAdded => Server is null ? MaxAddedBytes : MaxMadeBytes;
 

@@ -81,7 +81,7 @@ internal sealed partial class Exchange
 
     private Route? StyleRoute => Route ?? Client.Listener.Routes.Default;
 
-    private ReadOnlySpan<byte> UserAgent
+    public ReadOnlySpan<byte> UserAgent
     {
         get
         {

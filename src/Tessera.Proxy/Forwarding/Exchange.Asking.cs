@@ -31,6 +31,7 @@ internal sealed partial class Exchange
         using var uri = EvaluatedText.Of(rule.Uri, this);
         _hasErrorPage = false;
         StatusOverride = 0;
+        _changesLeft = MaxChanges;
         RedirectInternally(uri.Text);
         _changesLeft = MaxChanges;
         _challengeLength = 0;

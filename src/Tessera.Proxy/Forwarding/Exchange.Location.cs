@@ -46,6 +46,11 @@ internal sealed partial class Exchange
     /// <summary>Null where the listener's routes serve it.</summary>
     public VirtualServer? Server { get; private set; }
 
+    /// <summary>
+    /// try_files has chosen a file behind an alias that is a whole name (nginx's add_uri_to_alias).
+    /// </summary>
+    public bool AddsPathToAlias { get; set; }
+
     /// <summary>Where the next round begins.</summary>
     public Jump Jump { get; set; }
 
@@ -68,6 +73,25 @@ internal sealed partial class Exchange
     /// The status of whatever answers in the place of an error; 0 leaves the answer's own.
     /// </summary>
     public int StatusOverride { get; private set; }
+
+    /// <summary>
+    /// As the log has it: of a page that was found in the place of an error it is 200, whatever
+    /// part of it was asked for (nginx's err_status).
+    /// </summary>
+    public int ToldStatus => StatusOverride == 200 && Status is (206 or 304) ? 200 : Status;
+
+    /// <summary>The connection ends without an answer, as a script has said.</summary>
+    public bool IsDropped { get; private set; }
+
+    /// <summary>
+    /// Ends it without an answer; the log has the status of the error that led there, if one did.
+    /// </summary>
+    public void Drop(int status)
+    {
+        Status = StatusOverride > 0 ? StatusOverride : status;
+        KeepsClient = false;
+        IsDropped = true;
+    }
 
     /// <summary>Where an error's page leads the client.</summary>
     public ReadOnlySpan<byte> Away => _away.AsSpan(0, _awayLength);
@@ -130,6 +154,7 @@ internal sealed partial class Exchange
         {
             // Of a request whose first line is wrong nginx reads no further one.
             Request.ForgetFields();
+            SetQuery(default);
             _pathLength = 0;
         }
 
@@ -176,6 +201,16 @@ internal sealed partial class Exchange
     }
 
     /// <summary>
+    /// A rewrite has matched: what it leads to is the server's own, and locations that are internal
+    /// may serve it (ngx_http_script_regex_start_code).
+    /// </summary>
+    public void NoteRewritten()
+    {
+        IsInternal = true;
+        HasChangedUri = true;
+    }
+
+    /// <summary>
     /// The path is that of a file that was found; endpoints are still asked for the client's.
     /// </summary>
     public void AdoptPath(ReadOnlySpan<byte> path)
@@ -211,30 +246,34 @@ internal sealed partial class Exchange
     /// <inheritdoc cref="RedirectInternally(ReadOnlySpan{byte})"/>
     public void RedirectInternally(ReadOnlySpan<byte> path, ReadOnlySpan<byte> query)
     {
+        Jump = Jump.Server;
+        if (!TryBeginAnew())
+        {
+            return;
+        }
+
         SetQuery(query);
         _hasNoQuery = query.IsEmpty;
         SetPath(path);
-        BeginAnew();
-        Jump = Jump.Server;
+        LeftLocation = false;
     }
 
     /// <summary>
-    /// Goes on at a named location, with the path as it is. Without such a location it is lost, and
-    /// gets 500.
+    /// Goes on at a named location, with the path as it is, and for endpoints as the client spelt
+    /// it (ngx_http_named_location). Without such a location it is lost, and gets 500.
     /// </summary>
     /// <param name="name">With "@".</param>
     public void GoTo(ReadOnlySpan<byte> name)
     {
         Route? route = Server!.FindNamed(name);
-        BeginAnew();
-        if (route is null)
+        _changesLeft = route is null ? 0 : _changesLeft;
+        Jump = Jump.Server;
+        if (!TryBeginAnew())
         {
-            _changesLeft = 0;
-            Jump = Jump.Server;
             return;
         }
 
-        Follow(route.FindFor(MethodText));
+        Follow(route!.FindFor(MethodText));
         Jump = Jump.Route;
     }
 
@@ -255,6 +294,7 @@ internal sealed partial class Exchange
     /// </summary>
     public bool TryIntercept(int status)
     {
+        IsExpectTested |= Server is not null;
         if (Route?.ErrorPages is not { } pages || _hasErrorPage || _changesLeft == 0
             || HasReachedClient)
         {
@@ -268,7 +308,6 @@ internal sealed partial class Exchange
     /// <summary>A location was found: it serves, or what it has for other methods.</summary>
     public void FollowLocation(Route route)
     {
-        LeftLocation = false;
         Follow(route.FindFor(MethodText));
     }
 
@@ -301,19 +340,32 @@ internal sealed partial class Exchange
             return true;
         }
 
+        // What leads the client away is no error that another page could stand for.
         SetAway(target.Text);
+        _hasErrorPage = true;
         StatusOverride = HttpStatus.IsRedirect(page.NewStatus) ? page.NewStatus : 302;
         Jump = Jump.Away;
         return true;
+    }
+
+    /// <summary>
+    /// False for a request that goes in circles, or to nowhere: nothing of it is changed any more.
+    /// </summary>
+    private bool TryBeginAnew()
+    {
+        _changesLeft = Math.Max(0, _changesLeft - 1);
+        bool wasForwarded = IsForwarded;
+        BeginAnew();
+        IsForwarded = IsLost && wasForwarded;
+        return !IsLost;
     }
 
     /// <summary>Another location, whose endpoints were not tried yet.</summary>
     private void BeginAnew()
     {
         IsInternal = true;
-        HasChangedUri = true;
+        AddsPathToAlias = false;
         IsForwarded = false;
-        _changesLeft = Math.Max(0, _changesLeft - 1);
         _tried.Clear();
         _targetLength = 0;
         _hasRouteFields = false;
@@ -334,8 +386,10 @@ internal sealed partial class Exchange
         Server = null;
         Jump = Jump.None;
         IsInternal = false;
+        AddsPathToAlias = false;
         HasChangedUri = false;
         LeftLocation = false;
+        IsDropped = false;
         StatusOverride = 0;
         IsTurnedToGet = false;
         RateOverride = -1;

@@ -211,6 +211,10 @@ internal sealed partial class Exchange
         IsForwarded = true;
         _isElsewhere = TryCount > 0;
         LastError = default;
+        _passUrlLength = 0;
+        _passHostLength = 0;
+        _passUriStart = 0;
+        _upstreamHeadLength = 0;
     }
 
     /// <summary>

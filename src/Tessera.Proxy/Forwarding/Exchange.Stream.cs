@@ -16,7 +16,7 @@ internal sealed partial class Exchange
     /// </summary>
     public long BytesReceived => Tries is [.., { ConnectedMs: >= 0 }]
         ? Client.Transport.Handle.Read.TotalBytes - Client.ProxyHeadBytes
-        : 0;
+        : Client.Datagrams?.WaitingBytes ?? 0;
 
     /// <summary>It is being passed on, or was.</summary>
     public bool IsRelayed { get; set; }

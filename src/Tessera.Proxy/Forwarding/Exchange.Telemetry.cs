@@ -157,6 +157,13 @@ internal sealed partial class Exchange
         ended.BytesSent = SentOf(ended);
         ended.BytesReceived = ReceivedOf(ended);
         ended.EndMs = nowMs;
+        if (error.Kind is ProxyErrorKind.UnwelcomeStatus or ProxyErrorKind.Intercepted
+            or ProxyErrorKind.RedirectedWithin)
+        {
+            // What came of its body was nobody's.
+            ended.HeadBytes = ended.BytesReceived;
+        }
+
         if (error.IsError && ended.Status == 0)
         {
             ended.Status = error.Status;

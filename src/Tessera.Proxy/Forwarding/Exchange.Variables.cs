@@ -26,6 +26,12 @@ internal sealed partial class Exchange
     private bool _hasCaptured;
     private int _depth;
 
+    /// <summary>
+    /// The folder of its location's files is being written: variables that need it, and stand in
+    /// it, have none.
+    /// </summary>
+    public bool IsWritingRoot { get; set; }
+
     /// <summary>An expression has matched since the exchange began.</summary>
     public bool HasCaptured => _hasCaptured;
 

@@ -123,6 +123,15 @@ internal sealed partial class Exchange
     /// <summary>100 Continue was answered here.</summary>
     public bool HasContinued { get; set; }
 
+    /// <summary>nginx counts what it said of going on as a part of the body.</summary>
+    public int ContinueBytes =>
+        HasContinued && Server is not null ? "HTTP/1.1 100 Continue\r\n\r\n".Length : 0;
+
+    /// <summary>
+    /// An error was to be answered: none is told to go on any more (nginx's expect_tested).
+    /// </summary>
+    public bool IsExpectTested { get; private set; }
+
     /// <summary>
     /// The response, from <see cref="ReplyStart"/> to <see cref="ReplyEnd"/>; empty when none is
     /// held.
@@ -526,6 +535,7 @@ internal sealed partial class Exchange
         IsStreamed = false;
         HasSent = false;
         HasContinued = false;
+        IsExpectTested = false;
         HasPassedInterim = false;
         InterimBytes = 0;
         Retries = default;

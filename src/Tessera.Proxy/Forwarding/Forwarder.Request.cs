@@ -97,13 +97,15 @@ internal sealed partial class Forwarder
 
     /// <summary>
     /// A client that waits for it gets 100 now: there is an endpoint that takes its body (RFC 9110
-    /// section 10.1.1). Expect itself is not passed on. nginx answers even who did not wait.
+    /// section 10.1.1). Expect itself is not passed on. nginx answers even who did not wait, and
+    /// whoever wants the body only to throw it away (ngx_http_test_expect).
     /// </summary>
-    private async ReactorTask<ProxyError> SendContinueAsync(Exchange exchange)
+    public async ReactorTask<ProxyError> SendContinueAsync(Exchange exchange)
     {
         bool isHere = exchange.BodyInBuffer > 0 || exchange.RequestBody.IsComplete;
-        if (!exchange.Request.ExpectsContinue || exchange.HasContinued
-            || (isHere && exchange.Route?.Pass is null))
+        if (!exchange.Request.ExpectsContinue || exchange.HasContinued || exchange.IsExpectTested
+            || exchange.IsAsking
+            || (isHere && exchange.Server is null && exchange.Route?.Pass is null))
         {
             return ProxyError.None;
         }

@@ -318,7 +318,7 @@ internal sealed partial class Forwarder
         }
 
         bool isUnchunked = exchange.ReplyBody.Framing == BodyFraming.Chunked
-            && exchange.Request.MinorVersion == 0;
+            && (!exchange.TakesChunks || exchange.IsReplyBare);
         return exchange.AddsChunks ? RelayInChunksAsync(exchange)
             : isUnchunked ? RelayUnchunkedAsync(exchange)
             : exchange.Pacer.IsLimited ? RelayPacedAsync(exchange)

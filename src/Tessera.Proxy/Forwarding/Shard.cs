@@ -106,6 +106,9 @@ internal sealed class Shard
 
     public int ConnectionCount { get; private set; }
 
+    /// <summary>Connections of which a part of a head is here.</summary>
+    public int ReadingCount { get; set; }
+
     /// <summary>
     /// Takes over a connection that was accepted. When there are too many, some are told so, and
     /// the rest is closed.

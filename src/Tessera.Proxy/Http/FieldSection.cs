@@ -42,6 +42,9 @@ internal sealed class FieldSection
 
     public bool IsChunked { get; private set; }
 
+    /// <summary>The body is in a coding that nobody here knows: 501.</summary>
+    public bool HasUnknownCoding { get; private set; }
+
     /// <summary>Index of the Host field, -1 when absent.</summary>
     public int HostIndex { get; private set; }
 
@@ -64,6 +67,7 @@ internal sealed class FieldSection
         _connectionOptions = 0;
         _hasNominations = false;
         IsChunked = false;
+        HasUnknownCoding = false;
         HasClose = false;
         HasKeepAlive = false;
         HasUpgradeOption = false;
@@ -265,7 +269,7 @@ internal sealed class FieldSection
             return Fail(400, "several Content-Length fields");
         }
 
-        if (value.IsEmpty || colonAndValue.Contains((byte)'\t'))
+        if (value.IsEmpty || (colonAndValue.Contains((byte)'\t') && !_isTolerant))
         {
             return Fail(400, "invalid Content-Length");
         }
@@ -297,15 +301,18 @@ internal sealed class FieldSection
     /// </summary>
     private bool NoteTransferEncoding(ReadOnlySpan<byte> value, ReadOnlySpan<byte> colonAndValue)
     {
-        if (IsChunked)
+        if (IsChunked || HasUnknownCoding)
         {
             return Fail(400, "several Transfer-Encoding fields");
         }
 
-        if (!Ascii.EqualsIgnoreCase(value, "chunked"u8) || colonAndValue.Contains((byte)'\t'))
+        if (!Ascii.EqualsIgnoreCase(value, "chunked"u8)
+            || (colonAndValue.Contains((byte)'\t') && !_isTolerant))
         {
-            // nginx says that it does not know the coding (RFC 9112 section 6.1).
-            return Fail(_isTolerant ? 501 : 400, "Transfer-Encoding other than chunked");
+            // nginx says that it does not know the coding (RFC 9112 section 6.1), once it has seen
+            // that there is no other one.
+            HasUnknownCoding = _isTolerant;
+            return _isTolerant || Fail(400, "Transfer-Encoding other than chunked");
         }
 
         IsChunked = true;

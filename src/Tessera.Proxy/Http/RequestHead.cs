@@ -168,6 +168,7 @@ public sealed class RequestHead
             {
                 if (bytes.Length - _lines.Taken > Rules.MaxLineBytes)
                 {
+                    ReadLength = _hasRequestLine ? _lines.Taken - Start : 0;
                     return FailLine();
                 }
 
@@ -179,6 +180,7 @@ public sealed class RequestHead
 
             if (_lines.Taken - start > Rules.MaxLineBytes)
             {
+                ReadLength = _hasRequestLine ? start - Start : 0;
                 return FailLine();
             }
 
@@ -358,7 +360,14 @@ public sealed class RequestHead
         // the framing of everything that follows is the client's to choose.
         if (Method == HttpMethod.Connect)
         {
-            return Reject(Rules.IsTolerant ? 400 : 501, "CONNECT is not supported");
+            return Reject(
+                !Rules.IsTolerant ? 501 : target[0] == '/' ? 405 : 400, "CONNECT is not supported");
+        }
+
+        // TRACE would tell scripts what they must not read; nginx refuses it as well.
+        if (Method == HttpMethod.Trace && Rules.IsTolerant)
+        {
+            return Reject(405, "client sent TRACE method");
         }
 
         if (target[0] == '/')
@@ -424,6 +433,11 @@ public sealed class RequestHead
         if (IsChunked && MinorVersion == 0)
         {
             return Reject(400, "Transfer-Encoding in HTTP/1.0");
+        }
+
+        if (_fields.HasUnknownCoding)
+        {
+            return Reject(501, "Transfer-Encoding other than chunked");
         }
 
         if (_fields.HostIndex >= 0)

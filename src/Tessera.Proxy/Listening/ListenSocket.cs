@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Tessera.Linux;
+using Tessera.Linux.Files;
 using Tessera.Linux.Net;
 using Tessera.Proxy.Forwarding;
 using Tessera.Proxy.Reactors;
@@ -15,9 +16,7 @@ namespace Tessera.Proxy.Listening;
 internal sealed class ListenSocket
 {
     /// <summary>Read and write for all: who may use a unix socket is its folder's to say.</summary>
-    private const UnixFileMode PathMode = UnixFileMode.UserRead | UnixFileMode.UserWrite
-        | UnixFileMode.GroupRead | UnixFileMode.GroupWrite
-        | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+    private const uint PathMode = 0x1B6; // rw-rw-rw-
 
     /// <summary>How long accepting rests when descriptors or memory have run out.</summary>
     private const int ExhaustedRestMs = 100;
@@ -213,17 +212,20 @@ internal sealed class ListenSocket
         result = SocketCalls.BindUnix(descriptor, name);
         if (result.Errno == Errno.AddressInUse && options.TakesLeftPaths && IsLeft(name))
         {
-            File.Delete(path.Path);
+            FileCalls.Remove([.. name, 0]);
             result = SocketCalls.BindUnix(descriptor, name);
+        }
+
+        if (result.IsSuccess)
+        {
+            result = FileCalls.SetMode([.. name, 0], PathMode);
         }
 
         if (!result.IsSuccess)
         {
             SocketCalls.Close(descriptor);
-            return result;
         }
 
-        File.SetUnixFileMode(path.Path, PathMode);
         return result;
     }
 

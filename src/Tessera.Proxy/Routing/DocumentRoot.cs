@@ -53,15 +53,24 @@ internal sealed class DocumentRoot(DocumentRootConfig config)
             path[length] == '/' ? length : path[length - 1] == '/' ? length - 1 : 0);
     }
 
-    /// <summary>As it is written, variables filled in.</summary>
-    public void WritePath(ref ByteWriter writer, Exchange exchange) =>
-        _path.Write(ref writer, exchange);
+    /// <summary>
+    /// As it is written, variables filled in; nothing where those ask for it again.
+    /// </summary>
+    public void WritePath(ref ByteWriter writer, Exchange exchange)
+    {
+        if (!exchange.IsWritingRoot)
+        {
+            exchange.IsWritingRoot = true;
+            _path.Write(ref writer, exchange);
+            exchange.IsWritingRoot = false;
+        }
+    }
 
     /// <summary>The file that a path stands for (ngx_http_map_uri_to_path).</summary>
     public void WriteFile(ref ByteWriter writer, ReadOnlySpan<byte> path, Exchange exchange)
     {
         WritePath(ref writer, exchange);
-        if (!IsWholeName)
+        if (!IsWholeName || exchange.AddsPathToAlias)
         {
             writer.Write(path[Math.Min(AliasLength, path.Length)..]);
         }
@@ -91,6 +100,7 @@ internal sealed class DocumentRoot(DocumentRootConfig config)
         else if (!isFolder)
         {
             exchange.AdoptPath(text);
+            exchange.AddsPathToAlias = true;
         }
     }
 

@@ -58,6 +58,7 @@ internal sealed class Route
         TryFiles = config.Location?.TryFiles is { } tries ? new TryFilesRoute(tries) : null;
         RealIp = config.Location?.RealIp is { } realIp ? new RealIpRule(realIp) : null;
         Referers = config.Location?.Referers is { } referers ? new RefererRule(referers) : null;
+        Browsers = config.Location?.Browsers is { } browsers ? new BrowserRule(browsers) : null;
         SecureLink = config.Location?.SecureLink is { } link ? new SecureLinkRule(link) : null;
         AuthRequest = config.Location?.AuthRequest is { } auth
             ? new AuthRequestRoute(auth)
@@ -199,6 +200,9 @@ internal sealed class Route
 
     /// <summary>Whom referers may name; null for anyone.</summary>
     public RefererRule? Referers { get; }
+
+    /// <summary>Null outside of nginx's servers.</summary>
+    public BrowserRule? Browsers { get; }
 
     /// <summary>How links are proven; null where they are not.</summary>
     public SecureLinkRule? SecureLink { get; }

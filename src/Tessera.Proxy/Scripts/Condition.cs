@@ -29,13 +29,14 @@ internal abstract class Condition(bool isNegated)
         };
     }
 
-    public bool Holds(Exchange exchange) => Test(exchange) != isNegated;
+    public bool Holds(Exchange exchange, in ScriptCourse course) =>
+        Test(exchange, course) != isNegated;
 
-    protected abstract bool Test(Exchange exchange);
+    protected abstract bool Test(Exchange exchange, in ScriptCourse course);
 
     private sealed class Truth(Template subject, bool isNegated) : Condition(isNegated)
     {
-        protected override bool Test(Exchange exchange)
+        protected override bool Test(Exchange exchange, in ScriptCourse course)
         {
             using var text = EvaluatedText.Of(subject, exchange);
             return text.Text.Length > 0 && !text.Text.SequenceEqual("0"u8);
@@ -45,10 +46,10 @@ internal abstract class Condition(bool isNegated)
     private sealed class Equality(Template subject, Template operand, bool isNegated)
         : Condition(isNegated)
     {
-        protected override bool Test(Exchange exchange)
+        protected override bool Test(Exchange exchange, in ScriptCourse course)
         {
             using var left = EvaluatedText.Of(subject, exchange);
-            using var right = EvaluatedText.Of(operand, exchange);
+            using var right = ScriptText.Evaluate(operand, exchange, course);
             return left.Text.SequenceEqual(right.Text);
         }
     }
@@ -56,7 +57,7 @@ internal abstract class Condition(bool isNegated)
     private sealed class Fit(Template subject, Expression expression, bool isNegated)
         : Condition(isNegated)
     {
-        protected override bool Test(Exchange exchange)
+        protected override bool Test(Exchange exchange, in ScriptCourse course)
         {
             using var text = EvaluatedText.Of(subject, exchange);
             if (expression.IsMatch(text.Text, exchange))
@@ -72,9 +73,9 @@ internal abstract class Condition(bool isNegated)
     private sealed class Presence(Template subject, ConditionKind kind, bool isNegated)
         : Condition(isNegated)
     {
-        protected override bool Test(Exchange exchange)
+        protected override bool Test(Exchange exchange, in ScriptCourse course)
         {
-            using var text = EvaluatedText.Of(subject, exchange);
+            using var text = ScriptText.Evaluate(subject, exchange, course);
             LinkCheck links = exchange.Route?.Root?.LinksOf(text.Text, exchange) ?? default;
             bool exists = FileLookup.TryGetStatus(text.Text, links, out FileStatus status);
             return exists && kind switch

@@ -49,7 +49,7 @@ internal sealed class PathChange : Step
         || text.StartsWith("https://", StringComparison.Ordinal)
         || text.StartsWith("$scheme", StringComparison.Ordinal);
 
-    public override ScriptEnd Run(Exchange exchange, ref bool needsLocation)
+    public override ScriptEnd Run(Exchange exchange, ref ScriptCourse course)
     {
         if (!_expression.IsMatch(exchange.Path, exchange))
         {
@@ -57,19 +57,21 @@ internal sealed class PathChange : Step
             return ScriptEnd.Done;
         }
 
+        exchange.NoteRewritten();
         byte[] rented = exchange.Buffers.Rent(MaxUriBytes);
         var writer = new ByteWriter(rented.AsSpan(0, MaxUriBytes));
         ScriptEnd end = _status != 0
             ? Redirect(exchange, ref writer)
-            : Change(exchange, ref writer, ref needsLocation);
+            : Change(exchange, ref writer, ref course);
         exchange.Buffers.Return(rented);
+        course.EscapesGroups = false;
         return end;
     }
 
-    private ScriptEnd Change(Exchange exchange, ref ByteWriter writer, ref bool needsLocation)
+    private ScriptEnd Change(Exchange exchange, ref ByteWriter writer, ref ScriptCourse course)
     {
         // (1) The path.
-        Write(_path, ref writer, exchange, isQuoted: false);
+        _path.Write(ref writer, exchange);
         if (writer.Length == 0 || writer.HasOverflowed)
         {
             return new ScriptEnd(ScriptVerdict.Answer, 500);
@@ -79,7 +81,7 @@ internal sealed class PathChange : Step
         int pathLength = writer.Length;
         if (_query is not null)
         {
-            Write(_query, ref writer, exchange, isQuoted: true);
+            ScriptText.WriteEscaped(_query, ref writer, exchange);
             if (_keepsQuery && !exchange.Query.IsEmpty)
             {
                 writer.Write((byte)'&');
@@ -100,14 +102,14 @@ internal sealed class PathChange : Step
         exchange.SetPath(writer.Written[..pathLength]);
 
         // (3) Where it goes on.
-        needsLocation = _end != RewriteEnd.Break;
+        course.NeedsLocation = _end != RewriteEnd.Break;
         exchange.LeftLocation |= _end == RewriteEnd.Break;
         return _end is RewriteEnd.Last or RewriteEnd.Break ? ScriptEnd.Stopped : ScriptEnd.Done;
     }
 
     private ScriptEnd Redirect(Exchange exchange, ref ByteWriter writer)
     {
-        Write(_path, ref writer, exchange, isQuoted: true);
+        ScriptText.WriteEscaped(_path, ref writer, exchange);
         writer.Truncate(RedirectText.Unescape(writer.Buffer[..writer.Length]));
         if (_keepsQuery && !exchange.Query.IsEmpty)
         {
@@ -122,30 +124,5 @@ internal sealed class PathChange : Step
 
         exchange.SetAway(writer.Written);
         return new ScriptEnd(ScriptVerdict.Redirect, _status);
-    }
-
-    /// <summary>
-    /// What was decoded in the request's path is encoded again where it becomes a query or leaves
-    /// the server.
-    /// </summary>
-    private static void Write(
-        Template template, ref ByteWriter writer, Exchange exchange, bool isQuoted)
-    {
-        bool quotes = isQuoted && exchange.IsPathEncoded;
-        foreach (ref readonly Template.Part part in template.Parts)
-        {
-            if (part.Literal is { } literal)
-            {
-                writer.Write(literal);
-            }
-            else if (quotes && part.Variable.Variable == Variable.Group)
-            {
-                RedirectText.Escape(ref writer, exchange.CaptureOf(part.Variable.Member[0]));
-            }
-            else
-            {
-                VariableValue.Write(part.Variable, ref writer, exchange);
-            }
-        }
     }
 }

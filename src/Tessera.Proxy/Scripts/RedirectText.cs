@@ -9,7 +9,7 @@ internal static class RedirectText
 {
     /// <summary>What has no place in a query (NGX_ESCAPE_ARGS).</summary>
     private static readonly SearchValues<byte> Escaped = SearchValues.Create(
-        [.. Enumerable.Range(0, 33).Select(i => (byte)i), .. "#%&+;?"u8,
+        [.. Enumerable.Range(0, 33).Select(i => (byte)i), .. "\"#%&+;<>?\\^`{|}"u8,
             .. Enumerable.Range(127, 129).Select(i => (byte)i)]);
 
     public static void Escape(ref ByteWriter writer, scoped ReadOnlySpan<byte> text)

@@ -30,15 +30,17 @@ internal sealed class Script
     /// </param>
     public ScriptEnd Run(Exchange exchange, out bool needsLocation)
     {
-        needsLocation = false;
-        return Continue(exchange, ref needsLocation);
+        var course = new ScriptCourse { EscapesGroups = true };
+        ScriptEnd end = Continue(exchange, ref course);
+        needsLocation = course.NeedsLocation;
+        return end;
     }
 
-    internal ScriptEnd Continue(Exchange exchange, ref bool needsLocation)
+    internal ScriptEnd Continue(Exchange exchange, ref ScriptCourse course)
     {
         foreach (Step step in _steps)
         {
-            ScriptEnd end = step.Run(exchange, ref needsLocation);
+            ScriptEnd end = step.Run(exchange, ref course);
             if (end.Verdict != ScriptVerdict.Done)
             {
                 return end;

@@ -17,16 +17,13 @@ internal abstract class Step
         _ => throw new InvalidOperationException($"{config.GetType().Name} is no step"),
     };
 
-    /// <param name="needsLocation">
-    /// Set by a rewrite; a break takes it back (ngx_http_script_break_code).
-    /// </param>
-    public abstract ScriptEnd Run(Exchange exchange, ref bool needsLocation);
+    public abstract ScriptEnd Run(Exchange exchange, ref ScriptCourse course);
 
     private sealed class Stop : Step
     {
-        public override ScriptEnd Run(Exchange exchange, ref bool needsLocation)
+        public override ScriptEnd Run(Exchange exchange, ref ScriptCourse course)
         {
-            needsLocation = false;
+            course.NeedsLocation = false;
             return ScriptEnd.Stopped;
         }
     }
@@ -36,7 +33,7 @@ internal abstract class Step
         private readonly Template? _text =
             config.Text is { } text ? Template.Parse(text) : null;
 
-        public override ScriptEnd Run(Exchange exchange, ref bool needsLocation) =>
+        public override ScriptEnd Run(Exchange exchange, ref ScriptCourse course) =>
             new(ScriptVerdict.Answer, config.Status, _text);
     }
 
@@ -47,9 +44,9 @@ internal abstract class Step
         private readonly Route? _route =
             config.Location is { } location ? createRoute(location) : null;
 
-        public override ScriptEnd Run(Exchange exchange, ref bool needsLocation)
+        public override ScriptEnd Run(Exchange exchange, ref ScriptCourse course)
         {
-            if (!_condition.Holds(exchange))
+            if (!_condition.Holds(exchange, course))
             {
                 return ScriptEnd.Done;
             }
@@ -59,7 +56,7 @@ internal abstract class Step
                 exchange.Follow(_route);
             }
 
-            return _script?.Continue(exchange, ref needsLocation) ?? ScriptEnd.Done;
+            return _script?.Continue(exchange, ref course) ?? ScriptEnd.Done;
         }
     }
 }
@@ -82,9 +79,9 @@ internal abstract class Assignment(Template value) : Step
         };
     }
 
-    public override ScriptEnd Run(Exchange exchange, ref bool needsLocation)
+    public override ScriptEnd Run(Exchange exchange, ref ScriptCourse course)
     {
-        using var text = EvaluatedText.Of(value, exchange);
+        using var text = ScriptText.Evaluate(value, exchange, course);
         Set(exchange, text.Text);
         return ScriptEnd.Done;
     }

@@ -2,7 +2,9 @@ using System.Globalization;
 using System.IO.Compression;
 using System.Net.Sockets;
 using System.Text;
-using Microsoft.Win32.SafeHandles;
+using Tessera.Linux;
+using Tessera.Linux.Files;
+using Tessera.Linux.Net;
 
 namespace Tessera.Proxy.Telemetry;
 
@@ -18,7 +20,7 @@ internal sealed class LogFiles : IDisposable
 
     private const int StandardError = 2;
 
-    private readonly Dictionary<string, FileStream> _open = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, AppendedFile> _open = new(StringComparer.Ordinal);
     private readonly Dictionary<SyslogConfig, Socket> _sockets = [];
     private readonly long _maxBytes;
     private readonly int _backups;
@@ -46,9 +48,7 @@ internal sealed class LogFiles : IDisposable
 
         if (target.Path.Length == 0)
         {
-            using var handle = new SafeFileHandle(StandardError, ownsHandle: false);
-            using var output = new FileStream(handle, FileAccess.Write, bufferSize: 0);
-            output.Write(lines);
+            ThrowIfFailed("stderr", FileCalls.Append(StandardError, lines));
             return;
         }
 
@@ -57,15 +57,15 @@ internal sealed class LogFiles : IDisposable
             lines = Compress(lines, target.GzipLevel);
         }
 
-        if (_maxBytes == 0 && target.IsKeptOpen && TryKeepOpen(target.Path, out FileStream kept))
+        if (_maxBytes == 0 && target.IsKeptOpen && TryKeepOpen(target.Path, out AppendedFile kept))
         {
-            kept.Write(lines);
+            ThrowIfFailed(target.Path, kept.Write(lines));
             return;
         }
 
         RotateIfFull(target.Path, lines.Length);
-        using FileStream stream = Open(target.Path);
-        stream.Write(lines);
+        using AppendedFile file = Open(target.Path);
+        ThrowIfFailed(target.Path, file.Write(lines));
     }
 
     /// <summary>
@@ -74,15 +74,15 @@ internal sealed class LogFiles : IDisposable
     /// </summary>
     public void Reopen(Action<string> complain)
     {
-        foreach ((string path, FileStream stream) in _open.ToArray())
+        foreach ((string path, AppendedFile file) in _open.ToArray())
         {
-            stream.Dispose();
+            file.Dispose();
             _open.Remove(path);
             try
             {
                 _open.Add(path, Open(path));
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            catch (IOException e)
             {
                 complain($"log {path} cannot be opened: {e.Message}");
             }
@@ -100,24 +100,31 @@ internal sealed class LogFiles : IDisposable
         _sockets.Clear();
     }
 
-    private static FileStream Open(string path) => new(
-        path,
-        FileMode.Append,
-        FileAccess.Write,
-        FileShare.ReadWrite | FileShare.Delete,
-        bufferSize: 0);
-
-    private bool TryKeepOpen(string path, out FileStream stream)
+    private static AppendedFile Open(string path)
     {
-        if (!_open.TryGetValue(path, out stream!))
+        ThrowIfFailed(path, AppendedFile.TryOpen(path, out AppendedFile? file));
+        return file!;
+    }
+
+    private static void ThrowIfFailed(string path, SyscallResult result)
+    {
+        if (!result.IsSuccess)
+        {
+            throw new IOException($"{path}: {ErrnoText.Of(result.Errno)}");
+        }
+    }
+
+    private bool TryKeepOpen(string path, out AppendedFile file)
+    {
+        if (!_open.TryGetValue(path, out file!))
         {
             if (_open.Count >= MaxOpen)
             {
                 return false;
             }
 
-            stream = Open(path);
-            _open.Add(path, stream);
+            file = Open(path);
+            _open.Add(path, file);
         }
 
         return true;

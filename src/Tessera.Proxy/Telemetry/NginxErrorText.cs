@@ -116,8 +116,17 @@ internal static class NginxErrorText
             ProxyErrorKind.InvalidBody => "client sent invalid chunked body",
             _ => null,
         };
-        return message is not null ? (ErrorLevel.Error, message) : DescribeClient(error.Kind);
+        return message is not null ? (ErrorLevel.Error, message)
+            : error is { Kind: ProxyErrorKind.BodyNotKept, Errno: > 0 }
+                ? (ErrorLevel.Critical, DescribeStore(exchange, error.Errno))
+            : DescribeClient(error.Kind);
     }
+
+    /// <summary>A body that was to be kept in a file.</summary>
+    private static string DescribeStore(Exchange exchange, int errno) =>
+        exchange.Stored is { IsInFile: true } store
+            ? $"pwrite() \"{LogEscape.ToText(store.FilePath)}\" failed {Cause(errno)}"
+            : $"open() \"{exchange.ClientRules?.Body?.Folder.Path}\" failed {Cause(errno)}";
 
     /// <summary>A socket in the file system is named twice.</summary>
     private static string To(Exchange exchange) => exchange.Endpoint is { UnixPath: not null } one

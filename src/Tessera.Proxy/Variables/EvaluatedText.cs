@@ -3,6 +3,9 @@ using Tessera.Proxy.Forwarding;
 
 namespace Tessera.Proxy.Variables;
 
+/// <summary>Puts what a text is for one request into the writer.</summary>
+internal delegate void TextWriting(Template template, ref ByteWriter writer, Exchange exchange);
+
 /// <summary>
 /// What a text is for one request, in a buffer that lives as long as this does. Lives on the stack.
 /// </summary>
@@ -23,7 +26,11 @@ internal ref struct EvaluatedText
 
     public ReadOnlySpan<byte> Text { get; }
 
-    public static EvaluatedText Of(Template template, Exchange exchange)
+    public static EvaluatedText Of(Template template, Exchange exchange) =>
+        Of(template, exchange, WritePlain);
+
+    /// <param name="write">For who writes the parts of a text differently.</param>
+    public static EvaluatedText Of(Template template, Exchange exchange, TextWriting write)
     {
         // A text without variables is there already.
         if (template.VariableCount == 0)
@@ -36,7 +43,7 @@ internal ref struct EvaluatedText
         {
             byte[] rented = ArrayPool<byte>.Shared.Rent(size);
             var writer = new ByteWriter(rented);
-            template.Write(ref writer, exchange);
+            write(template, ref writer, exchange);
             if (!writer.HasOverflowed || size >= MaxBytes)
             {
                 return new EvaluatedText(rented, writer.Written);
@@ -45,6 +52,10 @@ internal ref struct EvaluatedText
             ArrayPool<byte>.Shared.Return(rented);
         }
     }
+
+    private static void WritePlain(
+        Template template, ref ByteWriter writer, Exchange exchange) =>
+        template.Write(ref writer, exchange);
 
     public void Dispose()
     {

@@ -148,6 +148,23 @@ internal static class FieldText
         return default;
     }
 
+    /// <summary>The values of all fields of that name in a whole head, as one.</summary>
+    public static void WriteAllOfHead(
+        ref ByteWriter writer, ReadOnlySpan<byte> head, ReadOnlySpan<byte> name)
+    {
+        bool isFirst = true;
+        while (TryNextField(head, out var field, out var value, out var behind))
+        {
+            head = behind;
+            if (field.Length == name.Length && IsName(field, name))
+            {
+                writer.Write(isFirst ? default : ", "u8);
+                writer.Write(value);
+                isFirst = false;
+            }
+        }
+    }
+
     /// <summary>As for a request, in the lines of trailers.</summary>
     public static void WriteAll(
         ref ByteWriter writer, ReadOnlySpan<byte> lines, ReadOnlySpan<byte> name)

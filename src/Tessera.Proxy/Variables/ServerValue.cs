@@ -12,6 +12,7 @@ internal static class ServerValue
     {
         long connections = 0;
         long active = 0;
+        long reading = 0;
         long accepted = 0;
         long handled = 0;
         long requests = 0;
@@ -19,17 +20,17 @@ internal static class ServerValue
         {
             connections += one.ConnectionCount;
             active += Math.Max(0, one.Counters.Active);
+            reading += one.ReadingCount;
             accepted += one.Counters.Accepted + one.Counters.Refused;
             handled += one.Counters.Accepted;
             requests += one.Counters.Begun;
         }
 
-        // Who reads a request's head counts as writing its answer: it is over within a turn.
         writer.WriteNumber(variable switch
         {
             Variable.ConnectionsActive => connections,
-            Variable.ConnectionsReading => 0,
-            Variable.ConnectionsWriting => Math.Min(active, connections),
+            Variable.ConnectionsReading => reading,
+            Variable.ConnectionsWriting => Math.Clamp(active - reading, 0, connections),
             Variable.ConnectionsWaiting => Math.Max(0, connections - active),
             Variable.ConnectionsAccepted => accepted,
             Variable.ConnectionsHandled => handled,

@@ -63,6 +63,11 @@ internal enum Variable : byte
 
     /// <summary>"1" when the field Referer names somebody else; empty otherwise.</summary>
     InvalidReferer,
+
+    /// <summary>"1" for Internet Explorer (ngx_http_browser_module).</summary>
+    Msie,
+    ModernBrowser,
+    AncientBrowser,
     SecureLink,
     SecureLinkExpires,
     LimitRate,
@@ -109,6 +114,7 @@ internal enum Variable : byte
     DateLocal,
     DateGmt,
     TesseraVersion,
+    NginxVersion,
 
     // All connections of the server at this moment (ngx_http_stub_status_module).
     ConnectionsActive,
@@ -255,7 +261,6 @@ internal readonly record struct VariableName(
         plain.Add("document_uri", Variable.Uri);
         plain.Add("query_string", Variable.Args);
         plain.Add("request_port", Variable.ServerPort);
-        plain.Add("nginx_version", Variable.TesseraVersion);
         plain.Add("upstream_first_byte_time", Variable.UpstreamHeaderTime);
         plain.Add("upstream_session_time", Variable.UpstreamResponseTime);
         foreach (string name in Absent)

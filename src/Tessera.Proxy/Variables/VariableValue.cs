@@ -50,13 +50,13 @@ internal static class VariableValue
                     FieldText.FindCookie(exchange.Request, exchange.Received, name.Member));
                 break;
             case Variable.SentHttp:
-                writer.Write(FieldText.Find(exchange.SentHead, name.Member));
+                exchange.WriteSentField(ref writer, name.Member);
                 break;
             case Variable.SentTrailer:
                 FieldText.WriteAll(ref writer, exchange.SentTrailers, name.Member);
                 break;
             case Variable.UpstreamHttp:
-                writer.Write(FieldText.Find(exchange.UpstreamHead, name.Member));
+                FieldText.WriteAllOfHead(ref writer, exchange.UpstreamHead, name.Member);
                 break;
             case Variable.UpstreamTrailer:
                 writer.Write(FieldText.Find(exchange.UpstreamTrailers, name.Member));
@@ -176,10 +176,14 @@ internal static class VariableValue
         }
     }
 
-    /// <summary>Known once the body has been read, and 0 for one that was thrown away.</summary>
+    /// <summary>
+    /// Known once the body has been read, and 0 for one that was thrown away for an answer.
+    /// </summary>
     private static void WriteChunkedLength(ref ByteWriter writer, Exchange exchange)
     {
-        if (exchange.RequestBody.IsComplete)
+        bool isWanted = exchange.HasReadBody || exchange.HasReachedClient
+            || (exchange.Status != 0 && !exchange.IsDropped);
+        if (exchange.RequestBody.IsComplete && isWanted)
         {
             writer.WriteNumber(exchange.HasReadBody ? exchange.RequestBody.AnnouncedBytes : 0);
         }
@@ -213,6 +217,13 @@ internal static class VariableValue
                 break;
             case Variable.InvalidReferer when exchange.Route.Referers is { } referers:
                 writer.Write(referers.IsInvalid(exchange) ? "1"u8 : default);
+                break;
+            case Variable.Msie:
+                writer.Write(exchange.IsMsie ? "1"u8 : default);
+                break;
+            case Variable.ModernBrowser or Variable.AncientBrowser:
+                exchange.Route.Browsers?.Write(
+                    ref writer, exchange.UserAgent, isModern: variable == Variable.ModernBrowser);
                 break;
             case Variable.SecureLink:
                 exchange.Route.SecureLink?.Write(ref writer, exchange);
@@ -276,13 +287,13 @@ internal static class VariableValue
                 writer.Write("009"u8);
                 break;
             case Variable.Status:
-                WriteStatus(ref writer, exchange.Status);
+                WriteStatus(ref writer, exchange.ToldStatus);
                 break;
             case Variable.BytesSent:
                 writer.WriteNumber(exchange.BytesSent);
                 break;
             case Variable.BodyBytesSent:
-                writer.WriteNumber(exchange.BodyBytesSent);
+                writer.WriteNumber(exchange.BodyBytesSent + exchange.ContinueBytes);
                 break;
             case Variable.Hostname:
                 writer.Write(Hostname);
@@ -305,6 +316,9 @@ internal static class VariableValue
                 break;
             case Variable.TesseraVersion:
                 writer.Write(Version);
+                break;
+            case Variable.NginxVersion:
+                writer.WriteText(NginxVersion.Number);
                 break;
             case Variable.Route:
                 writer.WriteText(exchange.Route?.Name);

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tessera.Proxy;
 using Tessera.Proxy.Nginx;
 
 namespace Tessera.Nginx;
@@ -6,10 +7,7 @@ namespace Tessera.Nginx;
 /// <summary>What -v, -V and -h print. Stateless.</summary>
 internal static class NginxBuild
 {
-    /// <summary>The nginx that this program behaves as.</summary>
-    public const string Version = "1.28.0";
-
-    public static string Name => $"nginx/{Version} (Tessera {ProgramVersion.Text})";
+    public static string Name => $"{NginxVersion.Product} (Tessera {ProgramVersion.Text})";
 
     public static string Describe(NginxArguments arguments)
     {

@@ -65,6 +65,11 @@ internal static class NginxCommand
             }
 
             NginxLogFiles.Open(config);
+            if (config.Proxy.ErrorLogs is [ErrorLogConfig first, ..])
+            {
+                log.GoOnIn(first);
+            }
+
             NginxTemporaryFolders.Make(config);
         }
         catch (NginxConfigException error)

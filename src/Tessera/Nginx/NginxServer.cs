@@ -60,7 +60,7 @@ internal sealed class NginxServer
             server.Inherit(_inheritance.Read());
         }
 
-        if (!await TryListenAsync(server, config.Proxy, _startLog.Write)
+        if (!await TryListenAsync(server, signals, config.Proxy, _startLog.Write)
             || !TryWritePid(config.Process.PidFile, _startLog.Write))
         {
             server.Leave();
@@ -84,7 +84,7 @@ internal sealed class NginxServer
                 break;
             }
 
-            config = await ObeyAsync(end, server, config);
+            config = await ObeyAsync(end, server, signals, config);
         }
 
         // (3) What is in flight ends, or is cut.
@@ -124,15 +124,17 @@ internal sealed class NginxServer
         return await signals.NextAsync();
     }
 
-    private async Task<NginxConfig> ObeyAsync(int signal, ProxyServer server, NginxConfig config)
+    private async Task<NginxConfig> ObeyAsync(
+        int signal, ProxyServer server, SignalQueue signals, NginxConfig config)
     {
         string received = $"signal {signal} ({Signals.Describe(signal)}) received";
         switch (signal)
         {
             case SignalQueue.HangUp:
                 server.Log(ErrorLevel.Notice, $"{received}, reconfiguring");
+                server.Log(ErrorLevel.Notice, "reconfiguring");
                 ComeBack(server, config);
-                return _successor.IsAlive ? config : await ReloadAsync(server, config);
+                return _successor.IsAlive ? config : await ReloadAsync(server, signals, config);
             case SignalQueue.User1:
                 server.Log(ErrorLevel.Notice, $"{received}, reopening logs");
                 await server.ReopenLogsAsync();
@@ -195,7 +197,8 @@ internal sealed class NginxServer
     }
 
     /// <summary>The new configuration, or the one before when it cannot be used.</summary>
-    private async Task<NginxConfig> ReloadAsync(ProxyServer server, NginxConfig before)
+    private async Task<NginxConfig> ReloadAsync(
+        ProxyServer server, SignalQueue signals, NginxConfig before)
     {
         try
         {
@@ -207,16 +210,21 @@ internal sealed class NginxServer
                 server.Log(ErrorLevel.Warning, warning);
             }
 
-            if (!await TryListenAsync(server, next.Proxy, server.Log))
+            bool isPidMoved = next.Process.PidFile != before.Process.PidFile;
+            if (isPidMoved && !TryWritePid(next.Process.PidFile, server.Log))
             {
-                server.Apply(before.Proxy);
                 return before;
             }
 
-            if (next.Process.PidFile != before.Process.PidFile
-                && TryWritePid(next.Process.PidFile, server.Log))
+            bool isInForce = await TryListenAsync(server, signals, next.Proxy, server.Log);
+            if (isPidMoved)
             {
-                TryDeletePid(before.Process.PidFile);
+                TryDeletePid((isInForce ? before : next).Process.PidFile);
+            }
+
+            if (!isInForce)
+            {
+                return before;
             }
 
             server.Log(ErrorLevel.Notice, "start worker processes");
@@ -227,15 +235,28 @@ internal sealed class NginxServer
             server.Log(ErrorLevel.Emergency, error.Message);
             return before;
         }
+        catch (Exception fault)
+        {
+            // Whatever is wrong with the reader, what serves goes on serving.
+            server.Log(
+                ErrorLevel.Emergency, $"the configuration cannot be used: {fault.Message}");
+            server.Log(ErrorLevel.Alert, fault.ToString());
+            return before;
+        }
     }
 
-    /// <summary>False when an address cannot be had. What could be had is in force.</summary>
+    /// <summary>
+    /// False when an address cannot be had, or the end is signalled first: nothing has changed.
+    /// </summary>
     private static async Task<bool> TryListenAsync(
-        ProxyServer server, ProxyConfig config, Action<ErrorLevel, string> log)
+        ProxyServer server,
+        SignalQueue signals,
+        ProxyConfig config,
+        Action<ErrorLevel, string> log)
     {
         for (int attempt = 1; ; attempt++)
         {
-            ImmutableArray<ListenFailure> failures = server.Apply(config);
+            ImmutableArray<ListenFailure> failures = server.TryApply(config);
             if (failures.IsEmpty)
             {
                 return true;
@@ -261,7 +282,11 @@ internal sealed class NginxServer
             }
 
             log(ErrorLevel.Notice, $"try again to bind() after {BindRestMs}ms");
-            await Task.Delay(BindRestMs);
+            Task ending = signals.WhenEndingAsync();
+            if (await Task.WhenAny(Task.Delay(BindRestMs), ending) == ending)
+            {
+                return false;
+            }
         }
     }
 

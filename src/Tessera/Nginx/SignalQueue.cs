@@ -1,12 +1,11 @@
 using System.Runtime.InteropServices;
-using System.Threading.Channels;
 using Tessera.Linux.Processes;
 
 namespace Tessera.Nginx;
 
 /// <summary>
-/// Signals in the order in which they came, for one reader. None is lost, and none interrupts the
-/// work on another. Safe from any thread.
+/// Signals that came and are not obeyed yet, each once, for one reader: the end goes first, as with
+/// nginx. None interrupts the work on another. Safe from any thread.
 /// </summary>
 internal sealed class SignalQueue : IDisposable
 {
@@ -18,14 +17,14 @@ internal sealed class SignalQueue : IDisposable
     public const int Terminate = 15;
     public const int WindowChange = 28;
 
+    /// <summary>In the order in which they are obeyed.</summary>
     private static readonly int[] All =
-        [HangUp, Interrupt, Quit, User1, User2, Terminate, WindowChange];
+        [Terminate, Interrupt, Quit, HangUp, User1, User2, WindowChange];
 
-    /// <summary>More than anyone sends while one is worked on.</summary>
-    private const int MaxWaiting = 64;
-
-    private readonly Channel<int> _waiting = Channel.CreateBounded<int>(
-        new BoundedChannelOptions(MaxWaiting) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Lock _lock = new();
+    private readonly HashSet<int> _waiting = [];
+    private readonly TaskCompletionSource _ending = NewArrival();
+    private TaskCompletionSource _arrival = NewArrival();
 
     private readonly PosixSignalRegistration[] _registrations;
 
@@ -41,18 +40,49 @@ internal sealed class SignalQueue : IDisposable
     /// </summary>
     public static void EndIgnoring() => Array.ForEach(All, Signals.EndIgnoring);
 
-    public async Task<int> NextAsync() => await _waiting.Reader.ReadAsync();
+    /// <summary>Completes when one that ends the process at once has come.</summary>
+    public Task WhenEndingAsync() => _ending.Task;
+
+    public async Task<int> NextAsync()
+    {
+        await WaitAsync();
+        lock (_lock)
+        {
+            int next = Array.Find(All, _waiting.Contains);
+            _waiting.Remove(next);
+            _arrival = _waiting.Count == 0 ? NewArrival() : _arrival;
+            return next;
+        }
+    }
 
     /// <summary>Completes when there is one to be taken.</summary>
-    public async Task WaitAsync() => await _waiting.Reader.WaitToReadAsync();
+    public Task WaitAsync()
+    {
+        lock (_lock)
+        {
+            return _arrival.Task;
+        }
+    }
 
     public void Dispose() => Array.ForEach(_registrations, r => r.Dispose());
 
     private void Take(PosixSignalContext context)
     {
         context.Cancel = true;
-        _waiting.Writer.TryWrite(NumberOf(context.Signal));
+        lock (_lock)
+        {
+            int signal = NumberOf(context.Signal);
+            _waiting.Add(signal);
+            _arrival.TrySetResult();
+            if (signal is Terminate or Interrupt)
+            {
+                _ending.TrySetResult();
+            }
+        }
     }
+
+    private static TaskCompletionSource NewArrival() =>
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>.NET passes numbers that it has no name for on as they are.</summary>
     private static PosixSignal NameOf(int number) => number switch

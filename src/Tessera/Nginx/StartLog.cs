@@ -1,4 +1,7 @@
 using System.Globalization;
+using System.Text;
+using Tessera.Linux;
+using Tessera.Linux.Files;
 using Tessera.Linux.Net;
 using Tessera.Proxy;
 
@@ -13,7 +16,7 @@ internal sealed class StartLog
     private const string StandardError = "stderr";
 
     private readonly TextWriter _terminal;
-    private readonly string? _file;
+    private string? _file;
 
     /// <param name="file">"stderr", or a file; one that cannot be opened is told of.</param>
     public StartLog(TextWriter terminal, string file)
@@ -33,6 +36,15 @@ internal sealed class StartLog
         _file = file;
     }
 
+    /// <summary>What the configuration names, once it is read.</summary>
+    public void GoOnIn(ErrorLogConfig log)
+    {
+        if (log.Syslog is null)
+        {
+            _file = log.Path.Length > 0 ? log.Path : null;
+        }
+    }
+
     public void Write(ErrorLevel level, string message)
     {
         int pid = Environment.ProcessId;
@@ -46,13 +58,13 @@ internal sealed class StartLog
             return;
         }
 
-        try
+        // When it cannot be opened any more, the terminal has the line.
+        if (AppendedFile.TryOpen(_file, out AppendedFile? file).IsSuccess)
         {
-            File.AppendAllText(_file, line);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // It was there a moment ago. The terminal has the line.
+            using (file)
+            {
+                file!.Write(Encoding.UTF8.GetBytes(line));
+            }
         }
 
         if (level >= ErrorLevel.Warning)
@@ -72,16 +84,11 @@ internal static class LogFileAccess
     /// <summary>Makes the file when it is not there; what is wrong, or null.</summary>
     public static string? TryCreate(string file)
     {
-        try
-        {
-            using FileStream stream = new(
-                file, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
-            return null;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return $"open() \"{file}\" failed {Cause(file, e)}";
-        }
+        SyscallResult opened = AppendedFile.TryOpen(file, out AppendedFile? made);
+        made?.Dispose();
+        return opened.IsSuccess
+            ? null
+            : $"open() \"{file}\" failed ({opened.Errno}: {ErrnoText.Of(opened.Errno)})";
     }
 
     /// <summary>"(2: No such file or directory)".</summary>

@@ -86,6 +86,52 @@ public sealed class NginxProcessTests : IAsyncDisposable
         Configure("daemon off;", "return 200 two;");
     }
 
+    [Theory]
+    [InlineData("127.0.0.1")]
+    [InlineData("192.0.2.1")]
+    public async Task A_reload_whose_address_cannot_be_had_changes_nothing(string host)
+    {
+        await StartAsync();
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        int port = ((IPEndPoint)taken.LocalEndpoint).Port;
+        string file = _prefix + "nginx.conf";
+        string text = await File.ReadAllTextAsync(file);
+        await File.WriteAllTextAsync(file, text
+            .Replace("return 200 one;", "return 200 two;", StringComparison.Ordinal)
+            .Replace($"127.0.0.1:{_port}", $"{host}:{port}", StringComparison.Ordinal));
+        int pid = int.Parse(File.ReadAllText(PidFile), CultureInfo.InvariantCulture);
+        await Processes.SignalAsync(pid, "HUP");
+        await UntilAsync(
+            () => ErrorLog.Contains($"bind() to {host}:{port} failed", StringComparison.Ordinal),
+            "it says why");
+        (await AskAsync()).ShouldEndWith("one");
+        await UntilAsync(
+            () => host != "127.0.0.1"
+                || ErrorLog.Contains("still could not bind()", StringComparison.Ordinal),
+            "it gives up");
+        (await AskAsync()).ShouldEndWith("one");
+        await File.WriteAllTextAsync(file, text);
+    }
+
+    [Fact]
+    public async Task The_end_comes_before_a_reload_that_waits_for_an_address()
+    {
+        RunningCommand nginx = await StartAsync();
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        string file = _prefix + "nginx.conf";
+        string text = await File.ReadAllTextAsync(file);
+        await File.WriteAllTextAsync(file, text.Replace(
+            $"127.0.0.1:{_port}", taken.LocalEndpoint.ToString(), StringComparison.Ordinal));
+        await nginx.SignalAsync("HUP");
+        await UntilAsync(
+            () => ErrorLog.Contains("try again to bind()", StringComparison.Ordinal), "it waits");
+        await nginx.SignalAsync("TERM");
+        (await nginx.WaitAsync()).ShouldSucceed();
+        ErrorLog.ShouldNotContain("still could not bind()");
+    }
+
     [Fact]
     public async Task Ends_gracefully_when_the_last_request_has_its_answer()
     {

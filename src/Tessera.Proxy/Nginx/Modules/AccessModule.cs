@@ -82,26 +82,20 @@ internal static class AccessModule
         }
 
         NginxVariables.CheckText(realm, realm.Value);
-        string[]? lines = reading.Files.TryReadLines(file.Value);
-        return new BasicAuthConfig
+        var auth = new BasicAuthConfig { Realm = realm.Value, HasVariables = true };
+        if (!reading.Files.Source.IsGuest)
         {
-            Realm = realm.Value,
-            HasVariables = true,
-            IsUnreadable = lines is null,
-            Users =
-            [
-                .. (lines ?? []).Where(line => line.Length > 0 && line[0] != '#')
-                    .Select(KeepKnown).OfType<string>(),
-            ],
-        };
-    }
+            NginxVariables.CheckText(file, file.Value);
+            return auth with { File = file.Value, Folder = reading.Files.ResolveConfig("") };
+        }
 
-    /// <summary>Null for a line whose hash nobody's password has.</summary>
-    private static string? KeepKnown(string line)
-    {
-        string[] parts = line.Split(':', 3);
-        string kept = parts.Length > 1 ? $"{parts[0]}:{parts[1]}" : line;
-        return PasswordEntry.FindFault(kept) is null ? kept : null;
+        // Who serves somebody else's files has them as they were sent.
+        string[]? lines = reading.Files.TryReadLines(file.Value);
+        return auth with
+        {
+            IsUnreadable = lines is null,
+            Users = [.. (lines ?? []).Select(PasswordEntry.KeepKnown).OfType<string>()],
+        };
     }
 
     private static AuthRequestConfig? ReadQuestion(

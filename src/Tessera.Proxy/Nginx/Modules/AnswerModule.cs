@@ -50,7 +50,7 @@ internal static class AnswerModule
             Server = scope.Text("server_tokens", "on") switch
             {
                 "off" => "nginx",
-                _ => "nginx/1.28.0",
+                _ => NginxVersion.Product,
             },
             MakesLocationsAbsolute = scope.Flag("absolute_redirect", true),
             UsesServerName = scope.Flag("server_name_in_redirect", false),

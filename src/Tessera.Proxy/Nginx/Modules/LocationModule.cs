@@ -22,6 +22,7 @@ internal static class LocationModule
         RealIpModule.Apply,
         AccessModule.Apply,
         LinkModule.Apply,
+        BrowserModule.Apply,
         AnswerModule.Apply,
         CharsetModule.Apply,
         ClientModule.Apply,
@@ -61,7 +62,7 @@ internal static class LocationModule
             }
 
             locations.Add(ReadRoute(
-                scope.Within(directive, NginxContext.Location), path, reading));
+                scope.Within(directive, NginxContext.Location, path), path, reading));
         }
 
         return locations.ToImmutable();

@@ -13,6 +13,7 @@ internal static class DirectiveTable
         new[]
         {
             AnswerModule.Directives,
+            BrowserModule.Directives,
             CharsetModule.Directives,
             ClientModule.Directives,
             CoreModule.Directives,

@@ -29,9 +29,16 @@ internal sealed class NginxScope
 
     public NginxScope? Outer { get; }
 
+    /// <summary>Of a location; null for what else there is.</summary>
+    public PathMatch? Path { get; init; }
+
     /// <summary>The scope of one of its directives' block.</summary>
     public NginxScope Within(NginxDirective directive, NginxContext context) =>
-        new(context, directive.Block ?? [], this);
+        Within(directive, context, path: null);
+
+    /// <inheritdoc cref="Within(NginxDirective, NginxContext)"/>
+    public NginxScope Within(NginxDirective directive, NginxContext context, PathMatch? path) =>
+        new(context, directive.Block ?? [], this) { Path = path };
 
     /// <summary>Null where nothing sets it, here or further out.</summary>
     public NginxDirective? Find(string name)

@@ -18,7 +18,7 @@ internal sealed record NginxDirective(
     /// <summary>Where the block ends; null for a directive without one.</summary>
     public NginxPosition? End { get; init; }
 
-    /// <summary>The same for errors about its block as a whole, which are told at its end.</summary>
+    /// <summary>The same for errors about its block as a whole: told at its end.</summary>
     public NginxDirective AtEnd() => this with { Position = End ?? Position };
 
     /// <summary>Its first argument.</summary>

@@ -103,14 +103,15 @@ internal sealed class GeneratedConfiguration
 
     /// <summary>
     /// Failures are not remembered: what one server does to them would decide what the next ones
-    /// are answered. Tests of the upstreams themselves ask for that.
+    /// are answered. Two servers to choose among at most: with more, second tries move the turns of
+    /// nginx's later requests, and here they do not (see the balancer's documentation).
     /// </summary>
     private static string Upstream(Dice dice)
     {
         string method = dice.Pick("", "", "", "least_conn;", "ip_hash;", "hash $request_uri;");
         bool mayBackUp = method is "" or "least_conn;";
         var text = new StringBuilder(method);
-        int servers = 1 + dice.Below(4);
+        int servers = 1 + dice.Below(mayBackUp ? 4 : 2);
         for (int i = 0; i < servers; i++)
         {
             // Behind the origins' ports there is one where nobody listens.
@@ -118,7 +119,7 @@ internal sealed class GeneratedConfiguration
             text.Append($" server 127.0.0.1:%%PORT_{port}%% max_fails=0")
                 .Append(dice.Pick("", "", " weight=2", " weight=5"))
                 .Append(dice.Once(6) ? " down" : "")
-                .Append(mayBackUp && i > 0 && dice.Once(4) ? " backup" : "")
+                .Append(i > 1 || (mayBackUp && i > 0 && dice.Once(4)) ? " backup" : "")
                 .Append(';');
         }
 

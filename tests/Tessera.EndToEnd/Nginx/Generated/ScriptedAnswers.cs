@@ -11,6 +11,17 @@ internal static class ScriptedAnswers
     /// <returns>Null ends the connection without an answer.</returns>
     public static string? Of(string request, int origin)
     {
+        // Origins close behind an answer: one that did not say so would race with who keeps the
+        // connection.
+        string? answer = Find(request, origin);
+        int line = answer?.IndexOf("\r\n", StringComparison.Ordinal) ?? 0;
+        return answer?.StartsWith("HTTP/1.1", StringComparison.Ordinal) == true
+            ? answer.Insert(line, "\r\nConnection: close")
+            : answer;
+    }
+
+    private static string? Find(string request, int origin)
+    {
         string name = request.Split(' ')[1].Split('?')[0].Split('/')[^1];
         return name switch
         {

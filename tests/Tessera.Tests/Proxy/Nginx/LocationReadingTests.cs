@@ -29,6 +29,20 @@ public sealed class LocationReadingTests
     }
 
     [Fact]
+    public void An_alias_is_inherited_with_the_text_of_the_location_that_wrote_it()
+    {
+        ServerConfig server = NginxText.ReadServer(
+            """
+            root /outer;
+            location /a/ { alias /files/; location /a/b { } location ~ c { root /own; } }
+            """);
+        LocationConfig outer = server.Locations[0].Location!;
+        outer.Nested[0].Location!.Root.ShouldBe(outer.Root);
+        outer.Root!.Alias.ShouldBe("/a/");
+        outer.Nested[1].Location!.Root!.Alias.ShouldBeNull();
+    }
+
+    [Fact]
     public void An_if_is_a_location_that_inherits_from_the_one_around()
     {
         ServerConfig server = NginxText.ReadServer(

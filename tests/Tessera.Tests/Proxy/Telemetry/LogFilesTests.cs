@@ -34,6 +34,20 @@ public sealed class LogFilesTests : IDisposable
     }
 
     [Fact]
+    public void Writes_behind_what_others_have_written_and_where_the_file_was_cut()
+    {
+        using var files = new LogFiles(maxBytes: 0, backups: 0);
+        var target = new LogTarget(LogPath);
+        files.Append(target, "one\n"u8);
+        File.AppendAllText(LogPath, "another's\n");
+        files.Append(target, "two\n"u8);
+        File.ReadAllText(LogPath).ShouldBe("one\nanother's\ntwo\n");
+        File.WriteAllText(LogPath, "");
+        files.Append(target, "three\n"u8);
+        File.ReadAllText(LogPath).ShouldBe("three\n");
+    }
+
+    [Fact]
     public void Compresses_each_chunk_so_that_the_file_can_be_read_at_any_time()
     {
         using var files = new LogFiles(maxBytes: 0, backups: 0);

@@ -56,7 +56,7 @@ public sealed class VariableTests : IDisposable
     [InlineData("$upstream_response_time", @"\d\.\d{3}")]
     [InlineData("$upstream_response_length", "5")]
     [InlineData("$upstream_queue_time|$upstream_cache_status", @"-\|-")]
-    [InlineData("$upstream_http_x_app|$upstream_http_set_cookie", @"shop\|a=1; Path=/")]
+    [InlineData("$upstream_http_x_app|$upstream_http_set_cookie", @"shop\|a=1; Path=/, b=2; Secure")]
     [InlineData("$upstream_cookie_b", "2")]
     [InlineData("$sent_http_x_app|$sent_http_content_length", @"shop\|5")]
     [InlineData("$sent_http_connection", "close")]
