@@ -281,10 +281,10 @@ internal static class LimitModule
     /// <summary>In thousandths of requests a second, rounded down as nginx does.</summary>
     private static double ReadRate(NginxDirective directive, string text)
     {
-        int seconds = text.EndsWith("r/s", StringComparison.Ordinal) ? 1
-            : text.EndsWith("r/m", StringComparison.Ordinal) ? 60
-            : 0;
-        if (seconds == 0 || !TryNumber(text[..^3], out int number) || number == 0)
+        bool isPerMinute = text.EndsWith("r/m", StringComparison.Ordinal);
+        bool hasUnit = isPerMinute || text.EndsWith("r/s", StringComparison.Ordinal);
+        int seconds = isPerMinute ? 60 : 1;
+        if (!TryNumber(hasUnit ? text[..^3] : text, out int number) || number == 0)
         {
             throw directive.Error($"invalid rate \"rate={text}\"");
         }

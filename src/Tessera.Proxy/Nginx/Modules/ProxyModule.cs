@@ -405,7 +405,9 @@ internal static class ProxyModule
     /// <param name="end">Where the error is: the end of the http block.</param>
     private static void CheckBuffers(NginxScope scope, NginxDirective end)
     {
-        if (!Array.Exists(BufferSettings, name => scope.FindHere(name) is not null))
+        // Each block below inherits them from the http block, and may set them right.
+        if (scope.Context == NginxContext.Http
+            || !Array.Exists(BufferSettings, name => scope.Find(name) is not null))
         {
             return;
         }

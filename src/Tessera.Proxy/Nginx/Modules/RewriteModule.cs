@@ -147,7 +147,8 @@ internal static class RewriteModule
             words.RemoveAt(0);
         }
 
-        if (words[^1].Length == 0 && words.Count > 1 && !IsOperand(directive, words))
+        // The parenthesis stood alone; an empty operand in quotes is a word in front of it.
+        if (words[^1].Length == 0 && words.Count > 1)
         {
             words.RemoveAt(words.Count - 1);
         }
@@ -162,12 +163,6 @@ internal static class RewriteModule
             _ => throw directive.Error($"invalid condition \"{words[0]}\""),
         };
     }
-
-    /// <summary>
-    /// The last word was ")" and nothing else, or it is an empty text in quotes with ")" behind it.
-    /// </summary>
-    private static bool IsOperand(NginxDirective directive, List<string> words) =>
-        directive.Arguments[^1] != ")" || words.Count == 3;
 
     private static ScriptCondition ReadComparison(
         NginxDirective directive, string subject, string sign, string operand,

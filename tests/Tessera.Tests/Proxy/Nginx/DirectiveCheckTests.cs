@@ -81,6 +81,10 @@ public class DirectiveCheckTests
         string line, string message) =>
         NginxText.ErrorOf(line + "\n" + Server).ShouldBe($"{message} in nginx.conf:4");
 
+    [Fact]
+    public void What_a_server_sets_right_is_right() => NginxText.ErrorOf(
+        "proxy_buffers 1 4k; server { listen 127.0.0.1:9; proxy_buffers 8 4k; }").ShouldBe("");
+
     [Theory]
     [InlineData("limit_req zone=nosuch;")]
     [InlineData("limit_conn nosuch 1;")]
@@ -95,6 +99,8 @@ public class DirectiveCheckTests
     [InlineData("fastcgi_temp_path /a 1 2; uwsgi_temp_path /b; scgi_temp_path /c;")]
     [InlineData("fastcgi_buffers 8 4k; fastcgi_param A B;")]
     [InlineData("client_body_temp_path b 9;")]
+    [InlineData("limit_req_zone $uri zone=a:1m rate=1;")]
+    [InlineData("server { listen 127.0.0.1:10; if ($uri = \"\") { } if ($uri = '' ) { } }")]
     [InlineData("upstream u { server 127.0.0.1; zone a 64k; zone b 64k; }")]
     [InlineData("log_format a '$ssl_protocol $ssl_cipher $http2 $gzip_ratio $arg_ $http_';")]
     [InlineData("server { listen 127.0.0.1:10; location @a { } location @a { } }")]
@@ -125,6 +131,7 @@ public class DirectiveCheckTests
     [InlineData("rewrite a \"\";", "empty replacement")]
     [InlineData("try_files $uri =xyz;", "invalid code \"=xyz\"")]
     [InlineData("if () { }", "invalid condition \")\"")]
+    [InlineData("if ($uri = ) { }", "invalid condition \"$uri\"")]
     [InlineData("listen 127.0.0.1:10 setfib=1;", "invalid parameter \"setfib=1\"")]
     [InlineData("listen x.invalid y;",
         "host not found in \"x.invalid\" of the \"listen\" directive")]
