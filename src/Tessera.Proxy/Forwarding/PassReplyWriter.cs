@@ -198,8 +198,7 @@ internal static class PassReplyWriter
         field.Kind is not (HeaderKind.Connection or HeaderKind.KeepAlive
             or HeaderKind.TransferEncoding or HeaderKind.ContentLength or HeaderKind.ContentType)
         && !(exchange.HasNewCoding && field.Kind == HeaderKind.AcceptRanges)
-        && !((exchange.LosesValidators || exchange.ReplacesLastModified
-                || exchange.Status is not (200 or 206 or 304))
+        && !((exchange.LosesValidators || exchange.ReplacesLastModified)
             && Is(field, reply, "Last-Modified"u8))
         && !(exchange.HasExpiry
             && (field.Kind == HeaderKind.CacheControl || Is(field, reply, "Expires"u8)))
