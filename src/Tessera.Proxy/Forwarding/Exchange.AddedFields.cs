@@ -32,6 +32,11 @@ internal sealed partial class Exchange
             return;
         }
 
+        if (IsDropped)
+        {
+            return;
+        }
+
         int start = writer.Length;
         FieldText.WriteAll(ref writer, AddedFields, name);
         if (writer.Length == start)

@@ -26,9 +26,9 @@ public sealed class ReplacementTests : IAsyncDisposable
         foreach (int pid in _seen.Where(pid => Directory.Exists($"/proc/{pid}")))
         {
             await Processes.SignalAsync(pid, "TERM");
-            await Eventually.HoldsAsync("it ends", () => !File.Exists(PidFile));
         }
 
+        await Eventually.HoldsAsync("they end", () => !File.Exists(PidFile));
         Directory.Delete(_prefix, recursive: true);
     }
 

@@ -22,6 +22,7 @@ internal static class KnownDifferences
         ("fields of one name are one value since nginx 1.23",
             difference => Count(difference.Request, "\r\nX-A: ") > 1
                 && difference.Nginx.Contains('\t', StringComparison.Ordinal)),
+        ("and so are those that were sent", IsAboutFieldsSentTwice),
         ("a text that fails its condition: nginx says keep-alive, closes, and calls it incomplete",
             difference => difference.Nginx.Contains("412", StringComparison.Ordinal)
                 && difference.Tessera.Contains("412", StringComparison.Ordinal)),
@@ -95,8 +96,19 @@ internal static class KnownDifferences
     private static bool TryRead(string text, out long number) =>
         long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
 
+    /// <summary>The value of the field is nginx's and further ones.</summary>
+    private static bool IsAboutFieldsSentTwice(Disagreement difference) =>
+        DiffersOnlyBy(difference, (i, nginx, tessera) =>
+            i is 29 or 30 && tessera.StartsWith($"{nginx}, ", StringComparison.Ordinal));
+
     /// <summary>It is the seventh value of a line.</summary>
-    private static bool IsAboutEmptyQuery(Disagreement difference)
+    private static bool IsAboutEmptyQuery(Disagreement difference) =>
+        DiffersOnlyBy(difference, (i, nginx, tessera) =>
+            i == 6 && nginx is "" or "-" && tessera is "" or "-");
+
+    /// <summary>Lines of the log are alike but for some of their values; the first is 0.</summary>
+    private static bool DiffersOnlyBy(
+        Disagreement difference, Func<int, string, string, bool> isKnown)
     {
         string[] nginx = difference.Nginx.Split('\n');
         string[] tessera = difference.Tessera.Split('\n');
@@ -106,7 +118,7 @@ internal static class KnownDifferences
             string[] actual = pair.Second.Split('\t');
             return expected.Length == actual.Length && expected.Zip(actual)
                 .Select((value, i) => value.First == value.Second
-                    || (i == 6 && value.First is "" or "-" && value.Second is "" or "-"))
+                    || isKnown(i, value.First, value.Second))
                 .All(isSame => isSame);
         });
     }

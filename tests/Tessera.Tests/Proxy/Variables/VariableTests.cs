@@ -167,7 +167,6 @@ public sealed class VariableTests : IDisposable
 
     [Theory]
     [InlineData("$no_such_thing")]
-    [InlineData("$http_")]
     [InlineData("${host")]
     [InlineData("$ ")]
     public void Refuses_what_is_no_variable(string text) =>
