@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace Tessera.Proxy.Files;
@@ -105,19 +106,30 @@ internal sealed class MediaTypes
         model/gltf-binary glb
         """);
 
+    /// <summary>
+    /// Locations that inherit a table of types share it: it is large, and dear to make.
+    /// </summary>
+    private static readonly ConditionalWeakTable<
+        ImmutableSortedDictionary<string, string>, FrozenDictionary<string, byte[]>> Made = [];
+
     private readonly FrozenDictionary<string, byte[]> _types;
     private readonly FrozenDictionary<string, byte[]>.AlternateLookup<ReadOnlySpan<char>> _lookup;
     private readonly byte[] _default;
 
     public MediaTypes(ImmutableSortedDictionary<string, string> over, string otherwise)
-        : this(BuiltIn, over, otherwise)
+        : this(Freeze(BuiltIn, over), otherwise)
     {
     }
 
-    private MediaTypes(
-        Dictionary<string, string> under,
-        ImmutableSortedDictionary<string, string> over,
-        string otherwise)
+    private MediaTypes(FrozenDictionary<string, byte[]> types, string otherwise)
+    {
+        _types = types;
+        _lookup = _types.GetAlternateLookup<ReadOnlySpan<char>>();
+        _default = Encoding.ASCII.GetBytes(otherwise);
+    }
+
+    private static FrozenDictionary<string, byte[]> Freeze(
+        Dictionary<string, string> under, ImmutableSortedDictionary<string, string> over)
     {
         var types = new Dictionary<string, string>(under, StringComparer.OrdinalIgnoreCase);
         foreach ((string extension, string type) in over)
@@ -125,16 +137,14 @@ internal sealed class MediaTypes
             types[extension.TrimStart('.')] = type;
         }
 
-        _types = types.ToFrozenDictionary(
+        return types.ToFrozenDictionary(
             t => t.Key, t => Encoding.ASCII.GetBytes(t.Value), StringComparer.OrdinalIgnoreCase);
-        _lookup = _types.GetAlternateLookup<ReadOnlySpan<char>>();
-        _default = Encoding.ASCII.GetBytes(otherwise);
     }
 
     /// <summary>These types, and none of everyday use: nginx's types.</summary>
     public static MediaTypes Only(
         ImmutableSortedDictionary<string, string> types, string otherwise) =>
-        new([], types, otherwise);
+        new(Made.GetValue(types, own => Freeze([], own)), otherwise);
 
     /// <param name="path">A path whose last segment is the file's name.</param>
     public byte[] Find(ReadOnlySpan<byte> path)

@@ -152,8 +152,9 @@ internal sealed class TemporaryFile
         int end = name.Length;
         foreach (int digits in folder.Levels)
         {
-            end -= digits;
-            path.Append(name, end, digits).Append('/');
+            int taken = Math.Min(digits, end);
+            end -= taken;
+            path.Append(name, end, taken).Append('/');
         }
 
         return Encoding.UTF8.GetBytes(path.Append(name).Append('\0').ToString());

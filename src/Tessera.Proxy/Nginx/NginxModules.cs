@@ -81,6 +81,17 @@ public static class NginxModules
         ("stream_upstream_zone_module", "zone", NginxContext.StreamUpstream),
     ];
 
+    /// <summary>Of others than nginx's own makers, and a directive of each.</summary>
+    private static readonly (string Module, string Directive, NginxContext Context)[] Foreign =
+    [
+        ("http_upstream_fair_module", "fair", NginxContext.Upstream),
+    ];
+
+    /// <summary>Whether the module of a file, as load_module names it, is built in.</summary>
+    public static bool Has(string file) => Optional.Concat(Usual).Concat(Foreign).Any(known =>
+        file == (known.Module == "stream" ? "ngx_stream_module" : $"ngx_{known.Module}")
+        && DirectiveTable.Knows(known.Directive, known.Context));
+
     /// <summary>
     /// --with-… and --without-…: what of nginx is there, told by the directives that are
     /// understood.

@@ -25,7 +25,7 @@ public static class NginxReader
         // (2) What is wrong is told from the top: of the directives before the syntax broke first.
         var warnings = ImmutableArray.CreateBuilder<string>();
         directives = DirectiveTable.Check(
-            directives, NginxContext.Main, source.IsLenient ? warnings.Add : null);
+            directives, NginxContext.Main, new DirectiveCheck(source.IsLenient, warnings.Add));
         if (parser.Failure is { } failure)
         {
             throw failure;

@@ -34,7 +34,7 @@ internal sealed class Expression
         var translated = ExpressionText.Translate(text, ignoresCase);
         _source = text;
         _pattern = Pattern.Of(translated, ignoresCase);
-        _hasGroups = _pattern.Machine.GetGroupNumbers().Length > 1;
+        _hasGroups = _pattern.HasGroups;
         _isUtf = translated.IsUtf;
         _names =
         [

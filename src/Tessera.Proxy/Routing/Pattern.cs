@@ -39,9 +39,14 @@ internal sealed class Pattern
 
     private Pattern(string text, bool ignoresCase)
     {
-        Create(text, ignoresCase);
+        // It is only parsed here: to build the machine takes a hundred times as long, and of the
+        // many expressions of a large configuration most are never met by a request.
+        HasGroups = Parse(text, ignoresCase).GetGroupNumbers().Length > 1;
         _regex = new ThreadLocal<Regex>(() => Create(text, ignoresCase));
     }
+
+    /// <summary>A match has more than what matched as a whole.</summary>
+    public bool HasGroups { get; }
 
     /// <summary>This thread's own.</summary>
     public Regex Machine => _regex.Value!;
@@ -149,15 +154,19 @@ internal sealed class Pattern
 
     private static Regex Create(string text, bool ignoresCase)
     {
-        RegexOptions options = RegexOptions.CultureInvariant
-            | (ignoresCase ? RegexOptions.IgnoreCase : RegexOptions.None);
         try
         {
-            return new Regex(text, options | RegexOptions.NonBacktracking);
+            return new Regex(text, OptionsOf(ignoresCase) | RegexOptions.NonBacktracking);
         }
         catch (NotSupportedException)
         {
-            return new Regex(text, options, AttemptTimeout);
+            return Parse(text, ignoresCase);
         }
     }
+
+    private static Regex Parse(string text, bool ignoresCase) =>
+        new(text, OptionsOf(ignoresCase), AttemptTimeout);
+
+    private static RegexOptions OptionsOf(bool ignoresCase) => RegexOptions.CultureInvariant
+        | (ignoresCase ? RegexOptions.IgnoreCase : RegexOptions.None);
 }

@@ -109,6 +109,10 @@ internal enum Variable : byte
     Msec,
     TimeLocal,
     TimeIso8601,
+
+    /// <summary>Of ngx_http_ssi_module, in its usual format.</summary>
+    DateLocal,
+    DateGmt,
     TesseraVersion,
     NginxVersion,
 
@@ -176,6 +180,19 @@ internal enum Variable : byte
 internal readonly record struct VariableName(
     Variable Variable, byte[] Member, OwnVariable? Own = null)
 {
+    /// <summary>Of modules that are not there, for formats of logs that name them.</summary>
+    private static readonly string[] Absent =
+    [
+        "upstream_cache_status", "gzip_ratio", "http2", "http3", "slice_range", "uid_got",
+        "uid_reset", "uid_set", "ssl_alpn_protocol", "ssl_cipher", "ssl_ciphers",
+        "ssl_client_cert", "ssl_client_escaped_cert", "ssl_client_fingerprint",
+        "ssl_client_i_dn", "ssl_client_i_dn_legacy", "ssl_client_raw_cert", "ssl_client_s_dn",
+        "ssl_client_s_dn_legacy", "ssl_client_serial", "ssl_client_v_end",
+        "ssl_client_v_remain", "ssl_client_v_start", "ssl_client_verify", "ssl_curve",
+        "ssl_curves", "ssl_early_data", "ssl_protocol", "ssl_server_name", "ssl_session_id",
+        "ssl_session_reused",
+    ];
+
     private static readonly Dictionary<string, Variable> Plain = CreatePlain();
 
     private static readonly (string Prefix, Variable Variable)[] Families =
@@ -220,9 +237,13 @@ internal readonly record struct VariableName(
 
         foreach ((string prefix, Variable family) in Families)
         {
-            if (name.StartsWith(prefix, StringComparison.Ordinal) && name.Length > prefix.Length)
+            if (name.StartsWith(prefix, StringComparison.Ordinal))
             {
-                return new VariableName(family, Encoding.UTF8.GetBytes(name[prefix.Length..]));
+                // A member without a name is none that any message has.
+                return name.Length == prefix.Length
+                    ? new VariableName(Variable.Nothing, [])
+                    : new VariableName(
+                        family, Encoding.UTF8.GetBytes(name[prefix.Length..]));
             }
         }
 
@@ -242,7 +263,10 @@ internal readonly record struct VariableName(
         plain.Add("request_port", Variable.ServerPort);
         plain.Add("upstream_first_byte_time", Variable.UpstreamHeaderTime);
         plain.Add("upstream_session_time", Variable.UpstreamResponseTime);
-        plain.Add("upstream_cache_status", Variable.Nothing);
+        foreach (string name in Absent)
+        {
+            plain.Add(name, Variable.Nothing);
+        }
 
         return plain;
     }

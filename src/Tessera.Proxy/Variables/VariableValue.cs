@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Globalization;
 using System.Text;
 using Tessera.Proxy.Flow;
 using Tessera.Proxy.Forwarding;
@@ -326,6 +327,9 @@ internal static class VariableValue
             case Variable.TimeIso8601:
                 writer.Write(exchange.Client.Shard.Clock.Iso8601);
                 break;
+            case Variable.DateLocal or Variable.DateGmt:
+                WriteDate(ref writer, exchange.Client.Shard, variable == Variable.DateLocal);
+                break;
             case Variable.TesseraVersion:
                 writer.Write(Version);
                 break;
@@ -344,6 +348,23 @@ internal static class VariableValue
             case Variable.TraceId:
                 exchange.Trace.WriteTraceId(ref writer);
                 break;
+        }
+    }
+
+    /// <summary>As "Sunday, 22-Nov-2026 05:11:10 GMT".</summary>
+    private static void WriteDate(ref ByteWriter writer, Shard shard, bool isLocal)
+    {
+        DateTimeOffset now = DateTimeOffset.FromUnixTimeMilliseconds(
+            shard.Clock.ToUnixMs(shard.Reactor.NowMs));
+        now = isLocal ? now.ToLocalTime() : now;
+        Span<byte> text = stackalloc byte[64];
+        if (now.TryFormat(
+            text, out int length, "dddd, dd-MMM-yyyy HH:mm:ss ", CultureInfo.InvariantCulture))
+        {
+            writer.Write(text[..length]);
+            writer.WriteText(!isLocal ? "GMT"
+                : now.Offset == TimeSpan.Zero ? "UTC"
+                : TimeZoneInfo.Local.StandardName);
         }
     }
 

@@ -15,8 +15,8 @@ internal static class AccessModule
 
     public static DirectiveRule[] Directives { get; } =
     [
-        new("allow", Anywhere) { MayRepeat = true },
-        new("deny", Anywhere) { MayRepeat = true },
+        new("allow", Anywhere) { MayRepeat = true, Check = NetworkText.CheckRule },
+        new("deny", Anywhere) { MayRepeat = true, Check = NetworkText.CheckRule },
         new("satisfy", NginxContext.HttpServerLocation) { Choices = ["all", "any"] },
         new("auth_basic", Anywhere),
         new("auth_basic_user_file", Anywhere),

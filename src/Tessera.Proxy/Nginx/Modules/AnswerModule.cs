@@ -19,17 +19,27 @@ internal static class AnswerModule
 
     public static DirectiveRule[] Directives { get; } =
     [
-        new("server_tokens", NginxContext.HttpServerLocation),
+        new("server_tokens", NginxContext.HttpServerLocation) { Choices = ["on", "off", "build"] },
         Flag("absolute_redirect"), Flag("server_name_in_redirect"), Flag("port_in_redirect"),
         Flag("msie_padding"), Flag("msie_refresh"),
         new("default_type", NginxContext.HttpServerLocation),
-        new("types", NginxContext.HttpServerLocation, 0, 0) { HasLines = true, MayRepeat = true },
-        Number("types_hash_max_size"), Number("types_hash_bucket_size"),
-        new("add_header", NginxContext.HttpServerLocationIf, 2, 3) { MayRepeat = true },
-        new("add_trailer", NginxContext.HttpServerLocationIf, 2, 3) { MayRepeat = true },
+        new("types", NginxContext.HttpServerLocation, 0, 0)
+        {
+            HasLines = true, MayRepeat = true, Check = CheckTypes,
+        },
+        Number("types_hash_max_size") with { HasNoEffect = true },
+        Number("types_hash_bucket_size") with { HasNoEffect = true },
+        new("add_header", NginxContext.HttpServerLocationIf, 2, 3)
+        {
+            MayRepeat = true, Check = CheckField,
+        },
+        new("add_trailer", NginxContext.HttpServerLocationIf, 2, 3)
+        {
+            MayRepeat = true, Check = CheckField,
+        },
         new("add_header_inherit", NginxContext.HttpServerLocation) { Choices = Inheritance },
         new("add_trailer_inherit", NginxContext.HttpServerLocation) { Choices = Inheritance },
-        new("expires", NginxContext.HttpServerLocationIf, 1, 2),
+        new("expires", NginxContext.HttpServerLocationIf, 1, 2) { Check = CheckExpiry },
     ];
 
     public static RouteConfig Apply(
@@ -39,16 +49,15 @@ internal static class AnswerModule
         {
             Server = scope.Text("server_tokens", "on") switch
             {
-                "on" or "build" => NginxVersion.Product,
                 "off" => "nginx",
-                var text => text,
+                _ => NginxVersion.Product,
             },
             MakesLocationsAbsolute = scope.Flag("absolute_redirect", true),
             UsesServerName = scope.Flag("server_name_in_redirect", false),
             NamesPort = scope.Flag("port_in_redirect", true),
             PadsPages = scope.Flag("msie_padding", true),
             RefreshesPages = scope.Flag("msie_refresh", false),
-            Types = ReadTypes(scope),
+            Types = ReadTypes(scope, reading),
             DefaultType = scope.Text("default_type", "text/plain"),
             Expiry = ReadExpiry(scope),
             Trailers = [.. ReadFields(scope, "add_trailer")],
@@ -62,12 +71,18 @@ internal static class AnswerModule
     private static DirectiveRule Number(string name) =>
         new(name, NginxContext.HttpServerLocation) { Kind = ValueKind.Number };
 
-    private static ImmutableSortedDictionary<string, string> ReadTypes(NginxScope scope)
+    private static ImmutableSortedDictionary<string, string> ReadTypes(
+        NginxScope scope, HttpReading reading)
     {
         NginxDirective[] blocks = [.. scope.All("types")];
         if (blocks.Length == 0)
         {
             return FewTypes;
+        }
+
+        if (reading.Types.TryGetValue(blocks[0], out var made))
+        {
+            return made;
         }
 
         var types = ImmutableSortedDictionary.CreateBuilder<string, string>(
@@ -80,7 +95,58 @@ internal static class AnswerModule
             }
         }
 
-        return types.ToImmutable();
+        return reading.Types[blocks[0]] = types.ToImmutable();
+    }
+
+    private static void CheckTypes(NginxDirective types, DirectiveCheck check)
+    {
+        var known = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        foreach (NginxDirective line in types.Block!.Value)
+        {
+            foreach (string extension in line.Arguments)
+            {
+                if (known.TryGetValue(extension, out string? before))
+                {
+                    check.Warn(line, $"duplicate extension \"{extension}\", content type: "
+                        + $"\"{line.Name}\", previous content type: \"{before}\"");
+                }
+
+                known[extension] = line.Name;
+            }
+        }
+    }
+
+    private static void CheckField(NginxDirective field, DirectiveCheck check)
+    {
+        NginxVariables.CheckText(field, field.Arguments[1]);
+        if (field.Arguments is [_, _, not "always"])
+        {
+            throw field.Error($"invalid parameter \"{field.Arguments[2]}\"");
+        }
+    }
+
+    private static void CheckExpiry(NginxDirective expires, DirectiveCheck check)
+    {
+        bool isAfterChange = expires.Arguments is ["modified", _];
+        string text = expires.Arguments[^1];
+        if (text.Contains('$', StringComparison.Ordinal)
+            && (isAfterChange || expires.Arguments.Length == 1))
+        {
+            NginxVariables.CheckText(expires, text);
+            return;
+        }
+
+        string? problem = expires.Arguments.Length == 2 && !isAfterChange ? "invalid value"
+            : isAfterChange && text.StartsWith('@')
+                ? "daily time cannot be used with \"modified\" parameter"
+            : Expiry.ProblemOf(text) is null ? null
+            : text.StartsWith('@') && NginxValue.TryMilliseconds(text[1..], out _)
+                ? "daily time value must be less than 24 hours"
+            : "invalid value";
+        if (problem is not null)
+        {
+            throw expires.Error($"\"expires\" directive {problem}");
+        }
     }
 
     private static ExpiryConfig? ReadExpiry(NginxScope scope)
@@ -90,30 +156,13 @@ internal static class AnswerModule
             return null;
         }
 
-        bool isAfterChange = expires.Arguments is ["modified", _];
-        if (expires.Arguments.Length == 2 && !isAfterChange)
-        {
-            throw expires.Error("invalid value");
-        }
-
-        string text = expires.Arguments[^1];
-        if (!text.Contains('$', StringComparison.Ordinal)
-            && (Expiry.ProblemOf(text) is not null || (isAfterChange && text.StartsWith('@'))))
-        {
-            throw expires.Error("invalid value");
-        }
-
-        return new ExpiryConfig(text, isAfterChange);
+        return new ExpiryConfig(expires.Arguments[^1], expires.Arguments.Length == 2);
     }
 
     private static IEnumerable<FieldConfig> ReadFields(NginxScope scope, string name) =>
         Inherit(scope, name).Where(HasEffect).Select(field =>
-            new FieldConfig(field.Value, field.Arguments[1], Always: field.Arguments switch
-            {
-                [_, _] => false,
-                [_, _, "always"] => true,
-                _ => throw field.Error($"invalid parameter \"{field.Arguments[2]}\""),
-            }));
+            new FieldConfig(
+                field.Value, field.Arguments[1], Always: field.Arguments.Length == 3));
 
     /// <summary>An empty field is none, but takes away what there is one of.</summary>
     private static bool HasEffect(NginxDirective field) =>

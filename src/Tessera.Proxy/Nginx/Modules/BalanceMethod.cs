@@ -25,6 +25,23 @@ internal static class BalanceMethod
         return config;
     }
 
+    /// <summary>The last method counts, and what is kept open is told behind it.</summary>
+    public static void CheckOrder(NginxDirective upstream, DirectiveCheck check)
+    {
+        bool hasMethod = false;
+        foreach (NginxDirective directive in upstream.Block!.Value)
+        {
+            bool isMethod = directive.Name
+                is "ip_hash" or "least_conn" or "least_time" or "random" or "hash" or "fair";
+            if (isMethod && hasMethod)
+            {
+                check.Warn(directive, "load balancing method redefined");
+            }
+
+            hasMethod |= isMethod || directive.Name == "keepalive";
+        }
+    }
+
     private static BalanceAlgorithm ReadLeastTime(NginxDirective directive)
     {
         if (directive.Arguments is [_, not "inflight"])

@@ -18,7 +18,10 @@ internal static class CharsetModule
         new("charset", NginxContext.HttpServerLocationIf),
         new("source_charset", NginxContext.HttpServerLocationIf),
         new("override_charset", NginxContext.HttpServerLocationIf) { Kind = ValueKind.Flag },
-        new("charset_types", NginxContext.HttpServerLocation, 1, -1) { MayRepeat = true },
+        new("charset_types", NginxContext.HttpServerLocation, 1, -1)
+        {
+            Kind = ValueKind.Types, MayRepeat = true,
+        },
         new("charset_map", NginxContext.Http, 2, 2) { HasLines = true, MayRepeat = true },
     ];
 

@@ -17,28 +17,44 @@ internal static class ClientModule
     [
         new("client_header_timeout", HttpServer) { Kind = ValueKind.Milliseconds },
         new("client_header_buffer_size", HttpServer) { Kind = ValueKind.Size },
-        new("large_client_header_buffers", HttpServer, 2, 2),
+        new("large_client_header_buffers", HttpServer, 2, 2)
+        {
+            Check = (buffers, _) => ReadLargeBuffers(buffers),
+        },
         new("ignore_invalid_headers", HttpServer) { Kind = ValueKind.Flag },
         new("underscores_in_headers", HttpServer) { Kind = ValueKind.Flag },
-        new("max_headers", HttpServer) { Kind = ValueKind.Number },
-        new("connection_pool_size", HttpServer) { Kind = ValueKind.Size },
-        new("request_pool_size", HttpServer) { Kind = ValueKind.Size },
+        new("max_headers", HttpServer) { Kind = ValueKind.Number, HasNoEffect = true },
+        new("connection_pool_size", HttpServer)
+        {
+            Kind = ValueKind.Size, HasNoEffect = true, Check = CheckPool,
+        },
+        new("request_pool_size", HttpServer)
+        {
+            Kind = ValueKind.Size, HasNoEffect = true, Check = CheckPool,
+        },
         Time("client_body_timeout"), Size("client_body_buffer_size"),
         new("client_max_body_size", NginxContext.HttpServerLocation) { Kind = ValueKind.Size },
         new("client_body_in_file_only", NginxContext.HttpServerLocation)
         {
             Choices = ["on", "off", "clean"],
         },
-        Flag("client_body_in_single_buffer"),
-        new("client_body_temp_path", NginxContext.HttpServerLocation, 1, 4),
-        Time("send_timeout"), Size("send_lowat"), Size("postpone_output"),
+        Flag("client_body_in_single_buffer") with { HasNoEffect = true },
+        new("client_body_temp_path", NginxContext.HttpServerLocation, 1, 4)
+        {
+            Check = (path, _) => TemporaryPath.ReadLevels(path),
+        },
+        Time("send_timeout"), Size("send_lowat") with { HasNoEffect = true },
+        Size("postpone_output") with { HasNoEffect = true },
         new("keepalive_timeout", NginxContext.HttpServerLocation, 1, 2)
         {
             Kind = ValueKind.Milliseconds,
         },
         Time("keepalive_time"),
         new("keepalive_requests", NginxContext.HttpServerLocation) { Kind = ValueKind.Number },
-        new("keepalive_disable", NginxContext.HttpServerLocation, 1, 2),
+        new("keepalive_disable", NginxContext.HttpServerLocation, 1, 2)
+        {
+            Kind = ValueKind.Words, Choices = ["none", "msie6", "safari"],
+        },
         Time("keepalive_min_timeout"),
         new("lingering_close", NginxContext.HttpServerLocation)
         {
@@ -46,7 +62,8 @@ internal static class ClientModule
         },
         Time("lingering_time"), Time("lingering_timeout"),
         Flag("reset_timedout_connection"), Flag("chunked_transfer_encoding"),
-        Flag("tcp_nodelay"), Flag("tcp_nopush"),
+        Flag("tcp_nodelay") with { HasNoEffect = true },
+        Flag("tcp_nopush") with { HasNoEffect = true },
     ];
 
     public static RouteConfig Apply(
@@ -76,8 +93,8 @@ internal static class ClientModule
                     ? NginxValue.Milliseconds(idle, told) / 1_000
                     : 0,
                 MinIdleMs = scope.Milliseconds("keepalive_min_timeout", 0),
-                DropsOldMsie = dropped.Contains("msie6"),
-                DropsSafari = dropped.Contains("safari"),
+                DropsOldMsie = dropped.Contains("msie6", StringComparer.OrdinalIgnoreCase),
+                DropsSafari = dropped.Contains("safari", StringComparer.OrdinalIgnoreCase),
                 MaxRequests = scope.Number("keepalive_requests", 1_000),
                 MaxAgeMs = scope.Milliseconds("keepalive_time", 3_600_000),
                 Lingers = scope.Text("lingering_close", "on") != "off",
@@ -92,11 +109,7 @@ internal static class ClientModule
     /// <summary>Browsers that are not kept.</summary>
     private static ImmutableArray<string> ReadDropped(NginxScope scope)
     {
-        NginxDirective? directive = scope.Find("keepalive_disable");
-        string? unknown = directive?.Arguments.FirstOrDefault(
-            name => name is not ("none" or "msie6" or "safari"));
-        return unknown is not null ? throw directive!.Error($"invalid value \"{unknown}\"")
-            : directive?.Arguments ?? ["msie6"];
+        return scope.Find("keepalive_disable")?.Arguments ?? ["msie6"];
     }
 
     private static BodyKeepingConfig ReadBody(NginxScope scope, NginxFiles files)
@@ -122,13 +135,44 @@ internal static class ClientModule
     /// <summary>0 would be over at once, with nginx as well; a millisecond is as good.</summary>
     private static int NoTimeout(int milliseconds) => Math.Max(1, milliseconds);
 
-    private static (int Number, long Size) ReadLargeBuffers(NginxScope scope)
+    /// <summary>
+    /// What ngx_http_core_merge_srv_conf holds against each other: the error is at the http block's
+    /// end.
+    /// </summary>
+    public static void CheckSizes(NginxScope server, HttpReading reading)
     {
-        if (scope.Find("large_client_header_buffers") is not { } buffers)
+        long pool = server.Size("connection_pool_size", 512);
+        if (ReadLargeBuffers(server).Size < pool)
         {
-            return (4, 8 * 1_024);
+            throw reading.End.Error(
+                "the \"large_client_header_buffers\" size must be equal to or greater than "
+                + "\"connection_pool_size\"");
+        }
+    }
+
+    private static void CheckPool(NginxDirective pool, DirectiveCheck check)
+    {
+        const int MinBytes = 112;
+        const int Alignment = 16;
+        long bytes = NginxValue.Size(pool, pool.Value);
+        if (bytes < MinBytes)
+        {
+            throw pool.Error($"the pool size must be no less than {MinBytes}");
         }
 
+        if (bytes % Alignment != 0)
+        {
+            throw pool.Error($"the pool size must be a multiple of {Alignment}");
+        }
+    }
+
+    private static (int Number, long Size) ReadLargeBuffers(NginxScope scope) =>
+        scope.Find("large_client_header_buffers") is { } buffers
+            ? ReadLargeBuffers(buffers)
+            : (4, 8 * 1_024);
+
+    private static (int Number, long Size) ReadLargeBuffers(NginxDirective buffers)
+    {
         if (!int.TryParse(buffers.Value, out int number) || number <= 0
             || !NginxValue.TrySize(buffers.Arguments[1], out long size) || size == 0)
         {

@@ -5,8 +5,8 @@ internal static class ContentModule
 {
     public static DirectiveRule[] Directives { get; } =
     [
-        new("root", NginxContext.HttpServerLocationIf),
-        new("alias", NginxContext.Location),
+        new("root", NginxContext.HttpServerLocationIf) { Check = CheckRoot },
+        new("alias", NginxContext.Location) { Check = CheckRoot },
     ];
 
     public static RouteConfig Apply(NginxScope scope, RouteConfig route, HttpReading reading)
@@ -43,16 +43,10 @@ internal static class ContentModule
 
         if (alias is not null)
         {
-            Check(alias);
             PathMatch path = at!.Path!;
             bool isExpression = path.Kind is PathMatchKind.Regex or PathMatchKind.RegexIgnoreCase;
             return new DocumentRootConfig(
                 Absolute(reading, alias.Value), isExpression ? "" : path.Text);
-        }
-
-        if (root is not null)
-        {
-            Check(root);
         }
 
         string text = Absolute(reading, root?.Value ?? "html");
@@ -60,7 +54,7 @@ internal static class ContentModule
     }
 
     /// <exception cref="NginxConfigException">It asks for itself.</exception>
-    private static void Check(NginxDirective directive)
+    private static void CheckRoot(NginxDirective directive, DirectiveCheck check)
     {
         foreach (string own in (string[])["document_root", "realpath_root"])
         {

@@ -72,7 +72,7 @@ internal static class GeoModule
 
                     break;
                 default:
-                    ranges[ReadRange(line, line.Name, hasRanges)] = line.Value;
+                    Add(ranges, line, hasRanges, warn);
                     break;
             }
         }
@@ -82,6 +82,24 @@ internal static class GeoModule
             [.. ranges.Select(range => new GeoRange(
                 range.Key.Item1, range.Key.Item2, range.Value))],
             otherwise, proxies.ToImmutable(), isRecursive);
+    }
+
+    private static void Add(
+        Dictionary<(UInt128, UInt128), string> ranges, NginxDirective line, bool hasRanges,
+        Action<string> warn)
+    {
+        (UInt128, UInt128) range = ReadRange(line, line.Name, hasRanges);
+        if (!hasRanges)
+        {
+            NetworkText.WarnOfLowBits(line, line.Name, warn);
+            if (ranges.TryGetValue(range, out string? before))
+            {
+                warn(line.Error($"duplicate network \"{line.Name}\", value: \"{line.Value}\", "
+                    + $"old value: \"{before}\"").Message);
+            }
+        }
+
+        ranges[range] = line.Value;
     }
 
     private static (UInt128 First, UInt128 Last) ReadRange(

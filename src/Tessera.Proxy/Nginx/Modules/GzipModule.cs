@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text.RegularExpressions;
 
 namespace Tessera.Proxy.Nginx;
 
@@ -18,23 +17,53 @@ internal static class GzipModule
     public static DirectiveRule[] Directives { get; } =
     [
         new("gzip", NginxContext.HttpServerLocationIf) { Kind = ValueKind.Flag },
-        new("gzip_types", NginxContext.HttpServerLocation, 1, -1) { MayRepeat = true },
+        new("gzip_types", NginxContext.HttpServerLocation, 1, -1)
+        {
+            Kind = ValueKind.Types, MayRepeat = true,
+        },
         new("gzip_min_length", NginxContext.HttpServerLocation) { Kind = ValueKind.Size },
-        new("gzip_comp_level", NginxContext.HttpServerLocation) { Kind = ValueKind.Number },
+        new("gzip_comp_level", NginxContext.HttpServerLocation)
+        {
+            Kind = ValueKind.Number, Range = (1, 9),
+        },
         new("gzip_http_version", NginxContext.HttpServerLocation) { Choices = ["1.0", "1.1"] },
-        new("gzip_proxied", NginxContext.HttpServerLocation, 1, -1),
+        new("gzip_proxied", NginxContext.HttpServerLocation, 1, -1)
+        {
+            Kind = ValueKind.Words, Choices = ProxiedWords,
+        },
         new("gzip_vary", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
-        new("gzip_disable", NginxContext.HttpServerLocation, 1, -1) { MayRepeat = true },
-        new("gzip_buffers", NginxContext.HttpServerLocation, 2, 2),
-        new("gzip_window", NginxContext.HttpServerLocation) { Kind = ValueKind.Size },
-        new("gzip_hash", NginxContext.HttpServerLocation) { Kind = ValueKind.Size },
-        new("postpone_gzipping", NginxContext.HttpServerLocation) { Kind = ValueKind.Size },
-        new("gzip_no_buffer", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
+        new("gzip_disable", NginxContext.HttpServerLocation, 1, -1)
+        {
+            MayRepeat = true, Check = CheckAgents,
+        },
+        new("gzip_buffers", NginxContext.HttpServerLocation, 2, 2) { HasNoEffect = true },
+        new("gzip_window", NginxContext.HttpServerLocation)
+        {
+            Kind = ValueKind.Size, HasNoEffect = true,
+        },
+        new("gzip_hash", NginxContext.HttpServerLocation)
+        {
+            Kind = ValueKind.Size, HasNoEffect = true,
+        },
+        new("postpone_gzipping", NginxContext.HttpServerLocation)
+        {
+            Kind = ValueKind.Size, HasNoEffect = true,
+        },
+        new("gzip_no_buffer", NginxContext.HttpServerLocation)
+        {
+            Kind = ValueKind.Flag, HasNoEffect = true,
+        },
         new("gunzip", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
-        new("gunzip_buffers", NginxContext.HttpServerLocation, 2, 2),
-        new("sub_filter", NginxContext.HttpServerLocation, 2, 2) { MayRepeat = true },
+        new("gunzip_buffers", NginxContext.HttpServerLocation, 2, 2) { HasNoEffect = true },
+        new("sub_filter", NginxContext.HttpServerLocation, 2, 2)
+        {
+            MayRepeat = true, Check = CheckPair,
+        },
         new("sub_filter_once", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
-        new("sub_filter_types", NginxContext.HttpServerLocation, 1, -1) { MayRepeat = true },
+        new("sub_filter_types", NginxContext.HttpServerLocation, 1, -1)
+        {
+            Kind = ValueKind.Types, MayRepeat = true,
+        },
         new("sub_filter_last_modified", NginxContext.HttpServerLocation)
         {
             Kind = ValueKind.Flag,
@@ -57,25 +86,19 @@ internal static class GzipModule
             return null;
         }
 
-        int level = scope.Number("gzip_comp_level", 1);
-        if (level is < 1 or > 9)
-        {
-            throw scope.Find("gzip_comp_level")!.Error("value must be between 1 and 9");
-        }
-
         return new GzipConfig
         {
             IsOn = isOn,
             Inflates = inflates,
             Types = ["text/html", .. scope.All("gzip_types").SelectMany(d => d.Arguments)],
             MinBytes = scope.Size("gzip_min_length", 20),
-            Level = level,
+            Level = scope.Number("gzip_comp_level", 1),
             MinMinorVersion = scope.Text("gzip_http_version", "1.1") == "1.0" ? 0 : 1,
             Proxied = ReadProxied(scope),
             SaysVary = scope.Flag("gzip_vary", false),
             DisabledAgents =
             [
-                .. scope.All("gzip_disable").SelectMany(ReadAgents),
+                .. scope.All("gzip_disable").SelectMany(directive => directive.Arguments),
             ],
         };
     }
@@ -86,32 +109,27 @@ internal static class GzipModule
         NginxDirective? directive = scope.Find("gzip_proxied");
         foreach (string word in directive?.Arguments ?? [])
         {
-            int index = Array.IndexOf(ProxiedWords, word);
-            answers |= index switch
-            {
-                < 0 => throw directive!.Error($"invalid value \"{word}\""),
-                0 => ProxiedAnswers.None,
-                _ => (ProxiedAnswers)(1 << (index - 1)),
-            };
+            int index = Array.FindIndex(
+                ProxiedWords, known => known.Equals(word, StringComparison.OrdinalIgnoreCase));
+            answers |= index == 0 ? ProxiedAnswers.None : (ProxiedAnswers)(1 << (index - 1));
         }
 
         return answers;
     }
 
-    private static IEnumerable<string> ReadAgents(NginxDirective directive)
+    private static void CheckAgents(NginxDirective directive, DirectiveCheck check)
     {
         foreach (string agent in directive.Arguments)
         {
-            try
-            {
-                _ = new Regex(agent);
-            }
-            catch (ArgumentException)
-            {
-                throw directive.Error($"pcre2_compile() failed: invalid expression in \"{agent}\"");
-            }
+            NginxVariables.CheckPattern(directive, agent);
+        }
+    }
 
-            yield return agent;
+    private static void CheckPair(NginxDirective directive, DirectiveCheck check)
+    {
+        if (directive.Value.Length == 0)
+        {
+            throw directive.Error("empty search pattern");
         }
     }
 
@@ -119,9 +137,8 @@ internal static class GzipModule
     {
         ImmutableArray<SubstitutionPair> pairs =
         [
-            .. scope.All("sub_filter").Select(d => d.Value.Length > 0
-                ? new SubstitutionPair(d.Value, d.Arguments[1])
-                : throw d.Error("empty search pattern")),
+            .. scope.All("sub_filter").Select(
+                d => new SubstitutionPair(d.Value, d.Arguments[1])),
         ];
         return pairs.IsEmpty ? null : new SubstitutionConfig
         {

@@ -14,12 +14,16 @@ internal static class HttpModule
         new("http", NginxContext.Main, 0, 0) { Block = NginxContext.Http },
         new("server", NginxContext.Http, 0, 0) { Block = NginxContext.Server, MayRepeat = true },
         new("server_name", NginxContext.Server, 1, -1) { MayRepeat = true },
-        new("server_names_hash_max_size", NginxContext.Http) { Kind = ValueKind.Number },
-        new("server_names_hash_bucket_size", NginxContext.Http) { Kind = ValueKind.Number },
-        new("variables_hash_max_size", NginxContext.Http) { Kind = ValueKind.Number },
-        new("variables_hash_bucket_size", NginxContext.Http) { Kind = ValueKind.Number },
+        Number("server_names_hash_max_size"),
+        Number("server_names_hash_bucket_size"),
+        Number("variables_hash_max_size"),
+        Number("variables_hash_bucket_size"),
         new("merge_slashes", NginxContext.Http | NginxContext.Server) { Kind = ValueKind.Flag },
     ];
+
+    /// <summary>Of a table that grows as it has to.</summary>
+    private static DirectiveRule Number(string name) =>
+        new(name, NginxContext.Http) { Kind = ValueKind.Number, HasNoEffect = true };
 
     /// <param name="warn">Told what is odd and still can be used.</param>
     public static ProxyConfig Read(NginxScope main, NginxFiles files, Action<string> warn)
@@ -37,15 +41,20 @@ internal static class HttpModule
             Variables = new NginxVariables(),
             CharsetMaps = CharsetModule.ReadMaps(http),
             Warn = warn,
+            End = directive.AtEnd(),
         };
+        LimitModule.CheckZones(http);
         LogModule.CheckFormats(http);
         MapModule.Read(http, reading.Variables);
         GeoModule.Read(http, reading.Variables, warn);
+        LocationModule.CheckOutermost(http, reading);
         var listeners = new Dictionary<IPEndPoint, ListenerReading>();
+        var servers = new List<ServerConfig>();
         foreach (NginxDirective block in http.AllHere("server"))
         {
             NginxScope scope = http.Within(block, NginxContext.Server);
             ServerConfig server = ReadServer(scope, reading);
+            servers.Add(server);
             foreach (ListenAddress listen in ListenModule.ReadAll(scope, block))
             {
                 if (!listeners.TryGetValue(listen.Address, out ListenerReading? listener))
@@ -53,8 +62,13 @@ internal static class HttpModule
                     listeners[listen.Address] = listener = new ListenerReading(listen.Address);
                 }
 
-                listener.Add(server, listen, warn);
+                listener.Add(server, listen);
             }
+        }
+
+        foreach (string conflict in listeners.Values.SelectMany(listener => listener.Conflicts))
+        {
+            warn(conflict);
         }
 
         var config = new ProxyConfig
@@ -74,7 +88,7 @@ internal static class HttpModule
             Backends = reading.Upstreams.Backends,
             Variables = reading.Variables.All,
         };
-        CheckVariables(config, http);
+        CheckVariables(config, servers, http);
         return config;
     }
 
@@ -85,6 +99,7 @@ internal static class HttpModule
     private static ServerConfig ReadServer(NginxScope scope, HttpReading reading)
     {
         ImmutableArray<string> names = ReadNames(scope, reading);
+        ClientModule.CheckSizes(scope, reading);
         return new ServerConfig
         {
             Names = names.IsEmpty ? [""] : names,
@@ -129,7 +144,11 @@ internal static class HttpModule
 
             reading.Variables.CheckExpression(directive, name[1..]);
         }
-        else if ((isWild && !isMask) || name == ".")
+        else if (name is "." or "*" or ['*', not '.', ..] or ['*', '.'])
+        {
+            throw directive.Error($"server name \"{name}\" is invalid");
+        }
+        else if (isWild && !isMask)
         {
             throw directive.Error($"invalid server name or wildcard \"{name}\" on 0.0.0.0:80");
         }
@@ -141,13 +160,15 @@ internal static class HttpModule
     }
 
     /// <summary>nginx looks for them at the end, and names no line.</summary>
-    private static void CheckVariables(ProxyConfig config, NginxScope http)
+    private static void CheckVariables(
+        ProxyConfig config, List<ServerConfig> servers, NginxScope http)
     {
         try
         {
             using VariableScope.Entered scope = new VariableScope(config.Variables).Enter();
             LogModule.CheckVariables(http);
-            foreach (ServerConfig server in config.Listeners.SelectMany(l => l.Servers).Distinct())
+            ProxyModule.CheckVariables(http.Directives);
+            foreach (ServerConfig server in servers)
             {
                 RouteFactory.Check(server);
             }
@@ -182,6 +203,7 @@ internal static class HttpModule
         private readonly ImmutableArray<ServerConfig>.Builder _servers =
             ImmutableArray.CreateBuilder<ServerConfig>();
         private readonly HashSet<string> _names = new(StringComparer.Ordinal);
+        private readonly List<string> _conflicts = [];
         private bool _hasDefault;
         private ListenConfig? _sockets;
 
@@ -194,7 +216,12 @@ internal static class HttpModule
         /// <summary>What one server's listen says holds for the address.</summary>
         public bool HasProxyProtocol { get; private set; }
 
-        public void Add(ServerConfig server, ListenAddress listen, Action<string> warn)
+        /// <summary>
+        /// What is odd about the names: of a single server nobody asks for the name.
+        /// </summary>
+        public IEnumerable<string> Conflicts => _servers.Count > 1 ? _conflicts : [];
+
+        public void Add(ServerConfig server, ListenAddress listen)
         {
             if (listen.Sockets is not null && _sockets is not null)
             {
@@ -213,7 +240,7 @@ internal static class HttpModule
             {
                 if (!name.StartsWith('~') && !_names.Add(name))
                 {
-                    warn($"conflicting server name \"{name}\" on {address}, ignored");
+                    _conflicts.Add($"conflicting server name \"{name}\" on {address}, ignored");
                 }
             }
 

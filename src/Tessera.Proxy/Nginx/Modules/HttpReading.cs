@@ -16,6 +16,15 @@ internal sealed class HttpReading
 
     public required NginxVariables Variables { get; init; }
 
+    /// <summary>Where the block ends: there nginx holds settings against each other.</summary>
+    public required NginxDirective End { get; init; }
+
+    /// <summary>
+    /// Tables of media types by the first block that makes each: what inherits one shares it.
+    /// </summary>
+    public Dictionary<NginxDirective, ImmutableSortedDictionary<string, string>> Types { get; } =
+        new(ReferenceEqualityComparer.Instance);
+
     /// <summary>Told what is odd and still can be used.</summary>
     public Action<string> Warn { get; init; } = _ => { };
 }

@@ -20,18 +20,36 @@ internal static class LimitModule
 
     public static DirectiveRule[] Directives { get; } =
     [
-        new("limit_req_zone", NginxContext.Http, 3, 4) { MayRepeat = true },
-        new("limit_req", NginxContext.HttpServerLocation, 1, 3) { MayRepeat = true },
-        new("limit_req_status", NginxContext.HttpServerLocation) { Kind = ValueKind.Number },
+        new("limit_req_zone", NginxContext.Http, 3, 4)
+        {
+            MayRepeat = true, Check = (zone, _) => ReadZone(zone),
+        },
+        new("limit_req", NginxContext.HttpServerLocation, 1, 3)
+        {
+            MayRepeat = true, Check = (limit, _) => ReadParameters(limit),
+        },
+        new("limit_req_status", NginxContext.HttpServerLocation)
+        {
+            Kind = ValueKind.Number, Range = (400, 599),
+        },
         new("limit_req_log_level", NginxContext.HttpServerLocation) { Choices = Levels },
         new("limit_req_dry_run", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
-        new("limit_conn_zone", NginxContext.Http, 2, 2) { MayRepeat = true },
-        new("limit_conn", NginxContext.HttpServerLocation, 2, 2) { MayRepeat = true },
-        new("limit_conn_status", NginxContext.HttpServerLocation) { Kind = ValueKind.Number },
+        new("limit_conn_zone", NginxContext.Http, 2, 2)
+        {
+            MayRepeat = true, Check = (zone, _) => ReadZone(zone),
+        },
+        new("limit_conn", NginxContext.HttpServerLocation, 2, 2)
+        {
+            MayRepeat = true, Check = (limit, _) => ReadMax(limit),
+        },
+        new("limit_conn_status", NginxContext.HttpServerLocation)
+        {
+            Kind = ValueKind.Number, Range = (400, 599),
+        },
         new("limit_conn_log_level", NginxContext.HttpServerLocation) { Choices = Levels },
         new("limit_conn_dry_run", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
-        new("limit_rate", NginxContext.HttpServerLocationIf),
-        new("limit_rate_after", NginxContext.HttpServerLocationIf),
+        new("limit_rate", NginxContext.HttpServerLocationIf) { Check = CheckSize },
+        new("limit_rate_after", NginxContext.HttpServerLocationIf) { Check = CheckSize },
     ];
 
     public static RouteConfig Apply(
@@ -39,32 +57,49 @@ internal static class LimitModule
     {
         Flow = (route.Flow ?? new FlowConfig()) with
         {
-            RateLimits = [.. scope.All("limit_req").Select(limit => ReadRate(scope, limit))],
+            RateLimits = [.. Distinct(scope, "limit_req").Select(limit => ReadRate(scope, limit))],
             ConnectionLimits =
             [
-                .. scope.All("limit_conn").Select(limit => ReadConnections(scope, limit)),
+                .. Distinct(scope, "limit_conn").Select(limit => ReadConnections(scope, limit)),
             ],
-            RateText = ReadSize(scope, "limit_rate"),
-            RateAfterText = ReadSize(scope, "limit_rate_after"),
+            RateText = scope.Find("limit_rate")?.Value,
+            RateAfterText = scope.Find("limit_rate_after")?.Value,
             MaxBodyBytes = scope.Size("client_max_body_size", 1_024 * 1_024),
         },
     };
 
-    /// <summary>Null where nothing sets it.</summary>
-    private static string? ReadSize(NginxScope scope, string name)
+    /// <summary>A size, or a text with variables that becomes one.</summary>
+    internal static void CheckSize(NginxDirective directive, DirectiveCheck check)
     {
-        if (scope.Find(name) is not { } directive)
+        if (directive.Value.Contains('$', StringComparison.Ordinal))
         {
-            return null;
+            NginxVariables.CheckText(directive, directive.Value);
         }
-
-        return directive.Value.Contains('$', StringComparison.Ordinal)
-            || NginxValue.TrySize(directive.Value, out _)
-            ? directive.Value
-            : throw directive.Error($"\"{name}\" directive invalid value");
+        else if (!NginxValue.TrySize(directive.Value, out _))
+        {
+            throw directive.Error($"\"{directive.Name}\" directive invalid value");
+        }
     }
 
-    private static RateLimitConfig ReadRate(NginxScope scope, NginxDirective limit)
+    /// <summary>Zones of an http block, each of one key and for one use.</summary>
+    public static void CheckZones(NginxScope http)
+    {
+        var zones = new Dictionary<string, NginxDirective>(StringComparer.Ordinal);
+        foreach (NginxDirective zone in http.AllHere("limit_req_zone")
+            .Concat(http.AllHere("limit_conn_zone")))
+        {
+            string name = NameOf(zone);
+            if (!zones.TryAdd(name, zone))
+            {
+                throw zones[name].Name == zone.Name
+                    ? zone.Error($"{zone.Name} \"{name}\" is already bound to key "
+                        + $"\"{zones[name].Value}\"")
+                    : IsForOther(zone, name);
+            }
+        }
+    }
+
+    private static (string Name, int Burst, int Free) ReadParameters(NginxDirective limit)
     {
         string? name = null;
         int burst = 0;
@@ -98,8 +133,29 @@ internal static class LimitModule
             throw limit.Error($"\"{limit.Name}\" must have \"zone\" parameter");
         }
 
-        NginxDirective zoneOf = FindZone(scope, "limit_req_zone", name)
-            ?? throw limit.Error($"zero size shared memory zone \"{name}\"");
+        return (name, burst, free);
+    }
+
+    /// <summary>Two of one zone in one block are an error.</summary>
+    private static NginxDirective[] Distinct(NginxScope scope, string directive)
+    {
+        NginxDirective[] limits = [.. scope.All(directive)];
+        var zones = new HashSet<string>(StringComparer.Ordinal);
+        foreach (NginxDirective limit in limits)
+        {
+            if (!zones.Add(directive == "limit_conn" ? limit.Value : ReadParameters(limit).Name))
+            {
+                throw limit.Error($"\"{directive}\" directive is duplicate");
+            }
+        }
+
+        return limits;
+    }
+
+    private static RateLimitConfig ReadRate(NginxScope scope, NginxDirective limit)
+    {
+        (string name, int burst, int free) = ReadParameters(limit);
+        NginxDirective zoneOf = FindZone(scope, limit, "limit_req_zone", name);
         (long bytes, double rate) = ReadZone(zoneOf);
         return new RateLimitConfig
         {
@@ -117,19 +173,8 @@ internal static class LimitModule
 
     private static ConnectionLimitConfig ReadConnections(NginxScope scope, NginxDirective limit)
     {
-        NginxDirective zone = FindZone(scope, "limit_conn_zone", limit.Value)
-            ?? throw limit.Error($"zero size shared memory zone \"{limit.Value}\"");
-        string text = limit.Arguments[1];
-        if (!TryNumber(text, out int max) || max == 0)
-        {
-            throw limit.Error($"invalid number of connections \"{text}\"");
-        }
-
-        if (max > ushort.MaxValue)
-        {
-            throw limit.Error("connection limit must be less 65536");
-        }
-
+        NginxDirective zone = FindZone(scope, limit, "limit_conn_zone", limit.Value);
+        int max = ReadMax(limit);
         return new ConnectionLimitConfig
         {
             Zone = limit.Value,
@@ -141,6 +186,40 @@ internal static class LimitModule
             MaxKeys = KeysIn(ReadZone(zone).Bytes, ConnectionKeyBytes),
         };
     }
+
+    private static int ReadMax(NginxDirective limit)
+    {
+        string text = limit.Arguments[1];
+        if (!TryNumber(text, out int max) || max == 0)
+        {
+            throw limit.Error($"invalid number of connections \"{text}\"");
+        }
+
+        return max <= ushort.MaxValue
+            ? max
+            : throw limit.Error("connection limit must be less 65536");
+    }
+
+    private static NginxDirective FindZone(
+        NginxScope scope, NginxDirective limit, string directive, string name)
+    {
+        string other = directive == "limit_req_zone" ? "limit_conn_zone" : "limit_req_zone";
+        return FindZone(scope, directive, name)
+            ?? throw (FindZone(scope, other, name) is not null
+                ? IsForOther(limit, name)
+                : new NginxConfigException($"zero size shared memory zone \"{name}\"")
+                {
+                    IsBehindSyntax = true,
+                });
+    }
+
+    private static NginxConfigException IsForOther(NginxDirective directive, string zone) =>
+        directive.Error(
+            $"the shared memory zone \"{zone}\" is already declared for a different use");
+
+    private static string NameOf(NginxDirective zone) =>
+        zone.Arguments.First(a => a.StartsWith("zone=", StringComparison.Ordinal))
+            ["zone=".Length..].Split(':')[0];
 
     private static NginxDirective? FindZone(NginxScope scope, string directive, string name)
     {
@@ -167,7 +246,7 @@ internal static class LimitModule
         {
             if (argument.StartsWith("zone=", StringComparison.Ordinal))
             {
-                bytes = ReadZoneSize(directive, argument["zone=".Length..]);
+                bytes = ReadZoneSize(directive, argument);
             }
             else if (argument.StartsWith("rate=", StringComparison.Ordinal)
                 && directive.Name == "limit_req_zone")
@@ -185,26 +264,27 @@ internal static class LimitModule
             : throw directive.Error($"\"{directive.Name}\" must have \"zone\" parameter");
     }
 
+    /// <param name="zone">"zone=NAME:SIZE".</param>
     private static long ReadZoneSize(NginxDirective directive, string zone)
     {
         int colon = zone.IndexOf(':', StringComparison.Ordinal);
-        if (colon < 1 || !NginxValue.TrySize(zone[(colon + 1)..], out long bytes))
+        if (colon <= "zone=".Length || !NginxValue.TrySize(zone[(colon + 1)..], out long bytes))
         {
             throw directive.Error($"invalid zone size \"{zone}\"");
         }
 
         return bytes >= MinZoneBytes
             ? bytes
-            : throw directive.Error($"zone \"{zone[..colon]}\" is too small");
+            : throw directive.Error($"zone \"{zone}\" is too small");
     }
 
     /// <summary>In thousandths of requests a second, rounded down as nginx does.</summary>
     private static double ReadRate(NginxDirective directive, string text)
     {
-        int seconds = text.EndsWith("r/s", StringComparison.Ordinal) ? 1
-            : text.EndsWith("r/m", StringComparison.Ordinal) ? 60
-            : 0;
-        if (seconds == 0 || !TryNumber(text[..^3], out int number) || number == 0)
+        bool isPerMinute = text.EndsWith("r/m", StringComparison.Ordinal);
+        bool hasUnit = isPerMinute || text.EndsWith("r/s", StringComparison.Ordinal);
+        int seconds = isPerMinute ? 60 : 1;
+        if (!TryNumber(hasUnit ? text[..^3] : text, out int number) || number == 0)
         {
             throw directive.Error($"invalid rate \"rate={text}\"");
         }
@@ -212,13 +292,7 @@ internal static class LimitModule
         return Math.Max(1, number * 1_000L / seconds) / 1_000.0;
     }
 
-    private static int ReadStatus(NginxScope scope, string name)
-    {
-        int status = scope.Number(name, 503);
-        return status is >= 400 and <= 599
-            ? status
-            : throw scope.Find(name)!.Error("value must be between 400 and 599");
-    }
+    private static int ReadStatus(NginxScope scope, string name) => scope.Number(name, 503);
 
     private static ErrorLevel ReadLevel(NginxScope scope, string name) =>
         scope.Text(name, "error") switch

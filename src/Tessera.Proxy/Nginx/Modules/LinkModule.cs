@@ -16,11 +16,11 @@ internal static class LinkModule
         },
         new("referer_hash_max_size", NginxContext.Server | NginxContext.Location)
         {
-            Kind = ValueKind.Number,
+            Kind = ValueKind.Number, HasNoEffect = true,
         },
         new("referer_hash_bucket_size", NginxContext.Server | NginxContext.Location)
         {
-            Kind = ValueKind.Number,
+            Kind = ValueKind.Number, HasNoEffect = true,
         },
         new("secure_link", NginxContext.HttpServerLocation),
         new("secure_link_md5", NginxContext.HttpServerLocation),

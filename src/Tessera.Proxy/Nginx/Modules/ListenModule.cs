@@ -30,6 +30,7 @@ internal static class ListenModule
         var known = new HashSet<IPEndPoint>();
         foreach (NginxDirective listen in server.AllHere("listen"))
         {
+            IPEndPoint[] addresses = [.. ReadAddresses(listen)];
             bool isDefault = false;
             ListenConfig? sockets = null;
             foreach (string option in listen.Arguments.Skip(1))
@@ -38,7 +39,7 @@ internal static class ListenModule
                 sockets = ReadOption(listen, option, sockets);
             }
 
-            foreach (IPEndPoint address in ReadAddresses(listen))
+            foreach (IPEndPoint address in addresses)
             {
                 if (!known.Add(address))
                 {
@@ -81,6 +82,11 @@ internal static class ListenModule
             return [path];
         }
 
+        if (text.StartsWith('[') && !text.Contains(']'))
+        {
+            throw listen.Error($"invalid host in \"{text}\" of the \"listen\" directive");
+        }
+
         int colon = text.LastIndexOf(':');
         bool isPortOnly = text.All(c => char.IsAsciiDigit(c) || c == '-') && text.Length > 0;
         bool hasPort = isPortOnly || (colon >= 0 && !text.EndsWith(']'));
@@ -112,6 +118,8 @@ internal static class ListenModule
         "" => throw listen.Error(
             $"no host in \"{listen.Value}\" of the \"listen\" directive"),
         _ when IPAddress.TryParse(host, out IPAddress? address) => address,
+        ['[', ..] => throw listen.Error(
+            $"invalid IPv6 address in \"{listen.Value}\" of the \"listen\" directive"),
         _ => throw listen.Error(
             $"host not found in \"{listen.Value}\" of the \"listen\" directive"),
     };

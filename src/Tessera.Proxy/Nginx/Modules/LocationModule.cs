@@ -55,7 +55,8 @@ internal static class LocationModule
             PathMatch path = ReadPath(directive, reading);
             CheckPlace(directive, path, outer);
             bool isExpression = path.Kind is PathMatchKind.Regex or PathMatchKind.RegexIgnoreCase;
-            if (!isExpression && !known.Add((path.Kind == PathMatchKind.Exact, path.Text)))
+            bool mayRepeat = isExpression || path.Kind == PathMatchKind.Named;
+            if (!mayRepeat && !known.Add((path.Kind == PathMatchKind.Exact, path.Text)))
             {
                 throw directive.Error($"duplicate location \"{path.Text}\"");
             }
@@ -65,6 +66,24 @@ internal static class LocationModule
         }
 
         return locations.ToImmutable();
+    }
+
+    /// <summary>
+    /// Throws what is wrong with what the http block says for all servers, whether or not one uses
+    /// it.
+    /// </summary>
+    public static void CheckOutermost(NginxScope http, HttpReading reading)
+    {
+        var route = new RouteConfig
+        {
+            Path = new PathMatch(PathMatchKind.Prefix, ""),
+            Location = new LocationConfig(),
+        };
+        LogModule.CheckHere(http, reading.Files);
+        foreach (Func<NginxScope, RouteConfig, HttpReading, RouteConfig> apply in Parts.Skip(1))
+        {
+            route = apply(http, route, reading);
+        }
     }
 
     /// <summary>

@@ -27,9 +27,15 @@ internal static class LogModule
         },
         new("log_format", NginxContext.Http | NginxContext.Stream, 2, -1) { MayRepeat = true },
         new("log_not_found", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
-        new("log_subrequest", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
+        new("log_subrequest", NginxContext.HttpServerLocation)
+        {
+            Kind = ValueKind.Flag, HasNoEffect = true,
+        },
         new("open_log_file_cache", NginxContext.HttpServerLocation | NginxContext.Stream
-            | NginxContext.StreamServer, 1, 4),
+            | NginxContext.StreamServer, 1, 4)
+        {
+            HasNoEffect = true, Check = (cache, _) => CheckCache(cache),
+        },
     ];
 
     /// <summary>The logs of a location: those of the innermost block that names any.</summary>
@@ -46,6 +52,25 @@ internal static class LogModule
             ErrorLogs = ReadErrorLogs(scope, reading.Files),
             TellsMissingFiles = scope.Flag("log_not_found", true),
         };
+    }
+
+    /// <summary>Throws what is wrong with the logs of one block alone.</summary>
+    public static void CheckHere(NginxScope scope, NginxFiles files)
+    {
+        if (scope.FindHere("open_log_file_cache") is { } cache)
+        {
+            CheckCache(cache);
+        }
+
+        foreach (NginxDirective log in scope.AllHere("access_log"))
+        {
+            ReadAccessLog(log, scope, files);
+        }
+
+        foreach (NginxDirective log in scope.AllHere("error_log"))
+        {
+            ReadErrorLog(log, files);
+        }
     }
 
     /// <exception cref="NginxConfigException">A format's name or escaping is wrong.</exception>

@@ -13,8 +13,14 @@ internal static class MapModule
     public static DirectiveRule[] Directives { get; } =
     [
         new("map", NginxContext.Http, 2, 2) { HasLines = true, MayRepeat = true },
-        new("map_hash_max_size", NginxContext.Http) { Kind = ValueKind.Number },
-        new("map_hash_bucket_size", NginxContext.Http) { Kind = ValueKind.Number },
+        new("map_hash_max_size", NginxContext.Http)
+        {
+            Kind = ValueKind.Number, HasNoEffect = true,
+        },
+        new("map_hash_bucket_size", NginxContext.Http)
+        {
+            Kind = ValueKind.Number, HasNoEffect = true,
+        },
         new("split_clients", NginxContext.Http, 2, 2) { HasLines = true, MayRepeat = true },
     ];
 
@@ -69,7 +75,11 @@ internal static class MapModule
                 continue;
             }
 
-            entries.Add(ReadEntry(line, variables, known));
+            MapEntry entry = ReadEntry(line, variables, known);
+            bool isMask = hasHostNames && !entry.IsLiteral && !entry.Key.StartsWith('~');
+            entries.Add(isMask && !IsHostName(entry.Key)
+                ? throw line.Error($"invalid hostname or wildcard \"{entry.Key}\"")
+                : entry);
         }
 
         return new MapConfig(
@@ -91,6 +101,15 @@ internal static class MapModule
         return known.Add(key)
             ? new MapEntry(key, line.Value, isLiteral)
             : throw line.Error($"conflicting parameter \"{key}\"");
+    }
+
+    /// <summary>At most one star, as the first label or the last one (ngx_hash_add_key).</summary>
+    private static bool IsHostName(string name)
+    {
+        ReadOnlySpan<char> rest = name.StartsWith("*.", StringComparison.Ordinal) ? name.AsSpan(2)
+            : name.EndsWith(".*", StringComparison.Ordinal) ? name.AsSpan(0, name.Length - 2)
+            : name;
+        return !rest.Contains('*') && !name.Contains("..", StringComparison.Ordinal);
     }
 
     private static SplitConfig ReadSplit(NginxDirective split)

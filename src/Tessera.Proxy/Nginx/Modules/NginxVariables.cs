@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.RegularExpressions;
 using Tessera.Proxy.Routing;
 using Tessera.Proxy.Variables;
 
@@ -61,20 +62,57 @@ internal sealed class NginxVariables
     /// <exception cref="NginxConfigException">It is none.</exception>
     public void CheckExpression(NginxDirective directive, string text)
     {
-        try
-        {
-            _ = new Expression(text, ignoresCase: false, VariableScope.None);
-        }
-        catch (ArgumentException fault)
-        {
-            throw directive.Error($"pcre2_compile() failed: {fault.Message} in \"{text}\"");
-        }
-
+        CheckPattern(directive, text);
         foreach (GroupName group in ExpressionText.Translate(text).Names)
         {
             DefineSettable(directive, group.Name, isUnknownUntilSet: true);
         }
     }
+
+    /// <summary>Checks an expression, whose groups name nothing.</summary>
+    /// <exception cref="NginxConfigException">It is none.</exception>
+    public static void CheckPattern(NginxDirective directive, string text)
+    {
+        try
+        {
+            foreach (GroupName group in ExpressionText.Translate(text).Names)
+            {
+                if (group.Name is not [not (>= '0' and <= '9'), ..])
+                {
+                    int at = text.IndexOf($"<{group.Name}", StringComparison.Ordinal) + 1;
+                    throw directive.Error(
+                        "pcre2_compile() failed: subpattern name must start with a non-digit in "
+                        + $"\"{text}\" at \"{text[at..]}\"");
+                }
+            }
+
+            _ = new Expression(text, ignoresCase: false, VariableScope.None);
+        }
+        catch (RegexParseException fault)
+        {
+            string place = fault.Offset < text.Length ? $" at \"{text[fault.Offset..]}\"" : "";
+            throw directive.Error(
+                $"pcre2_compile() failed: {PatternFault(fault)} in \"{text}\"{place}");
+        }
+        catch (ArgumentException fault)
+        {
+            throw directive.Error($"pcre2_compile() failed: {fault.Message} in \"{text}\"");
+        }
+    }
+
+    /// <summary>In the words of PCRE, for the faults that people make.</summary>
+    private static string PatternFault(RegexParseException fault) => fault.Error switch
+    {
+        RegexParseError.InsufficientClosingParentheses => "missing closing parenthesis",
+        RegexParseError.InsufficientOpeningParentheses => "unmatched closing parenthesis",
+        RegexParseError.UnterminatedBracket => "missing terminating ] for character class",
+        RegexParseError.ReversedCharacterRange => "range out of order in character class",
+        RegexParseError.ReversedQuantifierRange => "numbers out of order in {} quantifier",
+        RegexParseError.QuantifierAfterNothing or RegexParseError.NestedQuantifiersNotParenthesized
+            => "quantifier does not follow a repeatable item",
+        RegexParseError.UnescapedEndingBackslash => "\\ at end of pattern",
+        _ => fault.Message,
+    };
 
     /// <summary>Checks how the variables of a text are written, not which they are.</summary>
     /// <exception cref="NginxConfigException">One has no name, or no end.</exception>
@@ -91,7 +129,7 @@ internal sealed class NginxVariables
                 end++;
             }
 
-            if (isBraced && (end == text.Length || text[end] != '}'))
+            if (isBraced && start < text.Length && (end == text.Length || text[end] != '}'))
             {
                 throw directive.Error(
                     $"the closing bracket in \"{text[start..end]}\" variable is missing");

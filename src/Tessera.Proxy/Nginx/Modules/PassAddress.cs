@@ -87,17 +87,22 @@ internal sealed record PassAddress(NginxDirective Directive, string Text, string
         string host = end < 0 ? rest : rest[..end];
         string? uri = end < 0 ? null : rest[end..];
         int close = host.IndexOf(']');
+        if (host.StartsWith('[') && close < 0)
+        {
+            throw Fault("invalid host", rest);
+        }
+
         int port = host.IndexOf(':', Math.Max(close, 0));
         string name = port < 0 ? host : host[..port];
         if (name.Length == 0)
         {
-            throw Fault("no host", Text);
+            throw Fault("no host", rest);
         }
 
         string digits = port < 0 ? "80" : host[(port + 1)..];
         if (!ushort.TryParse(digits, out ushort number) || number == 0)
         {
-            throw Fault("invalid port", Text);
+            throw Fault("invalid port", rest);
         }
 
         return this with

@@ -7,6 +7,12 @@ internal static class ProxyModule
 {
     private const NginxContext Settings = NginxContext.HttpServerLocation;
 
+    private static readonly string[] Retried =
+    [
+        "error", "timeout", "invalid_header", "non_idempotent", "http_500", "http_502",
+        "http_503", "http_504", "http_403", "http_404", "http_429", "updating", "off",
+    ];
+
     private static readonly string[] Ignorable =
     [
         "X-Accel-Redirect", "X-Accel-Expires", "X-Accel-Limit-Rate", "X-Accel-Buffering",
@@ -27,50 +33,129 @@ internal static class ProxyModule
         new("proxy_request_buffering", Settings) { Kind = ValueKind.Flag },
         new("proxy_buffering", Settings) { Kind = ValueKind.Flag },
         new("proxy_buffer_size", Settings) { Kind = ValueKind.Size },
-        new("proxy_buffers", Settings, 2, 2),
-        new("proxy_busy_buffers_size", Settings) { Kind = ValueKind.Size },
+        new("proxy_buffers", Settings, 2, 2)
+        {
+            HasNoEffect = true, Check = (buffers, _) => ReadBuffers(buffers),
+        },
+        new("proxy_busy_buffers_size", Settings) { Kind = ValueKind.Size, HasNoEffect = true },
         new("proxy_max_temp_file_size", Settings) { Kind = ValueKind.Size },
-        new("proxy_temp_file_write_size", Settings) { Kind = ValueKind.Size },
-        new("proxy_temp_path", Settings, 1, 4),
+        new("proxy_temp_file_write_size", Settings) { Kind = ValueKind.Size, HasNoEffect = true },
+        new("proxy_temp_path", Settings, 1, 4)
+        {
+            Check = (path, _) => TemporaryPath.ReadLevels(path),
+        },
         new("proxy_connect_timeout", Settings) { Kind = ValueKind.Milliseconds },
         new("proxy_read_timeout", Settings) { Kind = ValueKind.Milliseconds },
         new("proxy_header_timeout", Settings) { Kind = ValueKind.Milliseconds },
         new("proxy_send_timeout", Settings) { Kind = ValueKind.Milliseconds },
-        new("proxy_send_lowat", Settings) { Kind = ValueKind.Size },
-        new("proxy_next_upstream", Settings, 1, -1),
+        new("proxy_send_lowat", Settings) { Kind = ValueKind.Size, HasNoEffect = true },
+        new("proxy_next_upstream", Settings, 1, -1)
+        {
+            Kind = ValueKind.Words, Choices = Retried,
+        },
         new("proxy_next_upstream_tries", Settings) { Kind = ValueKind.Number },
         new("proxy_next_upstream_timeout", Settings) { Kind = ValueKind.Milliseconds },
         new("proxy_hide_header", Settings) { MayRepeat = true },
         new("proxy_pass_header", Settings) { MayRepeat = true },
-        new("proxy_ignore_headers", Settings, 1, -1),
-        new("proxy_redirect", Settings, 1, 2) { MayRepeat = true },
-        new("proxy_cookie_domain", Settings, 1, 2) { MayRepeat = true },
-        new("proxy_cookie_path", Settings, 1, 2) { MayRepeat = true },
+        new("proxy_ignore_headers", Settings, 1, -1)
+        {
+            Kind = ValueKind.Words, Choices = Ignorable,
+        },
+        new("proxy_redirect", Settings, 1, 2)
+        {
+            MayRepeat = true, Check = CheckRedirect,
+        },
+        new("proxy_cookie_domain", Settings, 1, 2)
+        {
+            MayRepeat = true, Check = CheckReplacement,
+        },
+        new("proxy_cookie_path", Settings, 1, 2)
+        {
+            MayRepeat = true, Check = CheckReplacement,
+        },
         new("proxy_cookie_flags", Settings, 1, 4) { MayRepeat = true },
         new("proxy_intercept_errors", Settings) { Kind = ValueKind.Flag },
         new("proxy_ignore_client_abort", Settings) { Kind = ValueKind.Flag },
-        new("proxy_bind", Settings, 1, 2),
+        new("proxy_bind", Settings, 1, 2) { Check = CheckBind },
         new("proxy_socket_keepalive", Settings) { Kind = ValueKind.Flag },
-        new("proxy_limit_rate", Settings),
+        new("proxy_limit_rate", Settings) { Check = LimitModule.CheckSize },
         new("early_hints", Settings, 1, -1),
         new("proxy_store", Settings),
-        new("proxy_store_access", Settings, 1, 3),
-        new("proxy_force_ranges", Settings) { Kind = ValueKind.Flag },
-        new("proxy_headers_hash_max_size", Settings) { Kind = ValueKind.Number },
-        new("proxy_headers_hash_bucket_size", Settings) { Kind = ValueKind.Number },
+        new("proxy_store_access", Settings, 1, 3)
+        {
+            Check = (access, _) => StoreSetting.ReadMode(access),
+        },
+        new("proxy_force_ranges", Settings) { Kind = ValueKind.Flag, HasNoEffect = true },
+        new("proxy_headers_hash_max_size", Settings)
+        {
+            Kind = ValueKind.Number, HasNoEffect = true,
+        },
+        new("proxy_headers_hash_bucket_size", Settings)
+        {
+            Kind = ValueKind.Number, HasNoEffect = true,
+        },
     ];
+
+    private static readonly string[] BufferSettings =
+    [
+        "proxy_buffer_size", "proxy_buffers", "proxy_busy_buffers_size",
+        "proxy_max_temp_file_size", "proxy_temp_file_write_size",
+    ];
+
+    /// <summary>
+    /// The variables of texts that stand where nothing is passed on, and are parsed by nobody else.
+    /// </summary>
+    /// <exception cref="Variables.UnknownVariableException">There is no such variable.</exception>
+    public static void CheckVariables(ImmutableArray<NginxDirective> directives)
+    {
+        foreach (NginxDirective directive in directives)
+        {
+            if (directive.Name is "proxy_set_header" or "proxy_set_body" or "proxy_method")
+            {
+                Variables.Template.Parse(directive.Arguments[^1]);
+            }
+            else if (directive.Name is "server" or "location" or "limit_except" or "if")
+            {
+                CheckVariables(directive.Block ?? []);
+            }
+        }
+    }
+
+    /// <summary>nginx knows the address only of what stands before.</summary>
+    private static void CheckOrder(NginxScope scope)
+    {
+        foreach (NginxDirective redirect in scope.AllHere("proxy_redirect"))
+        {
+            if (redirect.Value == "off" && scope.AllHere("proxy_redirect").Skip(1).Any())
+            {
+                throw scope.AllHere("proxy_redirect").ElementAt(1).Error(
+                    "\"proxy_redirect\" directive is duplicate");
+            }
+
+            if (redirect.Value == "default" && redirect.Arguments.Length == 1
+                && !scope.Directives.TakeWhile(d => d != redirect).Any(d => d.Name == "proxy_pass"))
+            {
+                throw redirect.Error(
+                    "\"proxy_redirect default\" should be placed after the \"proxy_pass\" "
+                    + "directive");
+            }
+        }
+    }
 
     /// <summary>Null where requests are not passed on.</summary>
     public static RouteConfig? TryRead(
-        NginxScope scope, RouteConfig route, HttpReading reading) =>
-        scope.FindInLocation("proxy_pass") is not { } pass
+        NginxScope scope, RouteConfig route, HttpReading reading)
+    {
+        CheckBuffers(scope, reading.End);
+        CheckOrder(scope);
+        return scope.FindInLocation("proxy_pass") is not { } pass
             ? null
             : Apply(scope, route, PassAddress.Read(pass, scope, route.Path), reading);
+    }
 
     private static RouteConfig Apply(
         NginxScope scope, RouteConfig route, PassAddress address, HttpReading reading)
     {
-        CheckBuffers(scope, address.Directive);
         int readTimeoutMs = scope.Milliseconds("proxy_read_timeout", 60_000);
         return route with
         {
@@ -157,7 +242,7 @@ internal static class ProxyModule
         RetryConditions conditions = next is null
             ? RetryConditions.Error | RetryConditions.Timeout
             : next.Arguments.Aggregate(
-                RetryConditions.None, (sum, word) => sum | ReadCondition(next, word));
+                RetryConditions.None, (sum, word) => sum | ReadCondition(word));
         return new RetryConfig
         {
             On = next is not null && next.Arguments.Contains("off")
@@ -172,7 +257,8 @@ internal static class ProxyModule
         };
     }
 
-    private static RetryConditions ReadCondition(NginxDirective next, string word) => word switch
+    private static RetryConditions ReadCondition(string word) =>
+        word.ToLowerInvariant() switch
     {
         "error" => RetryConditions.Error,
         "timeout" => RetryConditions.Timeout,
@@ -185,22 +271,50 @@ internal static class ProxyModule
         "http_403" => RetryConditions.Http403,
         "http_404" => RetryConditions.Http404,
         "http_429" => RetryConditions.Http429,
-        "updating" or "off" => RetryConditions.None,
-        _ => throw next.Error($"invalid value \"{word}\""),
+        _ => RetryConditions.None,
     };
 
-    private static ImmutableArray<string> ReadIgnored(NginxScope scope)
+    private static ImmutableArray<string> ReadIgnored(NginxScope scope) =>
+        scope.Find("proxy_ignore_headers")?.Arguments ?? [];
+
+    private static void CheckRedirect(NginxDirective redirect, DirectiveCheck check)
     {
-        if (scope.Find("proxy_ignore_headers") is not { } ignored)
+        if (redirect.Arguments is [not ("off" or "false" or "default")])
         {
-            return [];
+            throw redirect.Error($"invalid parameter \"{redirect.Value}\"");
         }
 
-        string? unknown = ignored.Arguments.FirstOrDefault(
-            name => !Ignorable.Contains(name, StringComparer.OrdinalIgnoreCase));
-        return unknown is null
-            ? ignored.Arguments
-            : throw ignored.Error($"invalid value \"{unknown}\"");
+        CheckReplacement(redirect, check);
+    }
+
+    /// <summary>"off", or a text or an expression and what it becomes.</summary>
+    private static void CheckReplacement(NginxDirective directive, DirectiveCheck check)
+    {
+        if (directive.Arguments is not [var pattern, _])
+        {
+            if (directive.Value is not ("off" or "false" or "default"))
+            {
+                throw directive.Error($"invalid parameter \"{directive.Value}\"");
+            }
+        }
+        else if (pattern.StartsWith('~'))
+        {
+            NginxVariables.CheckPattern(directive, pattern.TrimStart('~').TrimStart('*'));
+        }
+    }
+
+    private static void CheckBind(NginxDirective bind, DirectiveCheck check)
+    {
+        if (bind.Arguments is [_, var option and not "transparent"])
+        {
+            throw bind.Error($"invalid parameter \"{option}\"");
+        }
+
+        if (bind.Value != "off" && !bind.Value.Contains('$')
+            && !System.Net.IPEndPoint.TryParse(bind.Value, out _))
+        {
+            throw bind.Error($"invalid address \"{bind.Value}\"");
+        }
     }
 
     private static ImmutableArray<TextReplacement> ReadRedirects(
@@ -304,49 +418,74 @@ internal static class ProxyModule
             return null;
         }
 
-        if (bind.Arguments is [_, var option])
-        {
-            isTransparent = option == "transparent"
-                ? true
-                : throw bind.Error($"invalid parameter \"{option}\"");
-        }
-
-        return bind.Value.Contains('$') || System.Net.IPEndPoint.TryParse(bind.Value, out _)
-            ? bind.Value
-            : throw bind.Error($"invalid address \"{bind.Value}\"");
+        isTransparent = bind.Arguments.Length > 1;
+        return bind.Value;
     }
 
     /// <summary>The sizes must fit each other, as ngx_http_proxy_merge_loc_conf wants it.</summary>
-    private static void CheckBuffers(NginxScope scope, NginxDirective pass)
+    /// <param name="end">Where the error is: the end of the http block.</param>
+    private static void CheckBuffers(NginxScope scope, NginxDirective end)
     {
+        // Each block below inherits them from the http block, and may set them right.
+        if (scope.Context == NginxContext.Http
+            || !Array.Exists(BufferSettings, name => scope.Find(name) is not null))
+        {
+            return;
+        }
+
         long head = scope.Size("proxy_buffer_size", 4_096);
         int count = 8;
         long size = 4_096;
         if (scope.Find("proxy_buffers") is { } buffers)
         {
-            count = NginxValue.Number(buffers, buffers.Value);
-            size = NginxValue.Size(buffers, buffers.Arguments[1]);
+            (count, size) = ReadBuffers(buffers);
         }
 
         if (count < 2)
         {
-            throw pass.Error("there must be at least 2 \"proxy_buffers\"");
+            throw end.Error("there must be at least 2 \"proxy_buffers\"");
         }
 
         long largest = Math.Max(head, size);
         long busy = scope.Size("proxy_busy_buffers_size", 2 * largest);
         if (busy < largest)
         {
-            throw pass.Error(
+            throw end.Error(
                 "\"proxy_busy_buffers_size\" must be equal to or greater than the maximum of "
                 + "the value of \"proxy_buffer_size\" and one of the \"proxy_buffers\"");
         }
 
         if (busy > (count - 1) * size)
         {
-            throw pass.Error(
+            throw end.Error(
                 "\"proxy_busy_buffers_size\" must be less than "
                 + "the size of all \"proxy_buffers\" minus one buffer");
         }
+
+        if (scope.Size("proxy_temp_file_write_size", largest) < largest)
+        {
+            throw end.Error(
+                "\"proxy_temp_file_write_size\" must be equal to or greater than the maximum of "
+                + "the value of \"proxy_buffer_size\" and one of the \"proxy_buffers\"");
+        }
+
+        if (scope.Size("proxy_max_temp_file_size", 0) is > 0 and var max && max < largest)
+        {
+            throw end.Error(
+                "\"proxy_max_temp_file_size\" must be equal to zero to disable temporary files "
+                + "usage or must be equal to or greater than the maximum of "
+                + "the value of \"proxy_buffer_size\" and one of the \"proxy_buffers\"");
+        }
+    }
+
+    private static (int Count, long Size) ReadBuffers(NginxDirective buffers)
+    {
+        if (!int.TryParse(buffers.Value, out int count) || count <= 0
+            || !NginxValue.TrySize(buffers.Arguments[1], out long size) || size == 0)
+        {
+            throw buffers.Error($"\"{buffers.Name}\" directive invalid value");
+        }
+
+        return (count, size);
     }
 }

@@ -5,7 +5,10 @@ internal static class RealIpModule
 {
     public static DirectiveRule[] Directives { get; } =
     [
-        new("set_real_ip_from", NginxContext.HttpServerLocation) { MayRepeat = true },
+        new("set_real_ip_from", NginxContext.HttpServerLocation)
+        {
+            MayRepeat = true, Check = NetworkText.CheckTrusted,
+        },
         new("real_ip_header", NginxContext.HttpServerLocation),
         new("real_ip_recursive", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
     ];

@@ -10,7 +10,10 @@ internal static class RedirectionModule
 {
     public static DirectiveRule[] Directives { get; } =
     [
-        new("error_page", NginxContext.HttpServerLocationIf, 2, -1) { MayRepeat = true },
+        new("error_page", NginxContext.HttpServerLocationIf, 2, -1)
+        {
+            MayRepeat = true, Check = (pages, _) => ReadPages(pages).Count(),
+        },
         new("recursive_error_pages", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
         new("try_files", NginxContext.Server | NginxContext.Location, 2, -1),
     ];
@@ -80,7 +83,7 @@ internal static class RedirectionModule
         int status = 0;
         if (last.StartsWith('=') && (!TryRead(last[1..], out status) || status > 999))
         {
-            throw directive.Error($"invalid code \"{last[1..]}\"");
+            throw directive.Error($"invalid code \"{last}\"");
         }
 
         return new TryFilesConfig(

@@ -7,13 +7,25 @@ namespace Tessera.Proxy.Nginx;
 internal static class ResolverSetting
 {
     /// <summary>Null where nobody is to be asked.</summary>
-    public static ResolverConfig? Read(NginxScope scope)
-    {
-        if (scope.Find("resolver") is not { } resolver || resolver.Value == "off")
-        {
-            return null;
-        }
+    public static ResolverConfig? Read(NginxScope scope) =>
+        scope.Find("resolver") is { Value: not "off" } resolver
+            ? Read(resolver) with
+            {
+                TimeoutMs = scope.Milliseconds("resolver_timeout", 30_000),
+            }
+            : null;
 
+    /// <exception cref="NginxConfigException">It is wrong.</exception>
+    public static void Check(NginxDirective resolver)
+    {
+        if (resolver.Value != "off")
+        {
+            Read(resolver);
+        }
+    }
+
+    private static ResolverConfig Read(NginxDirective resolver)
+    {
         var servers = ImmutableArray.CreateBuilder<string>();
         var config = new ResolverConfig { Servers = [] };
         foreach (string argument in resolver.Arguments)
@@ -32,7 +44,7 @@ internal static class ResolverSetting
                     break;
                 case ["status_zone", _]:
                     break;
-                case [_, _]:
+                case ["valid" or "ipv4" or "ipv6", _]:
                     throw resolver.Error($"invalid parameter: {argument}");
                 default:
                     servers.AddRange(ReadServer(resolver, argument));
@@ -47,11 +59,7 @@ internal static class ResolverSetting
 
         return !config.AsksIPv4 && !config.AsksIPv6
             ? throw resolver.Error("\"ipv4\" and \"ipv6\" cannot both be \"off\"")
-            : config with
-            {
-                Servers = servers.ToImmutable(),
-                TimeoutMs = scope.Milliseconds("resolver_timeout", 30_000),
-            };
+            : config with { Servers = servers.ToImmutable() };
     }
 
     private static IEnumerable<string> ReadServer(NginxDirective resolver, string text)
@@ -65,6 +73,18 @@ internal static class ResolverSetting
         int colon = text.LastIndexOf(':');
         string name = colon < 0 ? text : text[..colon];
         string port = colon < 0 ? "53" : text[(colon + 1)..];
-        return UpstreamServer.Resolve(resolver, name, port).Select(one => one.ToString());
+        if (!ushort.TryParse(port, out ushort number) || number == 0)
+        {
+            throw resolver.Error($"invalid port in resolver \"{text}\"");
+        }
+
+        try
+        {
+            return UpstreamServer.Resolve(resolver, name, port).Select(one => one.ToString());
+        }
+        catch (NginxConfigException)
+        {
+            throw resolver.Error($"host not found in resolver \"{text}\"");
+        }
     }
 }

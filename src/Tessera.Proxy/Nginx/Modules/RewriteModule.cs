@@ -20,7 +20,10 @@ internal static class RewriteModule
         {
             Block = NginxContext.LocationIf, MayRepeat = true,
         },
-        new("rewrite_log", NginxContext.Http | Anywhere) { Kind = ValueKind.Flag },
+        new("rewrite_log", NginxContext.Http | Anywhere)
+        {
+            Kind = ValueKind.Flag, HasNoEffect = true,
+        },
         new("uninitialized_variable_warn", NginxContext.Http | Anywhere)
         {
             Kind = ValueKind.Flag,
@@ -80,6 +83,11 @@ internal static class RewriteModule
     private static RewriteStep ReadRewrite(NginxDirective directive, HttpReading reading)
     {
         reading.Variables.CheckExpression(directive, directive.Value);
+        if (directive.Arguments[1].Length == 0)
+        {
+            throw directive.Error("empty replacement");
+        }
+
         NginxVariables.CheckText(directive, directive.Arguments[1]);
         RewriteEnd end = directive.Arguments.ElementAtOrDefault(2) switch
         {
@@ -122,6 +130,11 @@ internal static class RewriteModule
             throw directive.Error($"invalid condition \"{words[0]}\"");
         }
 
+        if (words is ["()"])
+        {
+            throw directive.Error("invalid condition \")\"");
+        }
+
         words[0] = words[0][1..];
         if (!words[^1].EndsWith(')'))
         {
@@ -134,7 +147,8 @@ internal static class RewriteModule
             words.RemoveAt(0);
         }
 
-        if (words[^1].Length == 0 && words.Count > 1 && !IsOperand(directive, words))
+        // The parenthesis stood alone; an empty operand in quotes is a word in front of it.
+        if (words[^1].Length == 0 && words.Count > 1)
         {
             words.RemoveAt(words.Count - 1);
         }
@@ -149,12 +163,6 @@ internal static class RewriteModule
             _ => throw directive.Error($"invalid condition \"{words[0]}\""),
         };
     }
-
-    /// <summary>
-    /// The last word was ")" and nothing else, or it is an empty text in quotes with ")" behind it.
-    /// </summary>
-    private static bool IsOperand(NginxDirective directive, List<string> words) =>
-        directive.Arguments[^1] != ")" || words.Count == 3;
 
     private static ScriptCondition ReadComparison(
         NginxDirective directive, string subject, string sign, string operand,

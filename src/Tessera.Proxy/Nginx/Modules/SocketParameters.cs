@@ -10,7 +10,7 @@ namespace Tessera.Proxy.Nginx;
 internal static class SocketParameters
 {
     /// <summary>Of other systems than Linux.</summary>
-    private static readonly string[] Foreign = ["setfib", "accept_filter"];
+    private static readonly string[] Foreign = ["accept_filter"];
 
     /// <summary>Null for a parameter that is none of them.</summary>
     /// <exception cref="NginxConfigException">Its value is none.</exception>

@@ -10,15 +10,36 @@ internal static class StaticModule
 {
     public static DirectiveRule[] Directives { get; } =
     [
-        new("index", NginxContext.HttpServerLocation, 1, -1) { MayRepeat = true },
-        new("sendfile", NginxContext.HttpServerLocationIf) { Kind = ValueKind.Flag },
-        new("sendfile_max_chunk", NginxContext.HttpServerLocation) { Kind = ValueKind.Size },
-        Any("directio"), Size("directio_alignment"), Size("read_ahead"),
-        new("output_buffers", NginxContext.HttpServerLocation, 2, 2),
-        Any("aio"), Flag("aio_write"), Size("subrequest_output_buffer_size"),
-        new("open_file_cache", NginxContext.HttpServerLocation, 1, 2),
-        Time("open_file_cache_valid"), Number("open_file_cache_min_uses"),
-        Flag("open_file_cache_errors"), Flag("open_file_cache_events"),
+        new("index", NginxContext.HttpServerLocation, 1, -1)
+        {
+            MayRepeat = true, Check = CheckIndex,
+        },
+        new("sendfile", NginxContext.HttpServerLocationIf)
+        {
+            Kind = ValueKind.Flag, HasNoEffect = true,
+        },
+        new("sendfile_max_chunk", NginxContext.HttpServerLocation)
+        {
+            Kind = ValueKind.Size, HasNoEffect = true,
+        },
+        new("directio", NginxContext.HttpServerLocation)
+        {
+            HasNoEffect = true, Check = CheckDirect,
+        },
+        Size("directio_alignment") with { HasNoEffect = true },
+        Size("read_ahead") with { HasNoEffect = true },
+        new("output_buffers", NginxContext.HttpServerLocation, 2, 2) { HasNoEffect = true },
+        new("aio", NginxContext.HttpServerLocation) { HasNoEffect = true, Check = CheckAio },
+        Flag("aio_write") with { HasNoEffect = true },
+        Size("subrequest_output_buffer_size") with { HasNoEffect = true },
+        new("open_file_cache", NginxContext.HttpServerLocation, 1, 2)
+        {
+            HasNoEffect = true, Check = CheckCache,
+        },
+        Time("open_file_cache_valid") with { HasNoEffect = true },
+        Number("open_file_cache_min_uses") with { HasNoEffect = true },
+        Flag("open_file_cache_errors") with { HasNoEffect = true },
+        Flag("open_file_cache_events") with { HasNoEffect = true },
         new("disable_symlinks", NginxContext.HttpServerLocation, 1, 2),
         new("etag", NginxContext.HttpServerLocation) { Kind = ValueKind.Flag },
         new("if_modified_since", NginxContext.HttpServerLocation)
@@ -111,7 +132,60 @@ internal static class StaticModule
             from);
     }
 
-    private static DirectiveRule Any(string name) => new(name, NginxContext.HttpServerLocation);
+    /// <summary>nginx names the first, whichever is empty.</summary>
+    private static void CheckIndex(NginxDirective index, DirectiveCheck check)
+    {
+        if (index.Arguments.Contains(""))
+        {
+            throw index.Error($"index \"{index.Value}\" in \"index\" directive is invalid");
+        }
+    }
+
+    private static void CheckDirect(NginxDirective size, DirectiveCheck check)
+    {
+        if (size.Value != "off" && !NginxValue.TrySize(size.Value, out _))
+        {
+            throw size.Error("\"directio\" directive invalid value");
+        }
+    }
+
+    private static void CheckAio(NginxDirective aio, DirectiveCheck check)
+    {
+        if (aio.Value == "on")
+        {
+            throw aio.Error("\"aio on\" is unsupported on this platform");
+        }
+
+        if (aio.Value is not ("off" or "threads")
+            && !aio.Value.StartsWith("threads=", StringComparison.Ordinal))
+        {
+            throw aio.Error("invalid value");
+        }
+    }
+
+    private static void CheckCache(NginxDirective cache, DirectiveCheck check)
+    {
+        bool hasMax = false;
+        foreach (string parameter in cache.Arguments)
+        {
+            bool isRight = parameter.Split('=', 2) switch
+            {
+                ["off"] => hasMax = true,
+                ["max", var number] => hasMax = int.TryParse(number, out int max) && max > 0,
+                ["inactive", var time] => NginxValue.TryMilliseconds(time, out _),
+                _ => false,
+            };
+            if (!isRight)
+            {
+                throw cache.Error($"invalid \"open_file_cache\" parameter \"{parameter}\"");
+            }
+        }
+
+        if (!hasMax)
+        {
+            throw cache.Error("\"open_file_cache\" must have the \"max\" parameter");
+        }
+    }
 
     private static DirectiveRule Flag(string name) =>
         new(name, NginxContext.HttpServerLocation) { Kind = ValueKind.Flag };

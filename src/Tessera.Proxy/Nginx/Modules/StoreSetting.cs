@@ -9,7 +9,7 @@ internal static class StoreSetting
     /// <summary>Null where answers are not kept.</summary>
     public static StoreConfig? Read(NginxScope scope, NginxFiles files)
     {
-        int mode = ReadMode(scope);
+        int mode = scope.Find("proxy_store_access") is { } access ? ReadMode(access) : OwnerMode;
         TemporaryFolderConfig folder = TemporaryPath.Read(
             scope, "proxy_temp_path", "proxy_temp", files);
         if (scope.Find("proxy_store") is not { Value: not "off" } store)
@@ -41,13 +41,9 @@ internal static class StoreSetting
     }
 
     /// <summary>As ngx_conf_set_access_slot: "user:rw group:r all:r".</summary>
-    private static int ReadMode(NginxScope scope)
+    /// <exception cref="NginxConfigException">It is no such list.</exception>
+    public static int ReadMode(NginxDirective access)
     {
-        if (scope.Find("proxy_store_access") is not { } access)
-        {
-            return OwnerMode;
-        }
-
         int mode = 0;
         int owner = OwnerMode;
         foreach (string word in access.Arguments)

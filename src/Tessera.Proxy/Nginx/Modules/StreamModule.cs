@@ -22,27 +22,39 @@ internal static class StreamModule
             Block = NginxContext.StreamServer, MayRepeat = true,
         },
         new("listen", NginxContext.StreamServer, 1, -1) { MayRepeat = true },
-        new("tcp_nodelay", Any) { Kind = ValueKind.Flag },
+        new("tcp_nodelay", Any) { Kind = ValueKind.Flag, HasNoEffect = true },
         new("preread_buffer_size", Any) { Kind = ValueKind.Size },
         new("preread_timeout", Any) { Kind = ValueKind.Milliseconds },
         new("proxy_protocol_timeout", Any) { Kind = ValueKind.Milliseconds },
         new("ssl_preread", Any) { Kind = ValueKind.Flag },
         new("return", NginxContext.StreamServer),
-        new("allow", Any) { MayRepeat = true },
-        new("deny", Any) { MayRepeat = true },
+        new("allow", Any) { MayRepeat = true, Check = NetworkText.CheckRule },
+        new("deny", Any) { MayRepeat = true, Check = NetworkText.CheckRule },
         new("limit_conn_zone", NginxContext.Stream, 2, 2) { MayRepeat = true },
         new("limit_conn", Any, 2, 2) { MayRepeat = true },
         new("limit_conn_log_level", Any) { Choices = ["info", "notice", "warn", "error"] },
         new("limit_conn_dry_run", Any) { Kind = ValueKind.Flag },
-        new("variables_hash_max_size", NginxContext.Stream) { Kind = ValueKind.Number },
-        new("variables_hash_bucket_size", NginxContext.Stream) { Kind = ValueKind.Number },
+        new("variables_hash_max_size", NginxContext.Stream)
+        {
+            Kind = ValueKind.Number, HasNoEffect = true,
+        },
+        new("variables_hash_bucket_size", NginxContext.Stream)
+        {
+            Kind = ValueKind.Number, HasNoEffect = true,
+        },
         new("map", NginxContext.Stream, 2, 2) { HasLines = true, MayRepeat = true },
         new("split_clients", NginxContext.Stream, 2, 2) { HasLines = true, MayRepeat = true },
         new("geo", NginxContext.Stream, 1, 2) { HasLines = true, MayRepeat = true },
         new("set", NginxContext.StreamServer, 2, 2) { MayRepeat = true },
-        new("set_real_ip_from", Any) { MayRepeat = true },
-        new("map_hash_max_size", NginxContext.Stream) { Kind = ValueKind.Number },
-        new("map_hash_bucket_size", NginxContext.Stream) { Kind = ValueKind.Number },
+        new("set_real_ip_from", Any) { MayRepeat = true, Check = NetworkText.CheckTrusted },
+        new("map_hash_max_size", NginxContext.Stream)
+        {
+            Kind = ValueKind.Number, HasNoEffect = true,
+        },
+        new("map_hash_bucket_size", NginxContext.Stream)
+        {
+            Kind = ValueKind.Number, HasNoEffect = true,
+        },
     ];
 
     /// <summary>What the stream block adds to a configuration.</summary>

@@ -92,7 +92,7 @@ internal sealed class StreamUpstreams
             _source, hasDefaultPort: false);
         if (config.Endpoints.IsEmpty && config.Names.IsEmpty)
         {
-            throw upstream.Error("no servers are inside upstream");
+            throw upstream.AtEnd().Error("no servers are inside upstream");
         }
 
         return config.Endpoints.All(endpoint => endpoint.IsBackup)

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
+using Tessera.Linux.Net;
 
 namespace Tessera.Proxy.Nginx;
 
@@ -85,7 +87,14 @@ internal static class SyslogParameters
         const string Unix = "unix:";
         if (text.StartsWith(Unix, StringComparison.Ordinal))
         {
-            return new UnixDomainSocketEndPoint(text[Unix.Length..]);
+            string path = text[Unix.Length..];
+            string? fault = path.Length == 0 ? "no path in the unix domain socket"
+                : Encoding.UTF8.GetByteCount(path) > SocketCalls.MaxUnixPath
+                    ? "too long path in the unix domain socket"
+                : null;
+            return fault is null
+                ? new UnixDomainSocketEndPoint(path)
+                : throw directive.Error($"{fault} in syslog server \"{text}\"");
         }
 
         if (IPEndPoint.TryParse(text, out IPEndPoint? address))

@@ -5,7 +5,7 @@ namespace Tessera.Proxy.Nginx;
 /// <summary>Folders for temporary files: client_body_temp_path and its kin. Stateless.</summary>
 internal static class TemporaryPath
 {
-    private const int MaxLevelDigits = 3;
+    private const int MaxLevelDigits = 9;
 
     /// <param name="name">Of the directive.</param>
     /// <param name="otherwise">Below the prefix, where nothing sets it.</param>
@@ -17,18 +17,25 @@ internal static class TemporaryPath
             return new TemporaryFolderConfig(Note(files, otherwise), []);
         }
 
+        return new TemporaryFolderConfig(Note(files, directive.Value), ReadLevels(directive));
+    }
+
+    /// <summary>How many digits of a file's number each folder below has for its name.</summary>
+    /// <exception cref="NginxConfigException">One is no number.</exception>
+    public static ImmutableArray<int> ReadLevels(NginxDirective directive)
+    {
         var levels = ImmutableArray.CreateBuilder<int>();
         foreach (string text in directive.Arguments.Skip(1))
         {
             if (!int.TryParse(text, out int digits) || digits is < 1 or > MaxLevelDigits)
             {
-                throw directive.Error($"\"{name}\" directive invalid value");
+                throw directive.Error($"\"{directive.Name}\" directive invalid value");
             }
 
             levels.Add(digits);
         }
 
-        return new TemporaryFolderConfig(Note(files, directive.Value), levels.ToImmutable());
+        return levels.ToImmutable();
     }
 
     private static string Note(NginxFiles files, string name)

@@ -31,11 +31,17 @@ internal sealed class UpstreamModule
 
     public static DirectiveRule[] Directives { get; } =
     [
-        new("upstream", NginxContext.Http) { Block = Upstream, MayRepeat = true },
+        new("upstream", NginxContext.Http)
+        {
+            Block = Upstream, MayRepeat = true, Check = BalanceMethod.CheckOrder,
+        },
         new("server", Upstream, 1, -1) { MayRepeat = true },
-        new("zone", Upstream, 1, 2),
-        new("state", Upstream),
-        new("resolver", NginxContext.HttpServerLocation | Upstream, 1, -1),
+        new("zone", Upstream, 1, 2) { MayRepeat = true, Check = CheckZone },
+        new("state", Upstream) { HasNoEffect = true },
+        new("resolver", NginxContext.HttpServerLocation | Upstream, 1, -1)
+        {
+            Check = (resolver, _) => ResolverSetting.Check(resolver),
+        },
         new("resolver_timeout", NginxContext.HttpServerLocation | Upstream)
         {
             Kind = ValueKind.Milliseconds,
@@ -106,10 +112,15 @@ internal sealed class UpstreamModule
         config = UpstreamServer.ReadAll(
             upstream, scope, BalanceMethod.Apply(scope, config), _source,
             hasDefaultPort: true);
+        if (config.Endpoints.IsEmpty && config.Names.IsEmpty)
+        {
+            throw upstream.AtEnd().Error("no servers are inside upstream");
+        }
+
         if (config.Endpoints.All(endpoint => endpoint.IsBackup)
             && config.Names.All(name => name.Common.IsBackup))
         {
-            throw upstream.Error("no servers are inside upstream");
+            throw upstream.Error($"no servers in upstream \"{upstream.Value}\"");
         }
 
         return Finish(config with { Limits = ReadQueue(scope) });
@@ -122,6 +133,7 @@ internal sealed class UpstreamModule
     private static BackendConfig Finish(BackendConfig config)
     {
         ImmutableArray<EndpointConfig> endpoints = config.Endpoints;
+        var known = new HashSet<string>(StringComparer.Ordinal);
         return config with
         {
             Endpoints = endpoints.Length == 1 && config.Names.IsEmpty
@@ -130,11 +142,31 @@ internal sealed class UpstreamModule
                 :
                 [
                     .. endpoints.Select((endpoint, i) =>
-                        endpoints.Take(i).Any(e => e.Id == endpoint.Id)
-                            ? endpoint with { Id = $"{endpoint.Id}#{i}" }
-                            : endpoint),
+                        known.Add(endpoint.Id)
+                            ? endpoint
+                            : endpoint with { Id = $"{endpoint.Id}#{i}" }),
                 ],
         };
+    }
+
+    /// <summary>The memory that nginx's workers share; here nothing needs to be shared.</summary>
+    private static void CheckZone(NginxDirective zone, DirectiveCheck check)
+    {
+        const long MinBytes = 8 * 4_096;
+        if (zone.Arguments is not [var name, var text])
+        {
+            return;
+        }
+
+        if (!NginxValue.TrySize(text, out long bytes))
+        {
+            throw zone.Error($"invalid zone size \"{text}\"");
+        }
+
+        if (bytes < MinBytes)
+        {
+            throw zone.Error($"zone \"{name}\" is too small");
+        }
     }
 
     private static KeepAliveConfig ReadKeepAlive(NginxScope scope)

@@ -20,6 +20,14 @@ internal enum ValueKind
 
     /// <summary>A time, in whole seconds.</summary>
     Seconds,
+
+    /// <summary>
+    /// Words of <see cref="DirectiveRule.Choices"/>, each once: ngx_conf_set_bitmask_slot.
+    /// </summary>
+    Words,
+
+    /// <summary>Media types, each once: ngx_http_types_slot.</summary>
+    Types,
 }
 
 /// <summary>
@@ -45,4 +53,22 @@ internal sealed record DirectiveRule(
 
     /// <summary>Words that its one argument is chosen from; empty for any.</summary>
     public string[] Choices { get; init; } = [];
+
+    /// <summary>What a number may be; null for any.</summary>
+    public (int Min, int Max)? Range { get; init; }
+
+    /// <summary>
+    /// Throws or warns of its arguments where it stands, whether or not anything uses it. It sees
+    /// nothing but the directive.
+    /// </summary>
+    public Action<NginxDirective, DirectiveCheck>? Check { get; init; }
+
+    /// <summary>It is read, and what it says makes no difference.</summary>
+    public bool HasNoEffect { get; init; }
+
+    /// <summary>
+    /// The module it belongs to is not there: the one word that leaves it off is understood, and
+    /// any other is an error. Null for what is understood as it is.
+    /// </summary>
+    public string? OffWord { get; init; }
 }

@@ -6,8 +6,15 @@ namespace Tessera.Proxy.Nginx;
 /// A block and those around it. A setting is looked for from the inside out; of directives that may
 /// repeat, the innermost block that has any has them all. That is all of nginx's inheritance.
 /// </summary>
+/// <remarks>Used by one thread.</remarks>
 internal sealed class NginxScope
 {
+    /// <summary>Blocks of fewer directives are looked through: they have no index.</summary>
+    private const int MinIndexed = 8;
+
+    /// <summary>By their names; null until somebody looks for one.</summary>
+    private Dictionary<string, NginxDirective[]>? _index;
+
     public NginxScope(
         NginxContext context, ImmutableArray<NginxDirective> directives, NginxScope? outer)
     {
@@ -48,8 +55,23 @@ internal sealed class NginxScope
     }
 
     /// <summary>Null where this block does not set it.</summary>
-    public NginxDirective? FindHere(string name) =>
-        Directives.FirstOrDefault(directive => directive.Name == name);
+    public NginxDirective? FindHere(string name)
+    {
+        if (Directives.Length >= MinIndexed)
+        {
+            return Index.TryGetValue(name, out NginxDirective[]? found) ? found[0] : null;
+        }
+
+        foreach (NginxDirective directive in Directives)
+        {
+            if (directive.Name == name)
+            {
+                return directive;
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>
     /// Null where neither this block sets it nor, for an if or a limit_except, the location that it
@@ -83,11 +105,10 @@ internal sealed class NginxScope
     {
         for (NginxScope? scope = this; scope is not null; scope = scope.Outer)
         {
-            NginxDirective[] here =
-                [.. scope.Directives.Where(directive => names.Contains(directive.Name))];
-            if (here.Length > 0)
+            NginxScope at = scope;
+            if (Array.Exists(names, name => at.FindHere(name) is not null))
             {
-                return here;
+                return at.Directives.Where(directive => names.Contains(directive.Name));
             }
         }
 
@@ -96,7 +117,17 @@ internal sealed class NginxScope
 
     /// <summary>Those of this block, in their order.</summary>
     public IEnumerable<NginxDirective> AllHere(string name) =>
-        Directives.Where(directive => directive.Name == name);
+        Directives.Length >= MinIndexed
+            ? Index.GetValueOrDefault(name) ?? []
+            : Directives.Where(directive => directive.Name == name);
+
+    /// <summary>
+    /// Each location asks for a hundred settings of the block of all servers, which may hold
+    /// thousands of directives.
+    /// </summary>
+    private Dictionary<string, NginxDirective[]> Index => _index ??= Directives
+        .GroupBy(directive => directive.Name, StringComparer.Ordinal)
+        .ToDictionary(group => group.Key, group => group.ToArray(), StringComparer.Ordinal);
 
     public bool Flag(string name, bool otherwise) =>
         Find(name) is { } directive ? directive.Value == "on" : otherwise;

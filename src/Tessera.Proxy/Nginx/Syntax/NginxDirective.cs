@@ -15,6 +15,12 @@ internal sealed record NginxDirective(
     /// <summary>Null for a directive that ends with ";".</summary>
     public ImmutableArray<NginxDirective>? Block { get; init; }
 
+    /// <summary>Where the block ends; null for a directive without one.</summary>
+    public NginxPosition? End { get; init; }
+
+    /// <summary>The same for errors about its block as a whole: told at its end.</summary>
+    public NginxDirective AtEnd() => this with { Position = End ?? Position };
+
     /// <summary>Its first argument.</summary>
     public string Value => Arguments[0];
 

@@ -110,7 +110,7 @@ internal sealed class NginxParser
             Failure ??= failure;
         }
 
-        into.Add(directive with { Block = block.ToImmutable() });
+        into.Add(directive with { Block = block.ToImmutable(), End = lexer.Position });
         _depth--;
     }
 

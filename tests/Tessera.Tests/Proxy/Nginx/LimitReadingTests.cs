@@ -32,11 +32,13 @@ public sealed class LimitReadingTests : IDisposable
     [InlineData("limit_req zone=none;", "zero size shared memory zone \"none\"")]
     [InlineData("limit_req zone=one burst=x;", "invalid burst value \"burst=x\"")]
     [InlineData("limit_req burst=1;", "\"limit_req\" must have \"zone\" parameter")]
-    [InlineData("limit_conn one 0;", "zero size shared memory zone \"one\"")]
+    [InlineData(
+        "limit_conn one 1;",
+        "the shared memory zone \"one\" is already declared for a different use")]
     [InlineData("limit_conn c 0;", "invalid number of connections \"0\"")]
     [InlineData("limit_req_status 200;", "value must be between 400 and 599")]
     [InlineData("gzip on; gzip_comp_level 10;", "value must be between 1 and 9")]
-    [InlineData("expires soon;", "invalid value")]
+    [InlineData("expires soon;", "\"expires\" directive invalid value")]
     public void Says_what_is_wrong_in_nginx_words(string lines, string words)
     {
         const string Zones = "limit_req_zone $uri zone=one:1m rate=1r/s; "

@@ -28,7 +28,7 @@ public sealed class ProxyReadingTests : IDisposable
     [InlineData("proxy_pass http://u; proxy_busy_buffers_size 1k;", "must be equal to or greater")]
     [InlineData("proxy_pass http://u; proxy_store_access user:x;", "invalid value \"user:x\"")]
     [InlineData("proxy_pass http://u; proxy_store_access u:rw;", "invalid value \"u:rw\"")]
-    [InlineData("proxy_pass http://u; proxy_temp_path x 4;", "\"proxy_temp_path\" directive")]
+    [InlineData("proxy_pass http://u; proxy_temp_path x y;", "\"proxy_temp_path\" directive")]
     [InlineData("client_body_buffer_size 0;", "client body buffer size cannot be zero")]
     public void Says_what_is_wrong_with_a_location(string lines, string message) =>
         Should.Throw<NginxConfigException>(() => Read(lines))
