@@ -102,7 +102,7 @@ public sealed class ProxyAgreementTests
             NginxPair.Get("/change/a%20b?o=2"),
             NginxPair.Get("/variable/a%20b?c"),
             NginxPair.Get("/named/x"),
-            NginxPair.Get("/group/one/two%25x"),
+            NginxPair.Get("/group/one/two%2Dx"),
             Post("/x", "Content-Length: 5", "hello"),
             Post("/method/?q=1", "Content-Length: 3", "abc"),
             Post("/x", "Transfer-Encoding: chunked", chunks),
